@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Node classes: how a module offers its objects to inspection.
+ *
+ * A class is a path template, a field table and two functions that fill snapshots. The inspection
+ * library makes REST resources (/v1/ports, /v1/ports/{connection_id}), tree nodes, schemas and
+ * completions out of it. A module registers classes and knows nothing of JSON or HTTP.
+ *
+ * Purpose: the one interface between what is inspected (vmm, vmbus) and what shows it (inspect).
+ * Threads: get and list are called from the HTTP thread and from the main loop; they take only
+ *          short locks, never wait for a VP and never block. A class with `on_vcpu` is called on
+ *          the thread of the VP named by its first key, through the VP's mailbox.
+ * Errors:  get returns 0 or -ENOENT.
+ */
+#include "common/field.h"
+#include "common/util.h"
+
+enum { NODE_MAX_KEYS = 3 };
+
+/* Called for each object in ascending key order; a nonzero return ends the listing. */
+typedef int (*node_visit_fn)(void *arg, const uint64_t *key, const void *info);
+
+struct node_class {
+	/*
+	 * "ports/{connection_id}", "vps/{vp}/sints/{sint}", "vm". Each {name} is one key, in order.
+	 * Names are those of fields of the table.
+	 */
+	const char *path;
+	/* A flat collection over all parents besides the nested one ("sints"), or NULL. */
+	const char *flat_path;
+	const struct field_table *fields;
+	unsigned key_count;
+	/*
+	 * Optional key that is a query parameter ("vtl") with default 0, or NULL. It is passed as
+	 * key[key_count] and is not counted in key_count.
+	 */
+	const char *query_key;
+	bool on_vcpu;
+	/* Fills one snapshot (fields->size bytes). 0 or -ENOENT. */
+	int (*get)(void *owner, const uint64_t *key, void *ret_info);
+	/*
+	 * Visits objects whose first `fixed` keys equal those in `key`, in ascending order, starting
+	 * after the object named by `after` (all keys) when it is not NULL. NULL for singletons.
+	 */
+	void (*list)(void *owner, const uint64_t *key, unsigned fixed, const uint64_t *after,
+		node_visit_fn visit, void *arg);
+};
+
+/* A class together with the module instance that serves it. */
+struct node_provider {
+	const struct node_class *class;
+	void *owner;
+};

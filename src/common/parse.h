@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Strict parsing of what people and guests' command lines write.
+ *
+ * Purpose: whole-string parsers: no trailing characters, no sign where none belongs, no overflow.
+ * Threads: any.
+ * Errors:  -EINVAL not of the form, -ERANGE outside [minimum, maximum]. Outputs only on success.
+ */
+#include <stdint.h>
+#include <sys/types.h>
+#include "common/util.h"
+
+/* Decimal, or hexadecimal with 0x. */
+int parse_u64(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *ret_value) MUST_CHECK;
+/* Bytes with an optional K, M, G or KiB, MiB, GiB suffix (powers of 1024). */
+int parse_size(const char *text, uint64_t *ret_bytes) MUST_CHECK;
+/* "500ms", "5s", "2m", "1h", "10us", "100ns"; a bare number is seconds. */
+int parse_duration(const char *text, uint64_t *ret_ns) MUST_CHECK;
+/* Hex digits, blanks, ':' and ',' between bytes allowed, at most `capacity` bytes. -ENOSPC beyond. */
+int parse_hex_bytes(const char *text, uint8_t *bytes, size_t capacity, size_t *ret_count) MUST_CHECK;

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Hypercalls (TLFS 3): one table (code, name, rules, handler), the register conventions of 64-bit
+ * and 32-bit callers, and the hypercall page of modes user and sim.
+ *
+ * The page is endbr64; out HYPERCALL_PORT, eax; ret; int3... The exit of the OUT is the call.
+ *
+ * Purpose: decode, check in the order of spec 6.3 and 6.4, dispatch, encode the result.
+ * Threads: the VP's own thread. No allocation, no lock held across a handler.
+ * Errors:  HV_FAULT_UD (CPL > 0, real mode, page disabled); statuses go to the guest.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/node.h"
+#include "hvdef/hv_hypercall.h"
+#include "vmm/fault.h"
+
+struct vcpu;
+
+/* imm8 port of the hypercall page's OUT; otherwise unused, and no delay port. */
+#define HYPERCALL_PORT 0xf6
+/* Offsets in the hypercall page: the OUT and the instruction after it. */
+#define HYPERCALL_PAGE_OUT_OFFSET 4
+#define HYPERCALL_PAGE_RET_OFFSET 6
+
+struct hypercall_regs {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, r8; /* in; rax and rdx out */
+	bool long_mode;      /* EFER.LMA and CS.L */
+	bool protected_mode; /* CR0.PE */
+	uint8_t cpl;
+};
+
+enum { HYPERCALL_STAT_CODES = 8, HYPERCALL_STAT_STATUSES = 32 };
+struct hypercall_stat {
+	_Atomic uint64_t count;
+	_Atomic uint64_t by_status[HYPERCALL_STAT_STATUSES];
+};
+struct hypercall_stats {
+	struct hypercall_stat code[HYPERCALL_STAT_CODES]; /* row of the hypercall table; last: unknown codes */
+};
+
+/* Executes one hypercall: reads the input registers, writes the result registers. */
+enum hv_fault hypercall_dispatch(struct vcpu *vcpu, uint8_t vtl, struct hypercall_regs *regs);
+/* Fills a hypercall page. */
+void hypercall_fill_page(uint8_t page[HV_PAGE_SIZE]);
+/* "invalid_connection_id", ...; never NULL ("unknown"). */
+const char *hv_status_name(uint64_t status);
+
+extern const struct node_class hypercall_node_class; /* hypercalls/{code} */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Monitored notification (TLFS 11.11, spec 9): the guest sets a bit in a page instead of calling.
+ *
+ * A thread of its own polls the guest-to-host page while at least one monitor port and the page
+ * exist, every minimum latency of the registered monitors (100 us at the least), takes pending bits
+ * with an atomic exchange per group, and signals the ports.
+ *
+ * Purpose: serve monitor-backed event ports.
+ * Threads: set_page, add and remove from any thread but VP threads; servicing on its own thread.
+ * Errors:  -EFAULT page outside RAM, -EEXIST monitor id taken, -EBUSY page in use.
+ */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/node.h"
+#include "hvdef/hv_synic.h"
+
+struct vm;
+
+struct monitor_slot {
+	bool used;
+	uint32_t connection_id;
+	uint16_t latency_100ns;
+	uint64_t hits;
+};
+
+struct monitor {
+	struct vm *vm; /* borrows */
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	pthread_t thread;
+	bool started, stopping;
+	uint64_t page_gpa; /* UINT64_MAX: none */
+	struct monitor_slot slot[HV_MONITOR_COUNT];
+	unsigned used;
+	uint64_t scans;
+};
+
+int monitor_init(struct monitor *monitor, struct vm *vm) MUST_CHECK;
+void monitor_deinit(struct monitor *monitor);
+/* The guest-to-host page; UINT64_MAX takes it away. Writes group enables and parameters into it. */
+int monitor_set_page(struct monitor *monitor, uint64_t gpa) MUST_CHECK;
+int monitor_add(struct monitor *monitor, uint8_t id, uint32_t connection_id, uint16_t latency_100ns) MUST_CHECK;
+void monitor_remove(struct monitor *monitor, uint8_t id);
+/* One pass over the page, as the thread does it: for tests. Returns bits serviced. */
+unsigned monitor_service(struct monitor *monitor);
+
+extern const struct node_class monitor_node_class; /* monitor/{monitor_id} */

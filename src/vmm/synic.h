@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * The synthetic interrupt controller of one (VP, VTL), TLFS 11; modes user and sim.
+ *
+ * State: SCONTROL, SIEFP, SIMP, SINT0-15, two overlay pages, four timers, and behind every message
+ * slot a bounded FIFO. One delivery routine (synic_scan) serves every trigger: a post, EOM, a
+ * write to SIMP, SCONTROL or a SINT, a timer, and a retry a millisecond after a slot was busy.
+ *
+ * A message may be written whenever SIMP is enabled; the interrupt needs SCONTROL.0, an unmasked,
+ * non-polling, non-proxy SINT. An interrupt withheld after a write is owed and raised once when
+ * the obstacle goes and the slot or a flag is still set.
+ *
+ * Purpose: registers, message slots with the pending protocol, event flags.
+ * Threads: any. `lock` guards everything here but the two counters marked atomic. It may be held
+ *          while accel->assert_vector() or an eventfd write runs; it is never held across a
+ *          completion, a port handler or overlay_set().
+ * Errors:  noted per function; guest-visible ones are enum hv_status or enum hv_fault.
+ */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include "common/node.h"
+#include "hvdef/hv_hypercall.h"
+#include "hvdef/hv_synic.h"
+#include "vmm/fault.h"
+#include "vmm/overlay.h"
+#include "vmm/stimer.h"
+
+struct vcpu;
+struct vm;
+struct loop_timer;
+
+enum synic_entry_state { SYNIC_ENTRY_IDLE, SYNIC_ENTRY_QUEUED, SYNIC_ENTRY_DONE };
+
+/*
+ * A message on its way to a slot. Embedded in its owner (staged message, guest port message); the
+ * owner keeps it alive until `done` ran or synic_withdraw() returned true.
+ */
+struct synic_entry {
+	TAILQ_ENTRY(synic_entry) link;
+	struct hv_message message; /* header.flags is ours */
+	bool once;                 /* busy slot: complete with -EAGAIN at the next ack (spec 4.2 b) */
+	bool tried;                /* found the slot busy at least once */
+	uint64_t queued_ns;
+	/*
+	 * Under synic->lock, any thread: must only note the result and defer. 0 written and, where
+	 * due, interrupt raised; -EAGAIN slot busy (`once`); -ENXIO SIMP disabled (`once`);
+	 * -ECANCELED VP or VM reset; other negative errno of the interrupt.
+	 */
+	void (*done)(struct synic_entry *entry, int status);
+};
+
+struct synic_sint {
+	uint64_t msr; /* raw SINTn */
+	TAILQ_HEAD(, synic_entry) queue;
+	uint32_t depth;
+	bool irq_owed;
+	bool timer_turn; /* fairness: a waiting timer goes before the next queued message */
+	uint64_t busy_since_ns, last_eom_ns, last_delivery_ns;
+	uint64_t posted, delivered, busy, dropped, retries, events, interrupts, owed;
+	int last_error;
+};
+
+struct synic {
+	pthread_mutex_t lock;
+	struct vcpu *vcpu; /* borrows */
+	struct vm *vm;     /* borrows */
+	uint8_t vtl;
+	uint64_t scontrol, siefp, simp;
+	struct overlay siefp_page, simp_page;
+	struct synic_sint sint[HV_SINT_COUNT];
+	struct stimer stimer[HV_STIMER_COUNT];
+	struct loop_timer *timer; /* owns: earliest of the timers' due times and the retry */
+	uint64_t retry_ns;        /* 0: no retry armed */
+	uint64_t eoms;
+};
+
+int synic_init(struct synic *synic, struct vcpu *vcpu, uint8_t vtl) MUST_CHECK;
+void synic_deinit(struct synic *synic);
+/* VP INIT and VM reset: reset values, pages zeroed, timers stopped, queue completed with -ECANCELED. */
+void synic_reset(struct synic *synic);
+
+/* SCONTROL..SINT15 (TLFS 11.8). `index` is one of those; the VP's own thread or any (API). */
+enum hv_fault synic_msr_read(struct synic *synic, uint32_t index, uint64_t *ret_value);
+enum hv_fault synic_msr_write(struct synic *synic, uint32_t index, uint64_t value);
+
+/*
+ * Queues a message behind the slot of `sint` (0-15) and tries to deliver. 0: accepted, `done` will
+ * be called exactly once, possibly before this returns. -EAGAIN: the FIFO holds
+ * HV_MESSAGE_QUEUE_MAX messages. -EINVAL: sint, type 0 or payload_size > 240.
+ */
+int synic_post(struct synic *synic, unsigned sint, struct synic_entry *entry) MUST_CHECK;
+/* Takes a queued message back; false when `done` has run or is running. */
+bool synic_withdraw(struct synic *synic, unsigned sint, struct synic_entry *entry);
+
+enum synic_sender { SYNIC_FROM_HOST, SYNIC_FROM_GUEST };
+/*
+ * Sets event flag `flag` (0-2047) of `sint` (TLFS 11.4). Host: 0, 1 when it was already set,
+ * -EINVAL, -ENXIO (SCONTROL or SIEFP off). From a guest a masked SINT is -EPERM with the flag
+ * untouched; from the host the flag is set and the interrupt is owed.
+ */
+int synic_set_event_flag(struct synic *synic, unsigned sint, unsigned flag, enum synic_sender sender) MUST_CHECK;
+
+/* Asserts the SINT's vector without a message. -EPERM masked, polling or proxy; -ENXIO SCONTROL off. */
+int synic_assert(struct synic *synic, unsigned sint) MUST_CHECK;
+/* Runs the delivery routine for one SINT: acks, retry, kick. */
+void synic_scan(struct synic *synic, unsigned sint);
+/* The timer fired or the test clock moved: expires timers and retries. */
+void synic_deadline(struct synic *synic);
+
+extern const struct node_class synic_node_class;  /* vps/{vp}/synic?vtl= */
+extern const struct node_class sint_node_class;   /* vps/{vp}/sints/{sint}?vtl=, flat: sints */
+extern const struct node_class stimer_node_class; /* vps/{vp}/stimers/{timer}?vtl=, flat: stimers */
+extern const struct node_class message_node_class; /* messages/{vp}/{sint}/{position}?vtl= */

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * The machine: memory, VPs, ports, GSIs, routes, devices, and its life.
+ *
+ *	created -> running <-> paused -> stopped       reset: running|paused|stopped -> running
+ *
+ * Purpose: own everything of one VM and drive its lifecycle.
+ * Threads: lifecycle functions on the main loop; vm_request_stop() and vm_request_reset() from any
+ *          thread, they only note the request and wake the main loop.
+ * Errors:  negative errno; positive enum vm_condition for the direct caller.
+ *
+ * A VM that stopped keeps its memory, its SynICs and its reason, so that it can be inspected.
+ */
+#include <stdatomic.h>
+#include <stdint.h>
+#include "common/clock.h"
+#include "common/loop.h"
+#include "common/node.h"
+#include "common/record.h"
+#include "vmm/accel.h"
+#include "vmm/gsi.h"
+#include "vmm/hypercall.h"
+#include "vmm/iobus.h"
+#include "vmm/memory.h"
+#include "vmm/monitor.h"
+#include "vmm/msr.h"
+#include "vmm/overlay.h"
+#include "vmm/ports.h"
+#include "vmm/reftime.h"
+#include "vmm/sint_route.h"
+#include "vmm/vcpu.h"
+
+enum { VM_MAX_VPS = 64 };
+
+enum vm_state { VM_CREATED, VM_RUNNING, VM_PAUSED, VM_STOPPED };
+
+enum vm_stop_reason {
+	VM_STOP_NONE,
+	VM_STOP_REQUESTED,      /* API, signal */
+	VM_STOP_DEBUG_EXIT,     /* code: the exit status */
+	VM_STOP_POWER_OFF,
+	VM_STOP_TRIPLE_FAULT,
+	VM_STOP_UNMAPPED_ACCESS, /* gpa, size, write, rip */
+	VM_STOP_INTERNAL_ERROR, /* code: KVM suberror */
+	VM_STOP_ENTRY_FAILED,   /* code: hardware reason */
+	VM_STOP_IOCTL_FAILED,   /* what, error */
+	VM_STOP_GUEST_ENDED,    /* sim: the software guest returned */
+};
+
+struct vm_stop {
+	enum vm_stop_reason reason;
+	int error;        /* negative errno or 0 */
+	uint64_t code;
+	uint32_t vp;      /* RECORD_NO_VP: no VP to blame */
+	uint64_t rip, gpa;
+	uint32_t size;
+	bool write;
+	char what[96];    /* one sentence, for people */
+};
+
+enum vm_condition { VM_E_WRONG_STATE = 1 };
+
+/* How VP 0 starts: filled by the image loader, applied at every reset. */
+struct vm_boot {
+	bool loaded;
+	uint32_t entry;      /* multiboot 1: 32-bit protected mode, paging off */
+	uint32_t eax, ebx;
+	char format[16];     /* "multiboot1", "software" */
+	char image[256];     /* path or "built-in" */
+	char command_line[1024];
+	int (*load)(struct vm *vm); /* (re)writes the image into RAM; NULL: nothing to load */
+	void *data;          /* owns via `data_free` */
+	void (*data_free)(void *data);
+};
+
+struct vm_config {
+	const char *name;
+	unsigned vp_count;        /* 1..64 */
+	uint64_t memory_bytes;
+	const struct accel *accel;
+	enum synic_mode synic_mode;
+	const struct clock *clock;   /* outlives the VM */
+	struct loop *loop;           /* outlives the VM */
+	struct recorder *recorder;   /* outlives the VM */
+};
+
+struct vm {
+	char name[64];
+	struct vm_config config;
+	const struct accel *accel;
+	enum synic_mode synic_mode;
+	const struct clock *clock;
+	struct loop *loop;
+	struct recorder *recorder;
+
+	struct guest_memory memory;
+	struct overlays overlays;
+	struct iobus iobus;
+	struct ports ports;
+	struct gsi_table gsis;
+	struct sint_routes routes;
+	struct reftime reftime;
+	struct hv_partition hv[HV_VTL_COUNT]; /* partition-wide MSRs, per VTL */
+	struct hypercall_stats hypercalls;
+	struct monitor monitor;
+	struct vm_boot boot;
+
+	unsigned vp_count;
+	struct vcpu *vcpu[VM_MAX_VPS]; /* owns */
+
+	_Atomic int state; /* enum vm_state; written on the main loop */
+	uint64_t created_realtime_ns;
+	uint64_t started_ns, first_entry_ns; /* monotonic; first_entry: first KVM_RUN */
+	struct vm_stop stop;                 /* guarded by life_lock */
+	pthread_mutex_t life_lock;
+	_Atomic bool run_allowed; /* VP threads may enter the guest */
+	struct loop_work life_work;
+	unsigned life_requests; /* guarded by life_lock */
+
+	/* Called on the main loop after every state change. */
+	void (*on_state)(struct vm *vm, void *arg);
+	void *on_state_arg;
+
+	void *accel_data; /* owns, the backend's own part */
+};
+
+int vm_new(const struct vm_config *config, struct vm **ret_vm) MUST_CHECK;
+/* Stops VPs, completes what is in flight, frees. All ports and routes must have been released. */
+struct vm *vm_free(struct vm *vm);
+
+/* created|paused -> running */
+int vm_resume(struct vm *vm) MUST_CHECK;
+/* running -> paused; waits until every VP has parked, at most one second (-ETIMEDOUT). */
+int vm_pause(struct vm *vm) MUST_CHECK;
+/* Puts everything back and boots again; a paused VM stays paused. */
+int vm_reset(struct vm *vm) MUST_CHECK;
+/* -> stopped, reason requested. */
+int vm_shutdown(struct vm *vm) MUST_CHECK;
+
+/* Any thread. The first request wins; the VM stops on the main loop. */
+void vm_request_stop(struct vm *vm, const struct vm_stop *stop);
+void vm_request_reset(struct vm *vm);
+
+static inline struct vcpu *vm_vcpu(struct vm *vm, uint64_t index)
+{
+	return index < vm->vp_count ? vm->vcpu[index] : NULL;
+}
+
+extern const struct node_class vm_node_class; /* vm */
