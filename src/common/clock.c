@@ -17,7 +17,7 @@ static uint64_t monotonic_now_ns(const struct clock *clock)
 	return timespec_ns(CLOCK_MONOTONIC);
 }
 
-const struct clock clock_monotonic = { .now_ns = monotonic_now_ns };
+const struct clock clock_monotonic = {.now_ns = monotonic_now_ns};
 
 static uint64_t manual_now_ns(const struct clock *clock)
 {

@@ -18,10 +18,10 @@ static _Atomic int current_level = LOG_LEVEL_INFO;
 static const struct {
 	const char *name, *prefix;
 } levels[] = {
-	[LOG_LEVEL_ERROR] = { "error", "<3>" },
-	[LOG_LEVEL_WARNING] = { "warning", "<4>" },
-	[LOG_LEVEL_INFO] = { "info", "<6>" },
-	[LOG_LEVEL_DEBUG] = { "debug", "<7>" },
+	[LOG_LEVEL_ERROR] = {"error", "<3>"},
+	[LOG_LEVEL_WARNING] = {"warning", "<4>"},
+	[LOG_LEVEL_INFO] = {"info", "<6>"},
+	[LOG_LEVEL_DEBUG] = {"debug", "<7>"},
 };
 
 void log_set_level(enum log_level level)
@@ -58,8 +58,8 @@ static bool stderr_is_journal(void)
 static void log_line(enum log_level level, const char *format, va_list args)
 {
 	char line[LINE_MAX_BYTES];
-	int used = snprintf(line, sizeof(line), "%shvd: %s: ",
-		stderr_is_journal() ? levels[level].prefix : "", levels[level].name);
+	int used = snprintf(line, sizeof(line),
+		"%shvd: %s: ", stderr_is_journal() ? levels[level].prefix : "", levels[level].name);
 	int text = vsnprintf(line + used, sizeof(line) - (size_t)used - 1, format, args);
 	size_t length;
 

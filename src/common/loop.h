@@ -39,8 +39,8 @@ int loop_run_ready(struct loop *loop);
 
 /*
  * A one-shot deadline that any thread may move. Fires on the loop's thread.
- * `deadline_ns` is on CLOCK_MONOTONIC, 0 = disarmed. With a manual clock the owner calls
- * loop_timer_poll() after advancing the clock.
+ * `deadline_ns` is on CLOCK_MONOTONIC, 0 = disarmed. It may fire early or twice: the function looks
+ * at its own deadlines. With a manual clock the owner calls that function itself.
  */
 struct loop_timer;
 typedef void (*loop_timer_fn)(void *arg);

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/record.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/*
+ * Who writes what:
+ *
+ *	recorder.next_seq   every writer, fetch-and-add
+ *	ring.busy           its writer: 1 while a sequence number has been taken and not published
+ *	ring.head           its writer: records ever published
+ *	ring.slot[]         its writer; word-wise relaxed atomics, because a reader may look at a
+ *slot that is being overwritten and finds out afterwards from ring.head
+ *
+ * A slot with index i is stable for a reader while head <= i + capacity - 1 both before and after
+ * the copy: the writer may already be filling slot head % capacity.
+ */
+enum { MAX_RINGS = 128, NAME_BYTES = 16 };
+
+struct ring {
+	_Alignas(64) _Atomic uint32_t busy;
+	_Atomic uint64_t head;
+	struct record *slot; /* owns, recorder.capacity records, mapped */
+	char name[NAME_BYTES];
+	_Atomic bool taken; /* has a thread; the records of a ring without one stay readable */
+};
+
+struct recorder {
+	const struct clock *clock; /* borrows */
+	size_t capacity;
+	_Atomic bool enabled;
+	_Alignas(64) _Atomic uint64_t next_seq;
+	_Alignas(64) pthread_mutex_t lock; /* guards attaching, and writing to the shared ring */
+	_Atomic unsigned ring_count;
+	struct ring ring[MAX_RINGS]; /* ring 0 is shared by threads that did not attach */
+};
+
+/* The calling thread's ring, and the recorder it belongs to. */
+static __thread struct recorder *own_recorder;
+static __thread struct ring *own_ring;
+
+static int ring_map(struct recorder *recorder, struct ring *ring, const char *name)
+{
+	void *slots = mmap(NULL, recorder->capacity * sizeof(struct record), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (slots == MAP_FAILED)
+		return -errno;
+	ring->slot = slots;
+	ring->taken = true;
+	strncpy(ring->name, name, sizeof(ring->name) - 1);
+	return 0;
+}
+
+int recorder_new(const struct clock *clock, size_t ring_records, struct recorder **ret_recorder)
+{
+	struct recorder *recorder;
+	int r;
+
+	if (ring_records < 2 || (ring_records & (ring_records - 1)) != 0)
+		return -EINVAL;
+	recorder = aligned_alloc(64, sizeof(*recorder));
+	if (!recorder)
+		return -ENOMEM;
+	memset(recorder, 0, sizeof(*recorder));
+	recorder->clock = clock;
+	recorder->capacity = ring_records;
+	recorder->enabled = true;
+	recorder->next_seq = 1;
+	pthread_mutex_init(&recorder->lock, NULL);
+	r = ring_map(recorder, &recorder->ring[0], "shared");
+	if (r < 0) {
+		free(recorder);
+		return r;
+	}
+	recorder->ring_count = 1;
+	*ret_recorder = recorder;
+	return 0;
+}
+
+struct recorder *recorder_free(struct recorder *recorder)
+{
+	if (!recorder)
+		return NULL;
+	for (unsigned i = 0; i < recorder->ring_count; i++)
+		munmap(recorder->ring[i].slot, recorder->capacity * sizeof(struct record));
+	pthread_mutex_destroy(&recorder->lock);
+	free(recorder);
+	return NULL;
+}
+
+void recorder_set_enabled(struct recorder *recorder, bool enabled)
+{
+	atomic_store_explicit(&recorder->enabled, enabled, memory_order_relaxed);
+}
+
+bool recorder_enabled(const struct recorder *recorder)
+{
+	return atomic_load_explicit(&recorder->enabled, memory_order_relaxed);
+}
+
+/* A ring nobody writes to any more, or NULL. Its old records keep their sequence numbers. */
+static struct ring *ring_reuse(struct recorder *recorder)
+{
+	for (unsigned i = 1; i < recorder->ring_count; i++) {
+		struct ring *ring = &recorder->ring[i];
+
+		if (!atomic_load_explicit(&ring->taken, memory_order_acquire))
+			return ring;
+	}
+	return NULL;
+}
+
+int recorder_attach(struct recorder *recorder, const char *thread_name)
+{
+	struct ring *ring;
+	int r = 0;
+
+	if (own_recorder == recorder)
+		return 0;
+	pthread_mutex_lock(&recorder->lock);
+	ring = ring_reuse(recorder);
+	if (ring) {
+		ring->taken = true;
+		memset(ring->name, 0, sizeof(ring->name));
+		strncpy(ring->name, thread_name, sizeof(ring->name) - 1);
+	} else if (recorder->ring_count == MAX_RINGS) {
+		r = -ENOSPC;
+	} else {
+		ring = &recorder->ring[recorder->ring_count];
+		r = ring_map(recorder, ring, thread_name);
+		if (r == 0)
+			atomic_fetch_add_explicit(&recorder->ring_count, 1, memory_order_release);
+	}
+	pthread_mutex_unlock(&recorder->lock);
+	if (r < 0)
+		return r;
+	own_recorder = recorder;
+	own_ring = ring;
+	return 0;
+}
+
+void recorder_detach(struct recorder *recorder)
+{
+	if (own_recorder != recorder)
+		return;
+	atomic_store_explicit(&own_ring->taken, false, memory_order_release);
+	own_recorder = NULL;
+	own_ring = NULL;
+}
+
+/* Word-wise, so that a concurrent reader sees torn records at worst, never undefined behaviour. */
+static void record_store(struct record *to, const struct record *from)
+{
+	uint64_t words[sizeof(*from) / sizeof(uint64_t)];
+
+	memcpy(words, from, sizeof(words));
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		__atomic_store_n((uint64_t *)(void *)to + i, words[i], __ATOMIC_RELAXED);
+}
+
+static void record_load(struct record *to, const struct record *from)
+{
+	uint64_t words[sizeof(*to) / sizeof(uint64_t)];
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		words[i] = __atomic_load_n(
+			(const uint64_t *)(const void *)from + i, __ATOMIC_RELAXED);
+	memcpy(to, words, sizeof(*to));
+}
+
+static void ring_write(struct recorder *recorder, struct ring *ring, struct record *record)
+{
+	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+
+	/*
+	 * The mark must be visible before the number is taken: sequentially consistent on both, as
+	 * the reader looks at next_seq first and at the marks afterwards.
+	 */
+	atomic_store(&ring->busy, 1);
+	record->seq = atomic_fetch_add(&recorder->next_seq, 1);
+	/* Pairs with the reader's fence: whoever sees this slot change also sees the current head.
+	 */
+	atomic_thread_fence(memory_order_release);
+	record_store(&ring->slot[head & (recorder->capacity - 1)], record);
+	atomic_store_explicit(&ring->head, head + 1, memory_order_release);
+	atomic_store_explicit(&ring->busy, 0, memory_order_release);
+}
+
+void record_emit(struct recorder *recorder, uint16_t type, uint32_t vp, uint8_t vtl, uint8_t sint,
+	const uint64_t args[RECORD_ARGS])
+{
+	struct record record = {
+		.mono_ns = clock_now_ns(recorder->clock),
+		.type = type,
+		.vtl = vtl,
+		.sint = sint,
+		.vp = vp,
+	};
+
+	memcpy(record.arg, args, sizeof(record.arg));
+	if (own_recorder == recorder) {
+		ring_write(recorder, own_ring, &record);
+		return;
+	}
+	pthread_mutex_lock(&recorder->lock);
+	ring_write(recorder, &recorder->ring[0], &record);
+	pthread_mutex_unlock(&recorder->lock);
+}
+
+uint64_t recorder_head(const struct recorder *recorder)
+{
+	return atomic_load(&recorder->next_seq) - 1;
+}
+
+/*
+ * Reading: one lane per ring, merged by sequence number.
+ *
+ * The reader notes the head, then looks at the busy marks, then at the rings. A writer marks its
+ * ring before it takes a number, so once no ring is busy every number up to the noted head has been
+ * published: a number that is in no ring then has been overwritten.
+ */
+struct lane {
+	const struct ring *ring;
+	uint64_t next; /* index of the record after `record` */
+	bool valid;
+	struct record record;
+};
+
+/* Index of the oldest record of a ring with `head` published ones that is not being overwritten. */
+static uint64_t ring_oldest(const struct recorder *recorder, uint64_t head)
+{
+	return head < recorder->capacity ? 0 : head - recorder->capacity + 1;
+}
+
+/* Copies record `index` of the ring; false when it has been overwritten meanwhile. */
+static bool ring_read(const struct recorder *recorder, const struct ring *ring, uint64_t index,
+	struct record *ret_record)
+{
+	record_load(ret_record, &ring->slot[index & (recorder->capacity - 1)]);
+	atomic_thread_fence(memory_order_acquire);
+	return index >=
+	       ring_oldest(recorder, atomic_load_explicit(&ring->head, memory_order_relaxed));
+}
+
+/* Loads record `index` into the lane. A writer that laps us sends us an eighth of a ring ahead. */
+static void lane_load(const struct recorder *recorder, struct lane *lane, uint64_t index)
+{
+	for (;;) {
+		uint64_t head = atomic_load_explicit(&lane->ring->head, memory_order_acquire);
+
+		if (index < ring_oldest(recorder, head))
+			index = ring_oldest(recorder, head) + recorder->capacity / 8;
+		lane->valid = index < head;
+		if (!lane->valid || ring_read(recorder, lane->ring, index, &lane->record))
+			break;
+	}
+	lane->next = index + 1;
+}
+
+/* Puts the lane on the first record with seq >= wanted: numbers grow along a ring. */
+static void lane_seek(const struct recorder *recorder, struct lane *lane, uint64_t wanted)
+{
+	uint64_t high = atomic_load_explicit(&lane->ring->head, memory_order_acquire);
+	uint64_t low = ring_oldest(recorder, high);
+
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		struct record record;
+
+		if (!ring_read(recorder, lane->ring, middle, &record) || record.seq < wanted)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	lane_load(recorder, lane, low);
+}
+
+static struct lane *lanes_lowest(struct lane *lanes, unsigned count)
+{
+	struct lane *lowest = NULL;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (lanes[i].valid && (!lowest || lanes[i].record.seq < lowest->record.seq))
+			lowest = &lanes[i];
+	}
+	return lowest;
+}
+
+static unsigned lanes_open(const struct recorder *recorder, struct lane *lanes, uint64_t wanted)
+{
+	unsigned count = atomic_load_explicit(&recorder->ring_count, memory_order_acquire);
+
+	for (unsigned i = 0; i < count; i++) {
+		lanes[i].ring = &recorder->ring[i];
+		lane_seek(recorder, &lanes[i], wanted);
+	}
+	return count;
+}
+
+static bool any_ring_busy(const struct recorder *recorder)
+{
+	unsigned count = atomic_load(&recorder->ring_count);
+
+	for (unsigned i = 0; i < count; i++) {
+		if (atomic_load(&recorder->ring[i].busy))
+			return true;
+	}
+	return false;
+}
+
+uint64_t recorder_oldest(const struct recorder *recorder)
+{
+	struct lane lanes[MAX_RINGS];
+	const struct lane *lowest = lanes_lowest(lanes, lanes_open(recorder, lanes, 0));
+
+	return lowest ? lowest->record.seq : recorder_head(recorder) + 1;
+}
+
+size_t recorder_read(struct recorder *recorder, struct record_cursor *cursor,
+	struct record *records, size_t capacity, uint64_t *ret_gap)
+{
+	uint64_t limit = recorder_head(recorder), gap = 0;
+	bool busy = any_ring_busy(recorder);
+	struct lane lanes[MAX_RINGS], *lowest;
+	size_t count = 0;
+	unsigned lane_count;
+
+	*ret_gap = 0;
+	cursor->next = MAX(cursor->next, UINT64_C(1));
+	if (cursor->next > limit)
+		return 0;
+	lane_count = lanes_open(recorder, lanes, cursor->next);
+	while (count < capacity && (lowest = lanes_lowest(lanes, lane_count))) {
+		if (lowest->record.seq > limit)
+			break;
+		if (lowest->record.seq != cursor->next) {
+			/* A hole: overwritten, unless its writer has yet to publish it. */
+			if (busy || count > 0)
+				break;
+			gap = lowest->record.seq - cursor->next;
+		}
+		records[count++] = lowest->record;
+		cursor->next = lowest->record.seq + 1;
+		lane_load(recorder, lowest, lowest->next);
+	}
+	*ret_gap = gap;
+	return count;
+}
+
+void recorder_stats(const struct recorder *recorder, struct recorder_stats *ret_stats)
+{
+	unsigned count = atomic_load_explicit(&recorder->ring_count, memory_order_acquire);
+	struct recorder_stats stats = {
+		.records = recorder_head(recorder),
+		.enabled = recorder_enabled(recorder),
+	};
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct ring *ring = &recorder->ring[i];
+		uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+
+		stats.bytes += recorder->capacity * sizeof(struct record);
+		stats.overwritten += head > recorder->capacity ? head - recorder->capacity : 0;
+		stats.threads += atomic_load_explicit(&ring->taken, memory_order_relaxed);
+	}
+	*ret_stats = stats;
+}
