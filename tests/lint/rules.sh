@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Rules of the tree that a compiler does not check. Speaks TAP.
+#
+#   rules.sh SOURCE-ROOT
+set -u
+cd "$1" || exit 1
+
+number=0
+
+# rule NAME OFFENDERS: holds when there are no offenders.
+rule() {
+	number=$((number + 1))
+	if [ -z "$2" ]; then
+		echo "ok $number $1"
+	else
+		echo "not ok $number $1"
+		echo "$2" | sed 's/^/# /'
+	fi
+}
+
+sources() {
+	find src guest tests schema scripts man completions .ci packaging \
+		-type f \( -name '*.[chS]' -o -name '*.sh' -o -name '*.bats' -o -name '*.bash' \
+		-o -name '*.py' -o -name '*.scd' -o -name 'meson.build' -o -path 'scripts/*' \) \
+		-not -name '*.pyc' 2>/dev/null
+}
+
+# includers REGEX: the files under src that include a matching header.
+includers() {
+	grep -rlE "^#include [<\"]($1)[>\"]" src
+}
+
+# includers_but REGEX ALLOWED: the same without the files whose path matches ALLOWED.
+includers_but() {
+	includers "$1" | grep -vE "$2"
+}
+
+at_most_one() {
+	[ "$(printf '%s' "$1" | grep -c .)" -le 1 ] || echo "$1"
+}
+
+echo 1..9
+rule 'every file names its licence' "$(sources | xargs grep -L 'SPDX-License-Identifier: GPL-2.0-or-later')"
+rule 'only src/vmm/kvm* knows KVM' "$(includers_but 'linux/kvm\.h' '^src/vmm/kvm[^/]*$')"
+rule 'microhttpd is used by one file' "$(at_most_one "$(includers 'microhttpd\.h')")"
+rule 'libcurl is used by one file' "$(at_most_one "$(includers 'curl/.*')")"
+rule 'readline is used by one file' "$(at_most_one "$(includers 'readline/readline\.h')")"
+rule 'jansson stays in inspect, daemon and cli' "$(includers_but 'jansson\.h' '^src/(inspect|daemon|cli)/')"
+rule 'common uses nothing above it' "$(grep -lrE '^#include "(vmm|inspect|daemon|cli)/' src/common src/hvdef)"
+rule 'vmm uses hvdef and common only' "$(grep -lrE '^#include "(inspect|daemon|cli)/' src/vmm)"
+rule 'every header has its three lines: Purpose, Threads, Errors' \
+	"$(find src -name '*.h' -not -path 'src/hvdef/*' | while read -r header; do
+		for word in Purpose Threads Errors; do
+			grep -q "\b$word:" "$header" || echo "$header: no $word"
+		done
+	done)"
