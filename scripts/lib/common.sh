@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What every script here needs. Sourced, not run.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+say() {
+	printf '== %s\n' "$*" >&2
+}
+
+die() {
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	exit 1
+}
+
+# configure DIR ARGS...: sets a build directory up, again only when the arguments have changed. One
+# that somebody set up by hand is used as it is.
+configure() {
+	local dir=$1 stamp=$1/.configured
+	shift
+
+	if [ -f "$dir/build.ninja" ]; then
+		[ -f "$stamp" ] || return 0
+		[ "$(cat "$stamp")" != "${CC-} $*" ] || return 0
+	fi
+	rm -rf "$dir"
+	meson setup "$dir" "$root" "$@" || return
+	printf '%s\n' "${CC-} $*" >"$stamp"
+}
+
+# compile DIR ARGS...: sets DIR up and builds it.
+compile() {
+	configure "$@" && ninja -C "$1"
+}
+
+# why_no_kvm: prints why /dev/kvm cannot be used, or nothing when it can be opened.
+why_no_kvm() {
+	if [ ! -e /dev/kvm ]; then
+		echo '/dev/kvm does not exist'
+	elif ! { : <>/dev/kvm; } 2>/dev/null; then
+		echo "/dev/kvm cannot be opened by $(id -un)"
+	fi
+}
