@@ -30,8 +30,13 @@
 #define HV_PRIV_HYPERCALL_MSRS   (1u << 5)
 #define HV_PRIV_VP_INDEX         (1u << 6)
 #define HV_PRIV_RESET            (1u << 7)
+#define HV_PRIV_STATS            (1u << 8)
 #define HV_PRIV_REFERENCE_TSC    (1u << 9)
+#define HV_PRIV_GUEST_IDLE       (1u << 10)
 #define HV_PRIV_FREQUENCY_MSRS   (1u << 11)
+#define HV_PRIV_DEBUG_MSRS       (1u << 12)
+#define HV_PRIV_REENLIGHTENMENT  (1u << 13)
+#define HV_PRIV_TSC_INVARIANT    (1u << 15)
 
 /* Leaf 3 EBX: partition privileges, high word. */
 #define HV_PRIV_POST_MESSAGES    (1u << 4)
