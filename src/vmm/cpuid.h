@@ -3,10 +3,15 @@
 /*
  * Hyper-V CPUID leaves of modes user and sim (spec 1).
  *
- * Purpose: what the guest is told; privileges checked by msr.c and hypercall.c come from here too.
- * Threads: constant after creation.
+ * What a partition may do is said in one place: hv_privileges(). The leaves show it to the guest,
+ * msr.c and hypercall.c enforce it, so that a register is never readable without its bit and
+ * never faults with it.
+ *
+ * Purpose: what the guest is told, and what is checked on each access.
+ * Threads: any; constant once reftime_init() ran.
  * Errors:  none.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 struct vm;
@@ -15,6 +20,26 @@ struct cpuid_leaf {
 	uint32_t function, eax, ebx, ecx, edx;
 };
 
+/* Leaf 0x40000003: privileges in EAX and EBX, features in EDX. */
+struct hv_privileges {
+	uint32_t eax, ebx, edx;
+};
+
+/* Build 14393, version 10.0: what guests know from Windows Server 2016. */
+#define HV_VERSION_BUILD 14393u
+#define HV_VERSION_MAJOR 10u
+/* Failed attempts on a spin lock before a guest should call HvNotifyLongSpinWait. */
+#define HV_SPIN_RETRIES 4095u
+
 enum { HV_CPUID_LEAVES = 6 };
 /* Leaves 0x40000000 .. 0x40000005. */
 void hv_cpuid_leaves(const struct vm *vm, struct cpuid_leaf leaves[HV_CPUID_LEAVES]);
+
+/* What software in `vtl` may use. */
+struct hv_privileges hv_privileges(const struct vm *vm, uint8_t vtl);
+
+/* Whether `have` holds every bit of `need`. */
+static inline bool hv_privileges_cover(struct hv_privileges have, struct hv_privileges need)
+{
+	return !(need.eax & ~have.eax) && !(need.ebx & ~have.ebx) && !(need.edx & ~have.edx);
+}

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include "common/node.h"
 #include "common/util.h"
+#include "vmm/msr.h"
 #include "vmm/synic.h"
 
 struct vm;
@@ -42,7 +43,7 @@ struct vcpu {
 	uint32_t apic_id; /* == index */
 
 	struct synic synic[HV_VTL_COUNT]; /* KVM guests use VTL 0 only */
-	uint64_t vp_assist_msr[HV_VTL_COUNT];
+	struct hv_vp hv[HV_VTL_COUNT];       /* registers of msr.c */
 
 	_Atomic uint64_t exits[VCPU_EXIT_COUNT]; /* written by the VP thread only */
 	_Atomic uint64_t runtime_100ns;          /* VP_RUNTIME, updated at exits */
