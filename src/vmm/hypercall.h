@@ -7,7 +7,7 @@
  * The page is endbr64; out HYPERCALL_PORT, eax; ret; int3... The exit of the OUT is the call.
  *
  * Purpose: decode, check in the order of spec 6.3 and 6.4, dispatch, encode the result.
- * Threads: the VP's own thread. No allocation, no lock held across a handler.
+ * Threads: the VP's own thread, registered with rcu_thread_init(). No allocation and no lock.
  * Errors:  HV_FAULT_UD (CPL > 0, real mode, page disabled); statuses go to the guest.
  */
 #include <stdatomic.h>
@@ -32,20 +32,38 @@ struct hypercall_regs {
 	uint8_t cpl;
 };
 
-enum { HYPERCALL_STAT_CODES = 8, HYPERCALL_STAT_STATUSES = 32 };
+enum { HYPERCALL_STAT_CODES = 4, HYPERCALL_STAT_STATUSES = 32 };
+/* Statuses past the end are counted in the last place. */
 struct hypercall_stat {
-	_Atomic uint64_t count;
 	_Atomic uint64_t by_status[HYPERCALL_STAT_STATUSES];
 };
 struct hypercall_stats {
 	struct hypercall_stat code[HYPERCALL_STAT_CODES]; /* row of the hypercall table; last: unknown codes */
 };
 
-/* Executes one hypercall: reads the input registers, writes the result registers. */
+/*
+ * Executes one hypercall: reads the input registers, writes the result registers. On HV_FAULT_UD
+ * nothing is written; the fault is counted in vcpu->hypercall_faults and recorded here.
+ */
 enum hv_fault hypercall_dispatch(struct vcpu *vcpu, uint8_t vtl, struct hypercall_regs *regs);
 /* Fills a hypercall page. */
 void hypercall_fill_page(uint8_t page[HV_PAGE_SIZE]);
 /* "invalid_connection_id", ...; never NULL ("unknown"). */
 const char *hv_status_name(uint64_t status);
 
-extern const struct node_class hypercall_node_class; /* hypercalls/{code} */
+/* The key of "every code without a handler". */
+#define HYPERCALL_CODE_OTHER 0xffffu
+
+struct hypercall_status_info {
+	uint16_t status;
+	char name[32];
+	uint64_t count;
+};
+struct hypercall_info {
+	uint32_t code;
+	char name[32];
+	uint64_t count;
+	uint32_t status_count;
+	struct hypercall_status_info statuses[HYPERCALL_STAT_STATUSES]; /* those that occurred */
+};
+extern const struct node_class hypercall_node_class; /* hypercalls/{code}; owner: struct vm */

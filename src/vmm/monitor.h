@@ -5,10 +5,11 @@
  *
  * A thread of its own polls the guest-to-host page while at least one monitor port and the page
  * exist, every minimum latency of the registered monitors (100 us at the least), takes pending bits
- * with an atomic exchange per group, and signals the ports.
+ * with an atomic exchange per group, and signals the ports. What the guest writes into parameters,
+ * latencies or group enables has no effect: the host's own copy decides.
  *
  * Purpose: serve monitor-backed event ports.
- * Threads: set_page, add and remove from any thread but VP threads; servicing on its own thread.
+ * Threads: set_page, add and remove from any thread but a handler's; servicing on its own thread.
  * Errors:  -EFAULT page outside RAM, -EEXIST monitor id taken, -EBUSY page in use.
  */
 #include <pthread.h>
@@ -47,4 +48,10 @@ void monitor_remove(struct monitor *monitor, uint8_t id);
 /* One pass over the page, as the thread does it: for tests. Returns bits serviced. */
 unsigned monitor_service(struct monitor *monitor);
 
-extern const struct node_class monitor_node_class; /* monitor/{monitor_id} */
+struct monitor_info {
+	uint32_t monitor_id, connection_id;
+	uint32_t latency_100ns;
+	uint64_t hits;
+	uint64_t page_gpa; /* UINT64_MAX: none */
+};
+extern const struct node_class monitor_node_class; /* monitor/{monitor_id}; owner: struct vm */

@@ -4,13 +4,15 @@
  * Ports: what a connection id leads to (TLFS 11.5-11.7, spec 10).
  *
  * One partition-wide namespace of 24-bit connection ids for message ports, event ports and
- * monitor-backed event ports. Lookups are lock-free and O(1) (rculfhash); registration takes a
- * mutex. A handler runs on the calling VP's thread inside an RCU read-side section: it must not
- * block and must not release a port.
+ * monitor-backed event ports. The id is cut in two halves that index a two-level table: a lookup
+ * is two loads whatever the number of ports, needs no lock, and ports come out in order of their
+ * ids. Registration takes a mutex. A handler runs on the calling thread inside an RCU read-side
+ * section: it must not block and must not add or release a port.
  *
  * Purpose: dispatch HvPostMessage and HvSignalEvent to their receivers.
- * Threads: add and release from any thread but VP threads; post and signal from any.
- * Errors:  -EEXIST duplicate id, -EINVAL, -ENOMEM; guest results are enum hv_status.
+ * Threads: add and release from any thread outside a handler; post and signal from any thread
+ *          that called rcu_thread_init(); inspection from any.
+ * Errors:  -EEXIST duplicate id or monitor id, -EINVAL, -ENOMEM; guest results are enum hv_status.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,7 +24,7 @@
 struct vcpu;
 struct vm;
 struct port;
-struct cds_lfht;
+struct port_leaf;
 
 enum port_type { PORT_MESSAGE, PORT_EVENT, PORT_MONITOR };
 
@@ -35,7 +37,7 @@ struct port_spec {
 	uint32_t connection_id; /* 24 bits */
 	enum port_type type;
 	uint8_t minimum_vtl; /* 0..2 */
-	const char *owner;   /* copied; who registered it: "demo", "testdev", "vmbus" */
+	const char *owner;   /* copied, at most 15 characters: "demo", "testdev", "vmbus" */
 	uint16_t flag_count; /* event ports: 1..2048; 0 = 2048 */
 	uint8_t monitor_id;      /* PORT_MONITOR: 0..127 */
 	uint16_t monitor_latency; /* PORT_MONITOR: 100 ns units, 0 = 1 ms */
@@ -44,11 +46,13 @@ struct port_spec {
 	void *arg;
 };
 
+enum { PORTS_LEAVES = 4096 }; /* connection id bits 23:12 */
+
 struct ports {
-	struct vm *vm; /* borrows */
-	pthread_mutex_t lock; /* serialises add and release */
-	struct cds_lfht *table;
+	struct vm *vm;        /* borrows */
+	pthread_mutex_t lock; /* serialises add and release, guards what inspection looks at */
 	_Atomic uint64_t count;
+	_Atomic(struct port_leaf *) leaf[PORTS_LEAVES]; /* owns; made on first use, kept till deinit */
 };
 
 int ports_init(struct ports *ports, struct vm *vm) MUST_CHECK;
@@ -59,11 +63,25 @@ int ports_add(struct ports *ports, const struct port_spec *spec, struct port **r
 /* Unregisters and returns after the last running handler; NULL is fine. Returns NULL. */
 struct port *port_release(struct port *port);
 
-/* HvPostMessage after input checks (spec 6.3): unknown 0x12, kind 0x11, VTL 0x08, handler's status. */
+/*
+ * HvPostMessage once its input has been copied (spec 6.3): payload size or type 0x05, unknown id
+ * 0x12, kind 0x11, VTL 0x08, handler's status. `caller` NULL: a post made through the API.
+ */
 enum hv_status ports_post_message(struct ports *ports, struct vcpu *caller, uint8_t vtl,
 	const struct hv_post_message_input *input);
-/* HvSignalEvent after input checks (spec 6.4). */
+/* HvSignalEvent (spec 6.4): unknown id 0x12, kind 0x11, VTL 0x08, flag 0x05, handler's status. */
 enum hv_status ports_signal_event(struct ports *ports, struct vcpu *caller, uint8_t vtl,
 	uint32_t connection_id, uint16_t flag);
 
-extern const struct node_class port_node_class; /* ports/{connection_id} */
+struct port_info {
+	uint32_t connection_id;
+	uint32_t type; /* enum port_type */
+	uint32_t minimum_vtl;
+	char owner[16];
+	bool fast_path;
+	uint32_t flag_count; /* UINT32_MAX: none */
+	uint32_t monitor_id; /* UINT32_MAX: none */
+	uint64_t accepted, denied, busy, wrong_kind, failed;
+	uint64_t last_age_ns; /* UINT64_MAX: never called */
+};
+extern const struct node_class port_node_class; /* ports/{connection_id}; owner: struct vm */
