@@ -4,12 +4,13 @@
  * The GSI table: who owns which global system interrupt, and what it is routed to.
  *
  * GSIs below GSI_FIRST belong to the IOAPIC. Every change is committed to the backend at once, with
- * the whole table; a released GSI is not handed out again while the VM lives, so that a stale route
- * in the kernel can never reach a new owner.
+ * the whole table. A GSI belongs to its owner (a SINT) for the VM's life and is routed to nothing
+ * while unused, so that a stale route in the kernel can never reach another owner, and a guest that
+ * makes and drops routes cannot use the table up.
  *
  * Purpose: one owner for KVM_SET_GSI_ROUTING.
  * Threads: any; `lock` guards everything and is held across the commit ioctl.
- * Errors:  -ENOSPC table full, -errno of the commit (the old table then stays in force).
+ * Errors:  -ENOMEM, -ENOSPC table full, -errno of the commit (the old table then stays in force).
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -35,4 +36,4 @@ void gsi_table_deinit(struct gsi_table *table);
 int gsi_alloc(struct gsi_table *table, uint32_t *ret_gsi) MUST_CHECK;
 /* Routes it; a no-op without commit when nothing changes. */
 int gsi_route(struct gsi_table *table, uint32_t gsi, const struct gsi_entry *entry) MUST_CHECK;
-void gsi_release(struct gsi_table *table, uint32_t gsi);
+uint64_t gsi_commits(struct gsi_table *table);

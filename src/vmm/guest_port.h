@@ -3,9 +3,12 @@
 /*
  * Guest ports: host-to-guest message and event senders (spec 10.1).
  *
+ * A message port owns GUEST_PORT_MESSAGES buffers. Messages go straight into the SINT's FIFO while
+ * it has room and wait in the port, in order, while it has not.
+ *
  * Purpose: post messages in order to a (VTL, VP, SINT) and set one event flag there.
- * Threads: any. A guest message port owns a bounded queue; results are told on the main loop.
- * Errors:  -EAGAIN queue full (64 messages), -EINVAL, or those of synic.h.
+ * Threads: any, VP threads inside a hypercall too: no allocation, no wait.
+ * Errors:  -EAGAIN every buffer is in use, -EINVAL, -ENOENT no such VP, or those of synic.h.
  */
 #include <stdint.h>
 #include "common/util.h"
@@ -15,8 +18,11 @@ struct vm;
 struct guest_message_port;
 struct guest_event_port;
 
-int guest_message_port_new(struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, const char *owner,
+enum { GUEST_PORT_MESSAGES = 64 };
+
+int guest_message_port_new(struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint,
 	struct guest_message_port **ret_port) MUST_CHECK;
+/* Messages that did not reach their slot yet are dropped. NULL is fine; returns NULL. */
 struct guest_message_port *guest_message_port_free(struct guest_message_port *port);
 int guest_message_port_post(struct guest_message_port *port, uint32_t type, const void *payload, size_t size) MUST_CHECK;
 /* Later messages go to `vp`; those already queued stay where they are. */

@@ -9,9 +9,18 @@
  * kept aside. Several overlays on one page stack: the one enabled last is visible, the others keep
  * living in their private buffers, and hypervisor-side accesses go to wherever they live.
  *
+ * The RAM's own contents are kept by the bottom overlay of the page:
+ *
+ *	stack on one page        RAM shows          buffers hold
+ *	(none)                   RAM                -
+ *	A                        A                  A.below = RAM
+ *	A, B (enabled later)     B                  A.below = RAM, A.contents = A
+ *	B (A disabled)           B                  B.below = RAM, A.contents = A
+ *
  * Purpose: real overlay semantics without memory-slot churn.
- * Threads: overlay_set() under the owner's lock NOT held: it takes overlays.lock, then for each
- *          overlay it moves that overlay's own `lock`. `page` is read under that `lock`.
+ * Threads: any, with the owner's lock NOT held: overlay_set() and overlay_reset() take
+ *          overlays.lock, then for each overlay they move that overlay's own `lock`, one at a time.
+ *          `page` and `enabled` are read, and `page` is written through, under that `lock`.
  * Errors:  -EFAULT when the GPA is not RAM (the guest gets #GP; nothing changes).
  */
 #include <pthread.h>
@@ -24,11 +33,12 @@
 struct guest_memory;
 
 struct overlay {
-	pthread_mutex_t *lock; /* borrows: the owner's lock, guards `page` and `enabled` */
+	pthread_mutex_t *lock; /* borrows: the owner's lock, guards `page`, `enabled`, `gpa` */
 	bool enabled;
-	uint64_t gpa;
-	uint8_t *page; /* where the contents live now: in guest RAM or == contents */
-	TAILQ_ENTRY(overlay) link; /* guarded by overlays.lock; top of the stack last */
+	bool used;     /* was enabled since it was last zeroed */
+	uint64_t gpa;  /* valid while enabled */
+	uint8_t *page; /* where the contents live now: in guest RAM or == contents; never NULL */
+	TAILQ_ENTRY(overlay) link; /* guarded by overlays.lock; enabled last stands last */
 	uint8_t below[HV_PAGE_SIZE]; /* the RAM under the bottom overlay of a page */
 	uint8_t contents[HV_PAGE_SIZE] __attribute__((aligned(8)));
 };
@@ -41,9 +51,9 @@ struct overlays {
 
 void overlays_init(struct overlays *overlays, struct guest_memory *memory);
 void overlays_deinit(struct overlays *overlays);
-/* `lock` is the owner's. Contents start zeroed, disabled. */
+/* `lock` is the owner's; the memory must be zeroed. Contents start zeroed, disabled. */
 void overlay_init(struct overlay *overlay, pthread_mutex_t *lock);
-/* Enables at `gpa` (page aligned), moves, or disables. */
+/* Enables at `gpa` (page aligned), moves, or disables (`gpa` is then ignored). */
 int overlay_set(struct overlays *overlays, struct overlay *overlay, bool enable, uint64_t gpa) MUST_CHECK;
 /* Disables and zeroes: VP or VM reset. */
 void overlay_reset(struct overlays *overlays, struct overlay *overlay);

@@ -16,6 +16,10 @@
  * The state goes to FREE before the callback, so the callback may post at once. Every scheduled
  * completion holds a reference.
  *
+ * In modes user and sim the GSI has an MSI route that follows the SINT's vector, and points nowhere
+ * while the SINT cannot be asserted through it: masked, polling, proxy, SynIC off, or auto-EOI
+ * (which the in-kernel LAPIC cannot be asked for by MSI).
+ *
  * Purpose: host-to-guest delivery with a completion.
  * Threads: get/put/post/set from any thread; callbacks on the main loop.
  * Errors:  -EAGAIN a message is in flight (no callback), -EINVAL, -ENOENT no such VP, -ENOSPC GSIs.
@@ -41,8 +45,8 @@ enum sint_post_mode {
 
 struct sint_routes {
 	struct vm *vm; /* borrows */
-	pthread_mutex_t lock; /* guards the list */
-	TAILQ_HEAD(, sint_route) list;
+	pthread_mutex_t lock; /* guards synic_sint.route and .gsi; taken before synic.lock, gsi.lock */
+	uint32_t count;
 };
 
 void sint_routes_init(struct sint_routes *routes, struct vm *vm);
@@ -53,7 +57,7 @@ void sint_routes_update(struct sint_routes *routes, uint32_t vp, uint8_t vtl, ui
 /* The route of (vp, vtl, sint): the existing one with one more reference, or a new one. */
 int sint_route_get(struct vm *vm, uint32_t vp, uint8_t vtl, uint8_t sint, struct sint_route **ret_route) MUST_CHECK;
 struct sint_route *sint_route_ref(struct sint_route *route);
-/* NULL is fine; returns NULL. The last reference frees the GSI and both eventfds. */
+/* NULL is fine; returns NULL. The last reference unroutes the GSI and closes the eventfds. */
 struct sint_route *sint_route_unref(struct sint_route *route);
 
 typedef void (*sint_route_done_fn)(struct sint_route *route, int status, void *arg);
@@ -77,7 +81,11 @@ struct sint_route_status {
 };
 void sint_route_status(struct sint_route *route, struct sint_route_status *ret_status);
 uint32_t sint_route_gsi(const struct sint_route *route);
+/* -1 when the backend has no irqfd. Route's to close. */
 int sint_route_set_fd(const struct sint_route *route);
-int sint_route_ack_fd(const struct sint_route *route);
+/* Signalled at every EOM from the first call on; -errno when it cannot be made. Route's to close. */
+int sint_route_ack_fd(struct sint_route *route);
+/* EOM was written: counts, signals the ack eventfd. From synic.c, synic->lock is held. */
+void sint_route_acked_locked(struct sint_route *route);
 
-extern const struct node_class route_node_class; /* routes/{vp}/{sint}?vtl= */
+extern const struct node_class route_node_class; /* routes/{vp}/{sint}?vtl=; owner: struct vm */

@@ -12,9 +12,10 @@
  * the obstacle goes and the slot or a flag is still set.
  *
  * Purpose: registers, message slots with the pending protocol, event flags.
- * Threads: any. `lock` guards everything here but the two counters marked atomic. It may be held
- *          while accel->assert_vector() or an eventfd write runs; it is never held across a
- *          completion, a port handler or overlay_set().
+ * Threads: any. `lock` guards everything here. It may be held while accel->assert_vector() or an
+ *          eventfd write runs; it is never held across a completion on the main loop, a port
+ *          handler, overlay_set() or sint_routes_update(). `setup_lock` is taken before
+ *          overlays.lock by whoever moves a page, so that a register and its overlay agree.
  * Errors:  noted per function; guest-visible ones are enum hv_status or enum hv_fault.
  */
 #include <pthread.h>
@@ -31,6 +32,7 @@
 struct vcpu;
 struct vm;
 struct loop_timer;
+struct sint_route;
 
 enum synic_entry_state { SYNIC_ENTRY_IDLE, SYNIC_ENTRY_QUEUED, SYNIC_ENTRY_DONE };
 
@@ -41,8 +43,10 @@ enum synic_entry_state { SYNIC_ENTRY_IDLE, SYNIC_ENTRY_QUEUED, SYNIC_ENTRY_DONE 
 struct synic_entry {
 	TAILQ_ENTRY(synic_entry) link;
 	struct hv_message message; /* header.flags is ours */
-	bool once;                 /* busy slot: complete with -EAGAIN at the next ack (spec 4.2 b) */
-	bool tried;                /* found the slot busy at least once */
+	enum synic_entry_state state;
+	bool once;   /* busy slot: complete with -EAGAIN when it is freed (spec 4.2 b) */
+	bool staged; /* a route's staged message; for inspection */
+	bool tried;  /* found the slot busy at least once */
 	uint64_t queued_ns;
 	/*
 	 * Under synic->lock, any thread: must only note the result and defer. 0 written and, where
@@ -52,18 +56,32 @@ struct synic_entry {
 	void (*done)(struct synic_entry *entry, int status);
 };
 
+/*
+ * Wants to hear, once, that a FIFO which refused a post has room. Embedded in its owner, which
+ * keeps it alive until `room` ran or synic_unwait() returned.
+ */
+struct synic_waiter {
+	TAILQ_ENTRY(synic_waiter) link;
+	bool waiting;
+	void (*room)(struct synic_waiter *waiter); /* under synic->lock: must only defer */
+};
+
 struct synic_sint {
 	uint64_t msr; /* raw SINTn */
 	TAILQ_HEAD(, synic_entry) queue;
+	TAILQ_HEAD(, synic_waiter) waiters;
 	uint32_t depth;
 	bool irq_owed;
 	bool timer_turn; /* fairness: a waiting timer goes before the next queued message */
-	uint64_t busy_since_ns, last_eom_ns, last_delivery_ns;
+	struct sint_route *route; /* borrows; written under sint_routes.lock and `lock` */
+	uint32_t gsi;             /* the SINT's for the VM's life, 0: none yet; sint_routes.lock */
+	uint64_t last_delivery_ns; /* 0: never */
 	uint64_t posted, delivered, busy, dropped, retries, events, interrupts, owed;
 	int last_error;
 };
 
 struct synic {
+	pthread_mutex_t setup_lock; /* serialises writers of SIEFP and SIMP */
 	pthread_mutex_t lock;
 	struct vcpu *vcpu; /* borrows */
 	struct vm *vm;     /* borrows */
@@ -73,16 +91,23 @@ struct synic {
 	struct synic_sint sint[HV_SINT_COUNT];
 	struct stimer stimer[HV_STIMER_COUNT];
 	struct loop_timer *timer; /* owns: earliest of the timers' due times and the retry */
-	uint64_t retry_ns;        /* 0: no retry armed */
-	uint64_t eoms;
+	uint64_t armed_ns;        /* what `timer` is set to; it may fire without cause */
+	uint64_t retry_ns;        /* 0: no retry wanted */
+	uint16_t waiting_sints;   /* bit per SINT: a message or timer could not go into its slot */
+	uint64_t eoms, last_eom_ns; /* an EOM is for all SINTs */
 };
 
+/* `vcpu` knows its VM and index; the memory must be zeroed. Main loop: makes a timer. */
 int synic_init(struct synic *synic, struct vcpu *vcpu, uint8_t vtl) MUST_CHECK;
+/* Takes one that was never initialised. Completes what is queued with -ECANCELED. */
 void synic_deinit(struct synic *synic);
 /* VP INIT and VM reset: reset values, pages zeroed, timers stopped, queue completed with -ECANCELED. */
 void synic_reset(struct synic *synic);
 
-/* SCONTROL..SINT15 (TLFS 11.8). `index` is one of those; the VP's own thread or any (API). */
+/*
+ * SCONTROL..SINT15 (TLFS 11.8) and STIMER0_CONFIG..STIMER3_COUNT (TLFS 12.3); any other index is
+ * #GP. The VP's own thread or any (API).
+ */
 enum hv_fault synic_msr_read(struct synic *synic, uint32_t index, uint64_t *ret_value);
 enum hv_fault synic_msr_write(struct synic *synic, uint32_t index, uint64_t value);
 
@@ -92,6 +117,10 @@ enum hv_fault synic_msr_write(struct synic *synic, uint32_t index, uint64_t valu
  * HV_MESSAGE_QUEUE_MAX messages. -EINVAL: sint, type 0 or payload_size > 240.
  */
 int synic_post(struct synic *synic, unsigned sint, struct synic_entry *entry) MUST_CHECK;
+/* The same; on -EAGAIN `waiter` is told once when there is room. */
+int synic_post_or_wait(struct synic *synic, unsigned sint, struct synic_entry *entry,
+	struct synic_waiter *waiter) MUST_CHECK;
+void synic_unwait(struct synic *synic, unsigned sint, struct synic_waiter *waiter);
 /* Takes a queued message back; false when `done` has run or is running. */
 bool synic_withdraw(struct synic *synic, unsigned sint, struct synic_entry *entry);
 
@@ -110,6 +139,15 @@ void synic_scan(struct synic *synic, unsigned sint);
 /* The timer fired or the test clock moved: expires timers and retries. */
 void synic_deadline(struct synic *synic);
 
+/*
+ * The vector a SINT may be asserted with now and whether it is auto-EOI. -ENXIO SCONTROL off,
+ * -EPERM masked, polling or proxy. `lock` is held.
+ */
+int synic_vector_locked(const struct synic *synic, unsigned sint, uint8_t *ret_vector, bool *ret_auto_eoi) MUST_CHECK;
+/* Counts and records an interrupt that was raised with `status`. `lock` is held. */
+void synic_raised_locked(struct synic *synic, unsigned sint, uint8_t vector, bool auto_eoi, int status);
+
+/* Owner of these: struct vm. Snapshots are in synic_info.h. */
 extern const struct node_class synic_node_class;  /* vps/{vp}/synic?vtl= */
 extern const struct node_class sint_node_class;   /* vps/{vp}/sints/{sint}?vtl=, flat: sints */
 extern const struct node_class stimer_node_class; /* vps/{vp}/stimers/{timer}?vtl=, flat: stimers */
