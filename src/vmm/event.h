@@ -19,7 +19,7 @@
 	X(HV_EVENT_VP_STATE, "vp.state", "a VP changed state", "from:u", "to:u", NULL, NULL, NULL)              \
 	X(HV_EVENT_MSR_WRITE, "msr.write", "the guest wrote a synthetic MSR (EOM excepted)", "msr:x", "value:x", "fault:u", NULL, NULL)   \
 	X(HV_EVENT_MSR_FAULT, "msr.fault", "a synthetic MSR access was answered with #GP", "msr:x", "value:x", "write:u", NULL, NULL) \
-	X(HV_EVENT_HYPERCALL, "hypercall", "a hypercall other than HvPostMessage and HvSignalEvent", "code:x", "control:x", "status:s", NULL, NULL) \
+	X(HV_EVENT_HYPERCALL, "hypercall", "a hypercall that reached no port", "code:x", "control:x", "status:s", NULL, NULL) \
 	X(HV_EVENT_HYPERCALL_FAULT, "hypercall.fault", "a hypercall was answered with #UD", "control:x", "cpl:u", NULL, NULL, NULL) \
 	X(HV_EVENT_PORT_MESSAGE, "port.message", "HvPostMessage", "connection_id:u", "message_type:x", "payload_size:u", "status:s", NULL) \
 	X(HV_EVENT_PORT_SIGNAL, "port.signal", "HvSignalEvent", "connection_id:u", "flag:u", "status:s", NULL, NULL) \
