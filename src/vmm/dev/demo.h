@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Host ports for the demo guest, owner "demo".
+ *
+ *	0x10001  message  each message comes back to the calling VP's SINT 2
+ *	0x10002  event    sets flag DEMO_EVENT_FLAG of the calling VP's SINT 2
+ *	0x10003  monitor  monitor id 0; sets flag DEMO_MONITOR_FLAG of the calling VP's SINT 2
+ *
+ * A call without a VP (the API, the monitor page) is answered on VP 0. The echo keeps order and
+ * holds what the guest does not take yet; when it holds GUEST_PORT_MESSAGES, a post is answered
+ * INSUFFICIENT_BUFFERS.
+ *
+ * Purpose: give --demo somebody to talk to.
+ * Threads: new and free on the main loop, handlers on any thread, without allocation.
+ * Errors:  those of ports.h and guest_port.h.
+ */
+#include "common/util.h"
+
+struct demo;
+struct vm;
+
+#define DEMO_MESSAGE_PORT 0x10001u
+#define DEMO_EVENT_PORT   0x10002u
+#define DEMO_MONITOR_PORT 0x10003u
+
+enum { DEMO_SINT = 2, DEMO_EVENT_FLAG = 1, DEMO_MONITOR_FLAG = 2 };
+
+/* After the VM's VPs exist. */
+int demo_new(struct vm *vm, struct demo **ret_demo) MUST_CHECK;
+/* NULL is fine; returns NULL. */
+struct demo *demo_free(struct demo *demo);
