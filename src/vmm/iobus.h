@@ -28,9 +28,9 @@ struct io_range {
 enum { IOBUS_MAX_RANGES = 32 };
 
 struct iobus {
-	struct io_range range[IOBUS_MAX_RANGES]; /* sorted by base */
+	struct io_range range[IOBUS_MAX_RANGES]; /* in order of registration */
 	unsigned count;
-	uint8_t *map; /* owns: 64 Ki entries, range index + 1: O(1) lookup */
+	uint8_t *map; /* owns: one byte per port: 1 + index of its range, 0 unclaimed */
 	_Atomic uint64_t unclaimed;
 };
 
