@@ -42,15 +42,12 @@ static struct loop_work *reversed(struct loop_work *work)
 	return oldest_first;
 }
 
-static int loop_on_wake(sd_event_source *source, int fd, uint32_t events, void *userdata)
+/* Runs what is queued now, in order; false when there was nothing. */
+static bool run_queued(struct loop *loop)
 {
-	struct loop *loop = userdata;
-	struct loop_work *work;
-	eventfd_t value;
+	struct loop_work *work = reversed(atomic_exchange(&loop->queue, NULL));
+	bool any = work;
 
-	if (eventfd_read(fd, &value) < 0 && errno != EAGAIN)
-		return -errno;
-	work = reversed(atomic_exchange(&loop->queue, NULL));
 	while (work) {
 		struct loop_work *next = work->next;
 
@@ -59,7 +56,24 @@ static int loop_on_wake(sd_event_source *source, int fd, uint32_t events, void *
 		work->run(work);
 		work = next;
 	}
+	return any;
+}
+
+static int loop_on_wake(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct loop *loop = userdata;
+	eventfd_t value;
+
+	if (eventfd_read(fd, &value) < 0 && errno != EAGAIN)
+		return -errno;
+	run_queued(loop);
 	return 0;
+}
+
+void loop_drain(struct loop *loop)
+{
+	while (run_queued(loop))
+		;
 }
 
 int loop_new(struct loop **ret_loop)

@@ -31,6 +31,12 @@ sd_event *loop_event(struct loop *loop);
  */
 bool loop_defer(struct loop *loop, struct loop_work *work);
 
+/*
+ * On the loop's thread: runs everything deferred, until nothing is left, so that what it works for
+ * can be freed.
+ */
+void loop_drain(struct loop *loop);
+
 /* Runs until loop_exit(); returns its code or a negative errno. */
 int loop_run(struct loop *loop);
 void loop_exit(struct loop *loop, int code);
