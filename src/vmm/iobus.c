@@ -14,7 +14,7 @@ enum { PORT_COUNT = 0x10000 };
 
 int iobus_init(struct iobus *bus)
 {
-	*bus = (struct iobus){ .map = calloc(PORT_COUNT, 1) };
+	*bus = (struct iobus){.map = calloc(PORT_COUNT, 1)};
 	return bus->map ? 0 : -ENOMEM;
 }
 
@@ -25,7 +25,8 @@ void iobus_deinit(struct iobus *bus)
 	bus->count = 0;
 }
 
-int iobus_add(struct iobus *bus, uint16_t base, uint16_t count, const char *name, io_fn fn, void *arg)
+int iobus_add(
+	struct iobus *bus, uint16_t base, uint16_t count, const char *name, io_fn fn, void *arg)
 {
 	if (count == 0 || base + count > PORT_COUNT)
 		return -EINVAL;

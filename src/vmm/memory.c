@@ -30,7 +30,7 @@ int guest_memory_init(struct guest_memory *memory, uint64_t size_bytes)
 	uint64_t low_bytes = MIN(size_bytes, GUEST_LOW_RAM_END);
 	int r;
 
-	*memory = (struct guest_memory){ .size_bytes = size_bytes };
+	*memory = (struct guest_memory){.size_bytes = size_bytes};
 	if (size_bytes < ram_min_bytes || size_bytes > ram_max_bytes ||
 		size_bytes % HV_PAGE_SIZE != 0)
 		return -EINVAL;
@@ -46,7 +46,7 @@ void guest_memory_deinit(struct guest_memory *memory)
 {
 	for (unsigned i = 0; i < memory->region_count; i++)
 		munmap(memory->region[i].hva, memory->region[i].size_bytes);
-	*memory = (struct guest_memory){ 0 };
+	*memory = (struct guest_memory){0};
 }
 
 void guest_memory_zero(struct guest_memory *memory)
@@ -72,8 +72,7 @@ void *guest_memory_at(const struct guest_memory *memory, uint64_t gpa, uint64_t 
 	return NULL;
 }
 
-int guest_memory_read(
-	const struct guest_memory *memory, uint64_t gpa, void *buffer, size_t size)
+int guest_memory_read(const struct guest_memory *memory, uint64_t gpa, void *buffer, size_t size)
 {
 	const void *from = guest_memory_at(memory, gpa, size);
 
@@ -84,7 +83,7 @@ int guest_memory_read(
 }
 
 int guest_memory_write(
-	const struct guest_memory *memory, uint64_t gpa, const void *buffer, size_t size)
+	struct guest_memory *memory, uint64_t gpa, const void *buffer, size_t size)
 {
 	void *to = guest_memory_at(memory, gpa, size);
 

@@ -14,6 +14,7 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include "common/node.h"
 #include "common/util.h"
@@ -43,27 +44,59 @@ struct vcpu {
 	uint32_t apic_id; /* == index */
 
 	struct synic synic[HV_VTL_COUNT]; /* KVM guests use VTL 0 only */
-	struct hv_vp hv[HV_VTL_COUNT];       /* registers of msr.c */
+	struct hv_vp hv[HV_VTL_COUNT];    /* registers of msr.c */
 
 	_Atomic uint64_t exits[VCPU_EXIT_COUNT]; /* written by the VP thread only */
-	_Atomic uint64_t runtime_100ns;          /* VP_RUNTIME, updated at exits */
+	_Atomic uint64_t runtime_100ns;          /* VP_RUNTIME: CPU time of the thread */
 	_Atomic uint64_t msr_faults, hypercall_faults;
 	_Atomic uint64_t long_spin_waits;
 
 	pthread_t thread;
-	_Atomic int state; /* enum vcpu_state, written by the VP thread */
+	bool started; /* main thread: `thread` must be joined */
+	/* enum vcpu_state; written by the VP thread under mail_lock, by vcpu_stop() after it ended
+	 */
+	_Atomic int state;
+	_Atomic bool kicked; /* the VP must leave the guest and look at its mailbox and the VM */
 
-	pthread_mutex_t mail_lock; /* guards the mailbox */
-	pthread_cond_t mail_cond;
+	pthread_mutex_t mail_lock; /* guards the mailbox and `stopping` */
+	pthread_cond_t mail_cond;  /* new mail, mail done, state changed, VM may run */
 	struct vcpu_mail *mail_head, *mail_tail;
+	bool stopping;
 
 	void *accel; /* owns, the backend's own part */
 };
 
-/* Starts the VP's thread; it parks until the VM runs. */
+/* Main thread. Builds a VP with its SynICs and its backend part; its thread is not started. */
+int vcpu_new(struct vm *vm, uint32_t index, struct vcpu **ret_vcpu) MUST_CHECK;
+/* Main thread: stops the thread, frees. NULL is fine; returns NULL. */
+struct vcpu *vcpu_free(struct vcpu *vcpu);
+
+/* Main thread. Starts the VP's thread; it parks until the VM runs. */
 int vcpu_start(struct vcpu *vcpu) MUST_CHECK;
-/* Asks the thread to end and joins it. */
+/* Main thread. Asks the thread to end and joins it; mail that still waits gets -ESHUTDOWN. */
 void vcpu_stop(struct vcpu *vcpu);
+
+/* Any thread, never blocks: takes the VP out of the guest. */
+void vcpu_kick(struct vcpu *vcpu);
+/* VP thread, in the backend: vcpu_kick() was called since the VP last looked around. */
+static inline bool vcpu_kicked(const struct vcpu *vcpu)
+{
+	return atomic_load(&vcpu->kicked);
+}
+/* Any thread: wakes a parked VP to see that the VM may run. */
+void vcpu_wake(struct vcpu *vcpu);
+/* Waits until the VP does not run: 0, or -ETIMEDOUT. Not on its own thread. */
+int vcpu_wait_parked(struct vcpu *vcpu, uint64_t deadline_ns) MUST_CHECK;
+
+/* VP thread: counts an exit. */
+static inline void vcpu_count_exit(struct vcpu *vcpu, enum vcpu_exit exit)
+{
+	uint64_t count = atomic_load_explicit(&vcpu->exits[exit], memory_order_relaxed);
+
+	atomic_store_explicit(&vcpu->exits[exit], count + 1, memory_order_relaxed);
+}
+/* Any thread but while vcpu_stop() runs: brings runtime_100ns up to date. */
+void vcpu_update_runtime(struct vcpu *vcpu);
 
 /* The VP whose thread this is, or NULL. */
 struct vcpu *vcpu_current(void);
@@ -76,4 +109,5 @@ struct vcpu *vcpu_current(void);
 typedef void (*vcpu_fn)(struct vcpu *vcpu, void *arg);
 int vcpu_run_on(struct vcpu *vcpu, vcpu_fn fn, void *arg, uint64_t deadline_ns) MUST_CHECK;
 
-extern const struct node_class vcpu_node_class; /* vps/{vp} */
+extern const struct node_class vcpu_node_class;     /* vps/{vp}; owner: struct vm */
+extern const struct node_class vcpu_cpu_node_class; /* vps/{vp}/cpu; owner: struct vm */

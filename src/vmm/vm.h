@@ -14,6 +14,7 @@
  */
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include "common/clock.h"
 #include "common/loop.h"
 #include "common/node.h"
@@ -37,52 +38,67 @@ enum vm_state { VM_CREATED, VM_RUNNING, VM_PAUSED, VM_STOPPED };
 
 enum vm_stop_reason {
 	VM_STOP_NONE,
-	VM_STOP_REQUESTED,      /* API, signal */
-	VM_STOP_DEBUG_EXIT,     /* code: the exit status */
+	VM_STOP_REQUESTED,  /* API, signal */
+	VM_STOP_DEBUG_EXIT, /* code: the exit status */
 	VM_STOP_POWER_OFF,
 	VM_STOP_TRIPLE_FAULT,
 	VM_STOP_UNMAPPED_ACCESS, /* gpa, size, write, rip */
-	VM_STOP_INTERNAL_ERROR, /* code: KVM suberror */
-	VM_STOP_ENTRY_FAILED,   /* code: hardware reason */
-	VM_STOP_IOCTL_FAILED,   /* what, error */
-	VM_STOP_GUEST_ENDED,    /* sim: the software guest returned */
+	VM_STOP_INTERNAL_ERROR,  /* code: KVM suberror */
+	VM_STOP_ENTRY_FAILED,    /* code: hardware reason */
+	VM_STOP_IOCTL_FAILED,    /* what, error */
+	VM_STOP_GUEST_ENDED,     /* sim: the software guest returned */
 };
 
 struct vm_stop {
 	enum vm_stop_reason reason;
-	int error;        /* negative errno or 0 */
+	int error; /* negative errno or 0 */
 	uint64_t code;
-	uint32_t vp;      /* RECORD_NO_VP: no VP to blame */
+	uint32_t vp; /* RECORD_NO_VP: no VP to blame */
 	uint64_t rip, gpa;
 	uint32_t size;
 	bool write;
-	char what[96];    /* one sentence, for people */
+	char what[96]; /* one sentence, for people */
 };
+
+/* Nothing known yet: all ones stand for "unknown" in vp, rip, gpa and size. */
+#define VM_STOP_UNKNOWN .vp = UINT32_MAX, .rip = UINT64_MAX, .gpa = UINT64_MAX, .size = UINT32_MAX
+#define VM_STOP(why)    ((struct vm_stop){VM_STOP_UNKNOWN, .reason = (why)})
 
 enum vm_condition { VM_E_WRONG_STATE = 1 };
 
 /* How VP 0 starts: filled by the image loader, applied at every reset. */
 struct vm_boot {
 	bool loaded;
-	uint32_t entry;      /* multiboot 1: 32-bit protected mode, paging off */
+	uint32_t entry; /* multiboot 1: 32-bit protected mode, paging off */
 	uint32_t eax, ebx;
-	char format[16];     /* "multiboot1", "software" */
-	char image[256];     /* path or "built-in" */
+	char format[16]; /* "multiboot1", "software" */
+	char image[256]; /* path or "built-in" */
 	char command_line[1024];
 	int (*load)(struct vm *vm); /* (re)writes the image into RAM; NULL: nothing to load */
-	void *data;          /* owns via `data_free` */
+	void *data;                 /* owns via `data_free` */
 	void (*data_free)(void *data);
+};
+
+/*
+ * A device with state to put back. Embedded in the device, which is freed after the VM and does not
+ * look at it any more by then.
+ */
+struct vm_device {
+	TAILQ_ENTRY(vm_device) link;
+	/* Main thread, no VP runs: power-on state. */
+	void (*reset)(struct vm_device *device);
 };
 
 struct vm_config {
 	const char *name;
-	unsigned vp_count;        /* 1..64 */
+	unsigned vp_count; /* 1..64 */
 	uint64_t memory_bytes;
 	const struct accel *accel;
 	enum synic_mode synic_mode;
-	const struct clock *clock;   /* outlives the VM */
-	struct loop *loop;           /* outlives the VM */
-	struct recorder *recorder;   /* outlives the VM */
+	const struct clock *clock; /* outlives the VM */
+	struct loop *loop;         /* outlives the VM */
+	struct recorder *recorder; /* outlives the VM */
+	uint64_t process_start_ns; /* monotonic, first thing in main(); 0: vm_new() */
 };
 
 struct vm {
@@ -109,14 +125,17 @@ struct vm {
 	unsigned vp_count;
 	struct vcpu *vcpu[VM_MAX_VPS]; /* owns */
 
+	TAILQ_HEAD(, vm_device) devices; /* borrows; main thread */
+
 	_Atomic int state; /* enum vm_state; written on the main loop */
 	uint64_t created_realtime_ns;
-	uint64_t started_ns, first_entry_ns; /* monotonic; first_entry: first KVM_RUN */
-	struct vm_stop stop;                 /* guarded by life_lock */
-	pthread_mutex_t life_lock;
+	_Atomic uint64_t started_ns;     /* monotonic; first resume, 0 before */
+	_Atomic uint64_t first_entry_ns; /* monotonic; just before the first guest instruction */
+	pthread_mutex_t life_lock;       /* guards stop, stop_requested, reset_requested */
+	struct vm_stop stop;             /* valid once stop_requested */
+	bool stop_requested, reset_requested;
 	_Atomic bool run_allowed; /* VP threads may enter the guest */
 	struct loop_work life_work;
-	unsigned life_requests; /* guarded by life_lock */
 
 	/* Called on the main loop after every state change. */
 	void (*on_state)(struct vm *vm, void *arg);
@@ -142,9 +161,15 @@ int vm_shutdown(struct vm *vm) MUST_CHECK;
 void vm_request_stop(struct vm *vm, const struct vm_stop *stop);
 void vm_request_reset(struct vm *vm);
 
+/* Main thread, before the VM runs. */
+void vm_add_device(struct vm *vm, struct vm_device *device);
+
+/* VP thread, in the backend: about to enter the guest. */
+void vm_note_entry(struct vm *vm);
+
 static inline struct vcpu *vm_vcpu(struct vm *vm, uint64_t index)
 {
 	return index < vm->vp_count ? vm->vcpu[index] : NULL;
 }
 
-extern const struct node_class vm_node_class; /* vm */
+extern const struct node_class vm_node_class; /* vm; owner: struct vm */

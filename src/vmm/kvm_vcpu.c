@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The run loop of a VP. Registers come out with every exit through the shared page (sync regs), so
+ * that a hypercall costs one KVM_RUN and no other system call.
+ *
+ * An exit is only half of an instruction: KVM finishes it when it is called again. Therefore the
+ * loop never stops at an exit it has handled; it goes back into KVM_RUN, which finishes the
+ * instruction and then sees immediate_exit. So a VP whose kvm_vcpu_run() has returned always stands
+ * between two instructions, and its registers may be read, or overwritten by a reset.
+ *
+ * Kicks: the kicker sets immediate_exit, then sends a signal. The VP clears immediate_exit before
+ * it tests vcpu_kicked() and the auto-EOI vectors, so whatever it did not see yet will find it with
+ * immediate_exit set or inside KVM_RUN.
+ */
+#include "vmm/kvm_backend.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "hvdef/hv_msr.h"
+#include "vmm/vm.h"
+
+enum { CR0_PE = 1 << 0, EFER_LMA = 1 << 10, VECTOR_UD = 6 };
+
+struct kvm_vcpu *kvm_vcpu_of(const struct vcpu *vcpu)
+{
+	return vcpu->accel;
+}
+
+/* kicks */
+
+static void on_kick_signal(int signal)
+{
+}
+
+int kvm_kick_signal(void)
+{
+	return SIGRTMIN;
+}
+
+int kvm_kick_signal_init(void)
+{
+	struct sigaction action = {.sa_handler = on_kick_signal, .sa_flags = SA_RESTART};
+
+	sigemptyset(&action.sa_mask);
+	return sigaction(kvm_kick_signal(), &action, NULL) < 0 ? -errno : 0;
+}
+
+static void set_immediate_exit(struct kvm_vcpu *kv, bool on)
+{
+	__atomic_store_n(&kv->run->immediate_exit, on, __ATOMIC_SEQ_CST);
+}
+
+/* A thread id, unlike a pthread_t, may be used after the thread has ended. */
+void kvm_vcpu_kick(struct vcpu *vcpu)
+{
+	struct kvm_vcpu *kv = kvm_vcpu_of(vcpu);
+	pid_t tid = atomic_load(&kv->tid);
+
+	set_immediate_exit(kv, true);
+	if (tid != 0 && vcpu_current() != vcpu)
+		syscall(SYS_tgkill, getpid(), tid, kvm_kick_signal());
+}
+
+/* VP thread, first run: from now on signals reach it. */
+static void bind_thread(struct kvm_vcpu *kv)
+{
+	sigset_t set;
+
+	if (atomic_load(&kv->tid) != 0)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, kvm_kick_signal());
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	atomic_store(&kv->tid, (pid_t)syscall(SYS_gettid));
+}
+
+/* stops */
+
+static uint64_t guest_rip(const struct kvm_vcpu *kv)
+{
+	return kv->run->s.regs.regs.rip;
+}
+
+static struct vm_stop stop_here(const struct kvm_vcpu *kv, enum vm_stop_reason reason)
+{
+	struct vm_stop stop = VM_STOP(reason);
+
+	stop.vp = kv->vcpu->index;
+	stop.rip = guest_rip(kv);
+	return stop;
+}
+
+static bool stop_unmapped(struct kvm_vcpu *kv)
+{
+	struct vm_stop stop = stop_here(kv, VM_STOP_UNMAPPED_ACCESS);
+
+	stop.gpa = kv->run->mmio.phys_addr;
+	stop.size = kv->run->mmio.len;
+	stop.write = kv->run->mmio.is_write;
+	snprintf(stop.what, sizeof(stop.what),
+		"a %s of %u bytes at 0x%llx hit neither RAM nor a device",
+		stop.write ? "write" : "read", stop.size, (unsigned long long)stop.gpa);
+	memset(kv->run->mmio.data, 0xff, sizeof(kv->run->mmio.data));
+	vm_request_stop(kv->vcpu->vm, &stop);
+	return true;
+}
+
+static bool stop_triple_fault(struct kvm_vcpu *kv)
+{
+	struct vm_stop stop = stop_here(kv, VM_STOP_TRIPLE_FAULT);
+
+	snprintf(stop.what, sizeof(stop.what), "the guest triple-faulted");
+	vm_request_stop(kv->vcpu->vm, &stop);
+	return false;
+}
+
+static const char *suberror_name(uint32_t suberror)
+{
+	switch (suberror) {
+	case KVM_INTERNAL_ERROR_EMULATION:
+		return "KVM could not emulate an instruction";
+	case KVM_INTERNAL_ERROR_SIMUL_EX:
+		return "KVM met simultaneous exceptions";
+	case KVM_INTERNAL_ERROR_DELIVERY_EV:
+		return "KVM exited while delivering an event";
+	case KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON:
+		return "KVM met an unexpected exit reason";
+	}
+	return "KVM reported an internal error";
+}
+
+static bool stop_internal_error(struct kvm_vcpu *kv)
+{
+	struct vm_stop stop = stop_here(kv, VM_STOP_INTERNAL_ERROR);
+
+	stop.code = kv->run->internal.suberror;
+	snprintf(stop.what, sizeof(stop.what), "%s (suberror %llu)",
+		suberror_name(kv->run->internal.suberror), (unsigned long long)stop.code);
+	vm_request_stop(kv->vcpu->vm, &stop);
+	return false;
+}
+
+static bool stop_entry_failed(struct kvm_vcpu *kv)
+{
+	struct vm_stop stop = stop_here(kv, VM_STOP_ENTRY_FAILED);
+
+	stop.code = kv->run->fail_entry.hardware_entry_failure_reason;
+	snprintf(stop.what, sizeof(stop.what),
+		"the processor refused to enter the guest (reason 0x%llx)",
+		(unsigned long long)stop.code);
+	vm_request_stop(kv->vcpu->vm, &stop);
+	return false;
+}
+
+static bool stop_unknown_exit(struct kvm_vcpu *kv)
+{
+	struct vm_stop stop = stop_here(kv, VM_STOP_INTERNAL_ERROR);
+
+	stop.code = kv->run->exit_reason;
+	snprintf(stop.what, sizeof(stop.what),
+		"KVM left the guest for a reason hvd does not know (%u)", kv->run->exit_reason);
+	vm_request_stop(kv->vcpu->vm, &stop);
+	return false;
+}
+
+static int stop_run_failed(struct kvm_vcpu *kv, int error)
+{
+	struct vm_stop stop = stop_here(kv, VM_STOP_IOCTL_FAILED);
+
+	stop.error = error;
+	snprintf(stop.what, sizeof(stop.what), "KVM_RUN of VP %u: %s", kv->vcpu->index,
+		strerror(-error));
+	vm_request_stop(kv->vcpu->vm, &stop);
+	return 0;
+}
+
+/* faults */
+
+/*
+ * Puts #UD in place of the OUT that is being emulated. The OUT must be finished before, lest KVM
+ * finish it on top of the exception; RIP then goes back to it, which is where an exception points.
+ */
+static int inject_ud(struct kvm_vcpu *kv, uint64_t out_rip)
+{
+	struct kvm_vcpu_events events;
+	int r;
+
+	set_immediate_exit(kv, true);
+	r = kvm_ioctl(kv->fd, KVM_RUN, NULL);
+	if (r != -EINTR)
+		return r < 0 ? r : -EPROTO;
+	r = kvm_ioctl(kv->fd, KVM_GET_VCPU_EVENTS, &events);
+	if (r < 0)
+		return r;
+	kv->run->s.regs.regs.rip = out_rip;
+	r = kvm_ioctl(kv->fd, KVM_SET_REGS, &kv->run->s.regs.regs);
+	if (r < 0)
+		return r;
+	events.exception.injected = 1;
+	events.exception.pending = 0;
+	events.exception.nr = VECTOR_UD;
+	events.exception.has_error_code = 0;
+	return kvm_ioctl(kv->fd, KVM_SET_VCPU_EVENTS, &events);
+}
+
+/* exits: each returns whether to go on into KVM_RUN */
+
+/*
+ * Our page's OUT, and no other of that port. Where RIP stands at the exit differs between KVM's
+ * back ends: at the OUT or after it.
+ */
+static bool is_hypercall(const struct kvm_run *run)
+{
+	uint64_t offset = run->s.regs.regs.rip % HV_PAGE_SIZE;
+
+	return run->io.port == HYPERCALL_PORT && run->io.direction == KVM_EXIT_IO_OUT &&
+	       run->io.size == 4 && run->io.count == 1 &&
+	       (offset == HYPERCALL_PAGE_OUT_OFFSET || offset == HYPERCALL_PAGE_RET_OFFSET);
+}
+
+static struct hypercall_regs hypercall_regs(const struct kvm_sync_regs *sync)
+{
+	const struct kvm_regs *regs = &sync->regs;
+
+	return (struct hypercall_regs){
+		.rax = regs->rax,
+		.rbx = regs->rbx,
+		.rcx = regs->rcx,
+		.rdx = regs->rdx,
+		.rsi = regs->rsi,
+		.rdi = regs->rdi,
+		.r8 = regs->r8,
+		.long_mode = (sync->sregs.efer & EFER_LMA) && sync->sregs.cs.l,
+		.protected_mode = sync->sregs.cr0 & CR0_PE,
+		.cpl = sync->sregs.ss.dpl,
+	};
+}
+
+static bool handle_hypercall(struct kvm_vcpu *kv)
+{
+	struct kvm_run *run = kv->run;
+	struct hypercall_regs regs = hypercall_regs(&run->s.regs);
+	uint64_t rip = run->s.regs.regs.rip;
+	int r;
+
+	vcpu_count_exit(kv->vcpu, VCPU_EXIT_HYPERCALL);
+	if (hypercall_dispatch(kv->vcpu, 0, &regs) == HV_FAULT_NONE) {
+		run->s.regs.regs.rax = regs.rax;
+		run->s.regs.regs.rdx = regs.rdx;
+		run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+		return true;
+	}
+	r = inject_ud(kv, rip - rip % HV_PAGE_SIZE + HYPERCALL_PAGE_OUT_OFFSET);
+	if (r < 0)
+		stop_run_failed(kv, r);
+	return false;
+}
+
+static bool handle_io(struct kvm_vcpu *kv)
+{
+	struct kvm_run *run = kv->run;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	bool write = run->io.direction == KVM_EXIT_IO_OUT;
+
+	if (is_hypercall(run))
+		return handle_hypercall(kv);
+	vcpu_count_exit(kv->vcpu, VCPU_EXIT_IO);
+	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
+		uint32_t value = 0;
+
+		memcpy(&value, data, run->io.size);
+		iobus_access(
+			&kv->vcpu->vm->iobus, kv->vcpu, run->io.port, run->io.size, write, &value);
+		if (!write)
+			memcpy(data, &value, run->io.size);
+	}
+	return true;
+}
+
+static bool handle_rdmsr(struct kvm_vcpu *kv)
+{
+	struct kvm_run *run = kv->run;
+	uint64_t value = 0;
+
+	vcpu_count_exit(kv->vcpu, VCPU_EXIT_MSR_READ);
+	if (run->msr.index == HV_MSR_VP_RUNTIME)
+		vcpu_update_runtime(kv->vcpu);
+	run->msr.error = hv_msr_read(kv->vcpu, 0, run->msr.index, &value) != HV_FAULT_NONE;
+	run->msr.data = value;
+	return true;
+}
+
+static bool handle_wrmsr(struct kvm_vcpu *kv)
+{
+	struct kvm_run *run = kv->run;
+
+	vcpu_count_exit(kv->vcpu, VCPU_EXIT_MSR_WRITE);
+	run->msr.error = hv_msr_write(kv->vcpu, 0, run->msr.index, run->msr.data) != HV_FAULT_NONE;
+	return true;
+}
+
+static bool handle_other(struct kvm_vcpu *kv)
+{
+	vcpu_count_exit(kv->vcpu, VCPU_EXIT_OTHER);
+	switch (kv->run->exit_reason) {
+	case KVM_EXIT_SHUTDOWN:
+		return stop_triple_fault(kv);
+	case KVM_EXIT_INTERNAL_ERROR:
+		return stop_internal_error(kv);
+	case KVM_EXIT_FAIL_ENTRY:
+		return stop_entry_failed(kv);
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+	case KVM_EXIT_SET_TPR:
+		return true;
+	}
+	return stop_unknown_exit(kv);
+}
+
+static bool handle_exit(struct kvm_vcpu *kv)
+{
+	switch (kv->run->exit_reason) {
+	case KVM_EXIT_IO:
+		return handle_io(kv);
+	case KVM_EXIT_X86_WRMSR:
+		return handle_wrmsr(kv);
+	case KVM_EXIT_X86_RDMSR:
+		return handle_rdmsr(kv);
+	case KVM_EXIT_MMIO:
+		vcpu_count_exit(kv->vcpu, VCPU_EXIT_MMIO);
+		return stop_unmapped(kv);
+	case KVM_EXIT_HLT:
+		vcpu_count_exit(kv->vcpu, VCPU_EXIT_HLT);
+		return true;
+	case KVM_EXIT_INTR:
+		vcpu_count_exit(kv->vcpu, VCPU_EXIT_INTERRUPTED);
+		return false;
+	}
+	return handle_other(kv);
+}
+
+/* KVM_RUN came back with an error: a kick, a VP that waits for its INIT, or the end. */
+static int run_ended(struct kvm_vcpu *kv, int error)
+{
+	if (error != -EINTR && error != -EAGAIN)
+		return stop_run_failed(kv, error);
+	vcpu_count_exit(kv->vcpu, VCPU_EXIT_INTERRUPTED);
+	return 0;
+}
+
+int kvm_vcpu_run(struct vcpu *vcpu)
+{
+	struct kvm_vcpu *kv = kvm_vcpu_of(vcpu);
+
+	bind_thread(kv);
+	set_immediate_exit(kv, false);
+	if (vcpu_kicked(vcpu))
+		return 0;
+	vm_note_entry(vcpu->vm);
+	do {
+		if (kvm_auto_eoi_pending(&kv->auto_eoi))
+			kvm_auto_eoi_sweep(kv);
+		if (ioctl(kv->fd, KVM_RUN, NULL) < 0)
+			return run_ended(kv, -errno);
+	} while (handle_exit(kv));
+	return 0;
+}
+
+/* life */
+
+static int tsc_offset_attr(struct kvm_vcpu *kv, unsigned long request, uint64_t *offset)
+{
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uintptr_t)offset,
+	};
+
+	return kvm_ioctl(kv->fd, request, &attr);
+}
+
+/* Every VP gets VP 0's offset, so that one reference time serves all. */
+static void share_tsc(struct kvm_vcpu *kv)
+{
+	struct kvm_vm *kvm = kv->kvm;
+	int khz;
+
+	if (kv->vcpu->index > 0) {
+		if (kvm->tsc_hz != 0 &&
+			tsc_offset_attr(kv, KVM_SET_DEVICE_ATTR, &kvm->tsc_offset) < 0)
+			kvm->tsc_hz = 0;
+		return;
+	}
+	khz = kvm_ioctl(kv->fd, KVM_GET_TSC_KHZ, NULL);
+	if (khz > 0 && tsc_offset_attr(kv, KVM_GET_DEVICE_ATTR, &kvm->tsc_offset) == 0)
+		kvm->tsc_hz = (uint64_t)khz * 1000;
+}
+
+/* KVM's paravirtual MSRs are not announced in CPUID: then they must not work either. */
+static void hide_kvm_msrs(struct kvm_vcpu *kv)
+{
+	struct kvm_enable_cap enable = {.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = {1}};
+
+	if (kvm_ioctl(kv->fd, KVM_ENABLE_CAP, &enable) < 0)
+		return; /* an older KVM: harmless, nobody looks for what is not announced */
+}
+
+int kvm_vcpu_init(struct vcpu *vcpu)
+{
+	struct kvm_vm *kvm = kvm_of(vcpu->vm);
+	struct kvm_vcpu *kv = calloc(1, sizeof(*kv));
+	void *run;
+
+	if (!kv)
+		return -ENOMEM;
+	vcpu->accel = kv;
+	kv->vcpu = vcpu;
+	kv->kvm = kvm;
+	kvm_auto_eoi_init(&kv->auto_eoi);
+	kv->fd = ioctl(kvm->fd, KVM_CREATE_VCPU, (unsigned long)vcpu->index);
+	if (kv->fd < 0)
+		return -errno;
+	run = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, kv->fd, 0);
+	if (run == MAP_FAILED)
+		return -errno;
+	kv->run = run;
+	kv->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+	hide_kvm_msrs(kv);
+	share_tsc(kv);
+	return 0;
+}
+
+void kvm_vcpu_deinit(struct vcpu *vcpu)
+{
+	struct kvm_vcpu *kv = kvm_vcpu_of(vcpu);
+
+	if (!kv)
+		return;
+	kvm_auto_eoi_deinit(&kv->auto_eoi);
+	if (kv->run)
+		munmap(kv->run, kv->kvm->run_size);
+	if (kv->fd >= 0)
+		close(kv->fd);
+	free(kv);
+	vcpu->accel = NULL;
+}
