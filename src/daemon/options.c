@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/parse.h"
 #include "daemon/config.h"
+#include "daemon/http_option.h"
 
 enum { NAME_LENGTH_MAX = 48, CPUS_MAX = 64, PAGE_BYTES = 4096 };
 
@@ -235,6 +236,8 @@ static bool serial_is_valid(const char *serial)
 
 static int check_values(const struct options *options, int status, struct problem *ret_problem)
 {
+	struct http_endpoint endpoint;
+
 	if (!name_is_valid(options->name))
 		return problem_set(ret_problem, status,
 			"name: '%s' is not 1 to %d letters, digits, '.', '_' or '-'", options->name,
@@ -242,6 +245,10 @@ static int check_values(const struct options *options, int status, struct proble
 	if (!serial_is_valid(options->serial))
 		return problem_set(ret_problem, status,
 			"serial: '%s' is not stdio, pty, file:PATH or null", options->serial);
+	if (options->http && http_endpoint_parse(options->http, &endpoint) < 0)
+		return problem_set(ret_problem, status,
+			"http: '%s' is not a loopback address and port such as 127.0.0.1:8080",
+			options->http);
 	if (options->memory_bytes % PAGE_BYTES != 0)
 		return problem_set(ret_problem, status,
 			"memory: %llu bytes is not a whole number of 4 KiB pages",

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "common/log.h"
 #include "daemon/config.h"
+#include "daemon/http_option.h"
 #include "daemon/options.h"
 
 enum { MAX_ARGUMENTS = 12 };
@@ -128,6 +130,18 @@ static void test_usage_errors(void **state)
 		{"--kernel k --accel sim", "sim runs the built-in guest only"},
 		{"--demo --accel sim --synic user", "sim has a SynIC of its own"},
 		{"--demo --token-file t", "token-file needs http"},
+		{"--demo --http 8080", "http: '8080' is not a loopback address"},
+		{"--demo --http 0.0.0.0:80", "http: '0.0.0.0:80'"},
+		{"--demo --http 192.0.2.1:80", "http:"},
+		{"--demo --http localhost:80", "http:"},
+		{"--demo --http 127.0.0.1:65536", "http:"},
+		{"--demo --http 127.0.0.1:", "http:"},
+		{"--demo --http ::1:80", "http:"},
+		{"--demo --http [::1:80", "http:"},
+		{"--demo --http [::2]:80", "http:"},
+		{"--demo --http []:80", "http:"},
+		{"--demo --http :", "http:"},
+		{"--demo --http [:", "http:"},
 		{"--demo --device vmbus", "device: this version has no devices"},
 	};
 
@@ -140,6 +154,58 @@ static void test_usage_errors(void **state)
 		assert_int_equal(problem.exit_status, EX_USAGE);
 		if (!strstr(problem.text, rows[i].text))
 			fail_msg("%s: said '%s'", rows[i].line, problem.text);
+	}
+}
+
+static void test_http_endpoints(void **state)
+{
+	static const struct {
+		const char *text, *address;
+		unsigned port;
+	} rows[] = {
+		{"127.0.0.1:8080", "127.0.0.1", 8080},
+		{"127.255.0.9:0", "127.255.0.9", 0},
+		{"[::1]:65535", "::1", 65535},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct http_endpoint endpoint;
+
+		assert_int_equal(http_endpoint_parse(rows[i].text, &endpoint), 0);
+		assert_string_equal(endpoint.address, rows[i].address);
+		assert_int_equal(endpoint.port, rows[i].port);
+	}
+}
+
+static void test_tokens(void **state)
+{
+	static const struct {
+		const char *text;
+		int exit_status;
+	} rows[] = {
+		{"0123456789abcdef\n", 0},
+		{"0123456789abcdef", 0},
+		{"0123456789abcde\n", EX_CONFIG},
+		{"0123456789 abcdef\n", EX_CONFIG},
+		{"0123456789abcdef\nsecond\n", EX_CONFIG},
+		{"", EX_CONFIG},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char path[64], token[HTTP_TOKEN_MAX + 1];
+		struct problem problem = {0};
+		int r;
+
+		write_file(path, rows[i].text);
+		r = http_token_read(path, token, &problem);
+		assert_int_equal(r, rows[i].exit_status != 0);
+		assert_int_equal(problem.exit_status, rows[i].exit_status);
+		if (r == 0)
+			assert_string_equal(token, "0123456789abcdef");
+		assert_int_equal(chmod(path, 0644), 0);
+		assert_int_equal(http_token_read(path, token, &problem), 1);
+		assert_int_equal(problem.exit_status, EX_NOPERM);
+		unlink(path);
 	}
 }
 
@@ -263,6 +329,8 @@ int main(void)
 		{"--name value and --name=value are the same", test_both_forms, NULL, NULL, NULL},
 		{"a wrong command line is EX_USAGE and says what is wrong", test_usage_errors, NULL,
 			NULL, NULL},
+		{"--http takes loopback addresses only", test_http_endpoints, NULL, NULL, NULL},
+		{"a token is one long line, private to its owner", test_tokens, NULL, NULL, NULL},
 		{"--help and --version need nothing else", test_help_needs_no_image, NULL, NULL,
 			NULL},
 		{"the command line beats the configuration file", test_command_line_beats_config,
