@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What every bats file here loads. $HVD and $HVCTL are the programs under test (meson sets them).
+#
+# Each test has a runtime directory of its own, and whatever hvd it starts is gone when it ends.
+
+bats_load_library bats-support
+bats_load_library bats-assert
+
+common_setup() {
+	export HVD_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
+	unset HVD_VM HVD_SOCKET XDG_RUNTIME_DIR NOTIFY_SOCKET
+	hvd_pids=()
+}
+
+common_teardown() {
+	local pid
+
+	for pid in "${hvd_pids[@]}"; do
+		kill -KILL "$pid" 2>/dev/null || continue
+		wait "$pid" 2>/dev/null || true
+	done
+	# What hvd said, should the test have failed.
+	cat "$BATS_TEST_TMPDIR"/*.log 2>/dev/null || true
+}
+
+# wait_until COMMAND...: at most 20 seconds, because machines differ; returns as soon as it holds.
+wait_until() {
+	local tries
+
+	for ((tries = 0; tries < 400; tries++)); do
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.05
+	done
+	echo "gave up waiting for: $*" >&2
+	return 1
+}
+
+# api PATH [CURL-ARGS...]: a request to the VM's read-write socket.
+api() {
+	local path=$1
+	shift
+
+	curl -sS --max-time 10 --unix-socket "$HVD_RUNTIME_DIR/${vm_name:-vm}.api.sock" "$@" \
+		"http://hvd$path"
+}
+
+is_ready() {
+	[ "$(api /readyz -o /dev/null -w '%{http_code}')" = 200 ]
+}
+
+# start_hvd ARGS...: in the background, until its API is ready. Sets hvd_pid.
+start_hvd() {
+	"$HVD" --serial "file:$BATS_TEST_TMPDIR/console.log" "$@" \
+		2>"$BATS_TEST_TMPDIR/hvd.log" </dev/null 3>&- &
+	hvd_pid=$!
+	hvd_pids+=("$hvd_pid")
+	wait_until is_ready
+}
+
+# stop_hvd: SIGTERM, and its exit status.
+stop_hvd() {
+	kill -TERM "$hvd_pid"
+	wait "$hvd_pid"
+}
+
+# accels: what guests can run on here, one a line. HVD_TEST_ACCELS overrides.
+accels() {
+	if [ -n "${HVD_TEST_ACCELS-}" ]; then
+		printf '%s\n' $HVD_TEST_ACCELS
+	else
+		echo sim
+		[ -z "$(why_no_kvm)" ] && echo kvm
+	fi
+	return 0
+}
+
+why_no_kvm() {
+	if [ -n "${HVD_TEST_ACCELS-}" ] && [[ " $HVD_TEST_ACCELS " != *' kvm '* ]]; then
+		echo "HVD_TEST_ACCELS is '$HVD_TEST_ACCELS'"
+	elif [ ! -e /dev/kvm ]; then
+		echo '/dev/kvm does not exist'
+	elif ! { : <>/dev/kvm; } 2>/dev/null; then
+		echo "/dev/kvm cannot be opened by $(id -un)"
+	fi
+}
+
+# need_accel NAME: skips the test, saying why, where that accelerator is not to be had.
+need_accel() {
+	local why
+
+	[ "$1" = kvm ] || return 0
+	why=$(why_no_kvm)
+	[ -z "$why" ] || skip "$why"
+}

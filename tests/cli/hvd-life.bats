@@ -1,0 +1,212 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# hvd's life: readiness, one owner per name, signals, what remains after a kill, how a VM's end
+# becomes an exit status.
+
+setup() {
+	load helpers
+	common_setup
+}
+
+teardown() {
+	common_teardown
+}
+
+demo_on() {
+	need_accel "$1"
+	start_hvd --demo --accel "$1" --cpus 2
+	run api /v1/vm
+	assert_output --partial "\"accel\":\"$1\""
+	assert_output --partial '"vp_count":2'
+	wait_until grep -q . "$BATS_TEST_TMPDIR/console.log"
+	stop_hvd
+	run find "$HVD_RUNTIME_DIR" -type f -o -type s
+	assert_output ''
+}
+
+@test "the demo runs on sim, prints, and ends with 0 on SIGTERM" {
+	demo_on sim
+}
+
+@test "the demo runs on KVM, prints, and ends with 0 on SIGTERM" {
+	demo_on kvm
+}
+
+@test "without /dev/kvm the demo runs on sim by itself" {
+	[ "$(id -u)" = 0 ] || skip 'needs root to become somebody else'
+	! setpriv --reuid nobody --clear-groups -- sh -c ': <>/dev/kvm' 2>/dev/null ||
+		skip 'everybody may open /dev/kvm here'
+	chmod 755 "$BATS_TEST_TMPDIR"
+	install -d -o nobody "$HVD_RUNTIME_DIR"
+	install -m 755 "$HVD" "$BATS_TEST_TMPDIR/hvd"
+	setpriv --reuid nobody --clear-groups -- "$BATS_TEST_TMPDIR/hvd" --demo --serial null \
+		2>"$BATS_TEST_TMPDIR/hvd.log" 3>&- &
+	hvd_pid=$!
+	hvd_pids+=("$hvd_pid")
+	wait_until is_ready
+	run api /v1/vm
+	assert_output --partial '"accel":"sim"'
+	run cat "$BATS_TEST_TMPDIR/hvd.log"
+	assert_output --partial '/dev/kvm'
+	stop_hvd
+}
+
+@test "SIGINT ends hvd with 0, too" {
+	start_hvd --demo --accel sim
+	# A shell's background job ignores SIGINT from its birth; hvd must listen all the same.
+	kill -INT "$hvd_pid"
+	wait "$hvd_pid"
+}
+
+@test "SIGHUP and SIGPIPE change nothing" {
+	start_hvd --demo --accel sim
+	kill -HUP "$hvd_pid"
+	kill -PIPE "$hvd_pid"
+	run api /v1/vm
+	assert_output --partial '"state":"running"'
+	stop_hvd
+}
+
+@test "a second hvd of the same name refuses: 78, saying who has it" {
+	start_hvd --demo --accel sim
+	run "$HVD" --demo --accel sim --serial null
+	assert_failure 78
+	assert_output --partial "process $hvd_pid"
+	run api /v1/vm
+	assert_output --partial '"state":"running"'
+	stop_hvd
+}
+
+@test "two hvds of different names live side by side" {
+	start_hvd --demo --accel sim
+	local first=$hvd_pid
+	vm_name=other start_hvd --demo --accel sim --name other
+	stop_hvd
+	hvd_pid=$first
+	stop_hvd
+}
+
+@test "after kill -9 the next hvd takes name and sockets over" {
+	start_hvd --demo --accel sim
+	kill -KILL "$hvd_pid"
+	wait "$hvd_pid" || true
+	[ -S "$HVD_RUNTIME_DIR/vm.api.sock" ]
+	start_hvd --demo --accel sim
+	stop_hvd
+	[ ! -e "$HVD_RUNTIME_DIR/vm.api.sock" ]
+	[ ! -e "$HVD_RUNTIME_DIR/vm.ro.sock" ]
+}
+
+@test "a socket that somebody else serves is refused, and stays" {
+	mkdir -p "$HVD_RUNTIME_DIR"
+	/usr/bin/python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+time.sleep(60)' "$HVD_RUNTIME_DIR/vm.api.sock" 3>&- &
+	hvd_pids+=("$!")
+	wait_until test -S "$HVD_RUNTIME_DIR/vm.api.sock"
+	run "$HVD" --demo --accel sim --serial null
+	assert_failure 78
+	assert_output --partial 'vm.api.sock'
+	[ -S "$HVD_RUNTIME_DIR/vm.api.sock" ]
+}
+
+@test "the runtime directory is closed to others" {
+	start_hvd --demo --accel sim
+	run stat -c %a "$HVD_RUNTIME_DIR"
+	assert_output 750
+	run stat -c %A "$HVD_RUNTIME_DIR/vm.api.sock" "$HVD_RUNTIME_DIR/vm.ro.sock"
+	refute_output --regexp 'r..$'
+	stop_hvd
+}
+
+@test "the read-only socket reads and refuses to change" {
+	start_hvd --demo --accel sim
+	run curl -sS --unix-socket "$HVD_RUNTIME_DIR/vm.ro.sock" http://hvd/v1/vm
+	assert_output --partial '"state":"running"'
+	run curl -sS -o /dev/null -w '%{http_code}' -X POST \
+		--unix-socket "$HVD_RUNTIME_DIR/vm.ro.sock" http://hvd/v1/vm/pause
+	assert_output 403
+	run api /v1/vm
+	assert_output --partial '"state":"running"'
+	stop_hvd
+}
+
+@test "READY=1 comes when the API answers, STOPPING=1 at the end" {
+	/usr/bin/python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+s.settimeout(30)
+seen = ""
+while "STOPPING=1" not in seen:
+    text = s.recv(4096).decode()
+    seen += text + "\n"
+    if "READY=1" in text:
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(sys.argv[2])
+        print("connected", flush=True)
+print(seen, flush=True)' "$BATS_TEST_TMPDIR/notify" "$HVD_RUNTIME_DIR/vm.api.sock" \
+		>"$BATS_TEST_TMPDIR/notify.log" 3>&- &
+	local listener=$!
+	hvd_pids+=("$listener")
+	wait_until test -S "$BATS_TEST_TMPDIR/notify"
+	NOTIFY_SOCKET=$BATS_TEST_TMPDIR/notify start_hvd --demo --accel sim
+	wait_until grep -q connected "$BATS_TEST_TMPDIR/notify.log"
+	stop_hvd
+	wait "$listener"
+	grep -q READY=1 "$BATS_TEST_TMPDIR/notify.log"
+}
+
+@test "--paused waits for resume" {
+	start_hvd --demo --accel sim --paused
+	run api /v1/vm
+	assert_output --partial '"state":"created"'
+	assert_output --partial '"first_entry_ns":null'
+	run api /v1/vm/resume -X POST
+	assert_output --partial '"state":"running"'
+	stop_hvd
+}
+
+@test "a shutdown through the API ends hvd with 0 after its answer" {
+	start_hvd --demo --accel sim
+	run api /v1/vm/shutdown -X POST
+	assert_success
+	assert_output --partial '"state":"stopped"'
+	wait "$hvd_pid"
+}
+
+@test "--on-stop stay: a stopped VM can still be looked at" {
+	start_hvd --demo --accel sim --on-stop stay
+	api /v1/vm/shutdown -X POST
+	run api /v1/vm
+	assert_output --partial '"reason":"requested"'
+	stop_hvd
+}
+
+@test "a guest that ends through debug exit gives hvd its status" {
+	for accel in $(accels); do
+		run timeout 60 "$HVD" --demo --accel "$accel" --serial null --append run=hello
+		assert_failure 1
+	done
+}
+
+@test "an unknown program of the guest is a failure of the guest, not of hvd" {
+	for accel in $(accels); do
+		run timeout 60 "$HVD" --demo --accel "$accel" --serial null --append run=nonesuch
+		[ "$status" -ne 0 ] && [ "$status" -ne 1 ] && [ "$status" -lt 124 ]
+	done
+}
+
+@test "the console goes to stdout and diagnostics to stderr" {
+	"$HVD" --demo --accel sim >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/hvd.log" \
+		</dev/null 3>&- &
+	hvd_pid=$!
+	hvd_pids+=("$hvd_pid")
+	wait_until grep -q . "$BATS_TEST_TMPDIR/out"
+	run grep -c '^hvd: ' "$BATS_TEST_TMPDIR/out"
+	assert_output 0
+	stop_hvd
+}

@@ -1,0 +1,195 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# hvd's options, configuration and the exit statuses of what it refuses.
+
+setup() {
+	load helpers
+	common_setup
+}
+
+teardown() {
+	common_teardown
+}
+
+@test "--help goes to stdout and names every option of the manual" {
+	run --separate-stderr "$HVD" --help
+	assert_success
+	# shellcheck disable=SC2154 # bats sets it
+	assert_equal "$stderr" ''
+	for option in name accel synic cpus memory kernel initrd append demo serial testdev config \
+		check-config print-config runtime-dir http token-file paused on-stop log-level \
+		version help; do
+		assert_output --partial "--$option"
+		grep -q -- "^\*--$option\*\|\*--$option\*" "$SOURCE_ROOT/man/hvd.8.scd"
+	done
+}
+
+@test "--version says who and which" {
+	run "$HVD" --version
+	assert_success
+	assert_output --regexp '^hvd [0-9]+\.[0-9]+\.[0-9]+$'
+}
+
+@test "nothing to boot: 64" {
+	run "$HVD"
+	assert_failure 64
+	assert_output --partial '--kernel IMAGE or --demo'
+}
+
+@test "an unknown option: 64, named" {
+	run "$HVD" --demo --turbo
+	assert_failure 64
+	assert_output --partial "'--turbo'"
+}
+
+@test "--device is not there yet: 64, and says so" {
+	run "$HVD" --demo --device vmbus
+	assert_failure 64
+	assert_output --partial 'device: this version has no devices'
+}
+
+@test "a bad value: 64, with the option and what it takes" {
+	run "$HVD" --demo --cpus 65
+	assert_failure 64
+	assert_output --partial 'cpus: 65 is not between 1 and 64'
+}
+
+@test "--http takes loopback addresses only: 64" {
+	run "$HVD" --demo --http 0.0.0.0:8080
+	assert_failure 64
+	assert_output --partial 'not a loopback address'
+}
+
+@test "a missing image: 66, with its name and why" {
+	run "$HVD" --kernel "$BATS_TEST_TMPDIR/none.elf"
+	assert_failure 66
+	assert_output --partial 'none.elf'
+	assert_output --partial 'ENOENT'
+}
+
+@test "a directory as image: 66" {
+	run "$HVD" --kernel "$BATS_TEST_TMPDIR"
+	assert_failure 66
+	assert_output --partial "$BATS_TEST_TMPDIR"
+}
+
+@test "an image that is none: 66, with its name and why" {
+	need_accel kvm
+	head -c 20000 /dev/zero >"$BATS_TEST_TMPDIR/zeroes.elf"
+	run "$HVD" --kernel "$BATS_TEST_TMPDIR/zeroes.elf"
+	assert_failure 66
+	assert_output --partial 'zeroes.elf'
+}
+
+@test "a missing initrd: 66, with its name" {
+	head -c 20000 /dev/zero >"$BATS_TEST_TMPDIR/zeroes.elf"
+	run "$HVD" --kernel "$BATS_TEST_TMPDIR/zeroes.elf" --initrd "$BATS_TEST_TMPDIR/none.img"
+	assert_failure 66
+	assert_output --partial 'none.img'
+}
+
+@test "an image that may not be read: 77" {
+	[ "$(id -u)" = 0 ] || skip 'needs root to become somebody else'
+	install -m 600 /dev/null "$BATS_TEST_TMPDIR/secret.elf"
+	chmod 755 "$BATS_TEST_TMPDIR"
+	install -d -o nobody "$HVD_RUNTIME_DIR"
+	run as_nobody "$HVD" --kernel "$BATS_TEST_TMPDIR/secret.elf"
+	assert_failure 77
+	assert_output --partial 'secret.elf'
+}
+
+# The build may lie where nobody else can look: hand over a copy.
+as_nobody() {
+	install -m 755 "$1" "$BATS_TEST_TMPDIR/hvd"
+	shift
+	setpriv --reuid nobody --clear-groups --inh-caps=-all --bounding-set=-all -- \
+		"$BATS_TEST_TMPDIR/hvd" "$@"
+}
+
+# kvm_is_closed: /dev/kvm does not open for nobody.
+kvm_is_closed() {
+	! setpriv --reuid nobody --clear-groups -- sh -c ': <>/dev/kvm' 2>/dev/null
+}
+
+@test "no accelerator: 69, naming /dev/kvm and the errno" {
+	[ "$(id -u)" = 0 ] || skip 'needs root to become somebody else'
+	kvm_is_closed || skip 'everybody may open /dev/kvm here'
+	chmod 755 "$BATS_TEST_TMPDIR"
+	install -d -o nobody "$HVD_RUNTIME_DIR"
+	head -c 20000 /dev/zero >"$BATS_TEST_TMPDIR/zeroes.elf"
+	run as_nobody "$HVD" --kernel "$BATS_TEST_TMPDIR/zeroes.elf"
+	assert_failure 69
+	assert_output --regexp '/dev/kvm: .*\((EACCES|ENOENT)\)'
+	run as_nobody "$HVD" --demo --accel kvm
+	assert_failure 69
+	run as_nobody "$HVD" --demo --synic user
+	assert_failure 69
+}
+
+@test "KVM's own SynIC is refused by this version: 69" {
+	run "$HVD" --demo --synic kernel
+	assert_failure 69
+	assert_output --partial '--synic user'
+}
+
+@test "an unknown key of the configuration: 78, named" {
+	echo '{"demo": true, "turbo": 1}' >"$BATS_TEST_TMPDIR/c.json"
+	run "$HVD" --config "$BATS_TEST_TMPDIR/c.json"
+	assert_failure 78
+	assert_output --partial "unknown key 'turbo'"
+}
+
+@test "a configuration that is no JSON: 78, with line and column" {
+	printf '{"demo": true,\n "cpus": }' >"$BATS_TEST_TMPDIR/c.json"
+	run "$HVD" --config "$BATS_TEST_TMPDIR/c.json" --check-config
+	assert_failure 78
+	assert_output --partial 'c.json:2:'
+}
+
+@test "a missing configuration: 78, named" {
+	run "$HVD" --config "$BATS_TEST_TMPDIR/none.json"
+	assert_failure 78
+	assert_output --partial 'none.json'
+}
+
+@test "--check-config says nothing and starts nothing when all is well" {
+	echo '{"demo": true, "cpus": 2, "memory": "64M"}' >"$BATS_TEST_TMPDIR/c.json"
+	run "$HVD" --config "$BATS_TEST_TMPDIR/c.json" --check-config
+	assert_success
+	assert_output ''
+	[ ! -e "$HVD_RUNTIME_DIR" ]
+}
+
+@test "--check-config looks at the files, too: 66" {
+	run "$HVD" --kernel "$BATS_TEST_TMPDIR/none.elf" --check-config
+	assert_failure 66
+}
+
+@test "--print-config prints what --config reads" {
+	"$HVD" --demo --cpus 3 --memory 1G --name x --print-config >"$BATS_TEST_TMPDIR/c.json"
+	run "$HVD" --config "$BATS_TEST_TMPDIR/c.json" --print-config
+	assert_success
+	assert_output "$(cat "$BATS_TEST_TMPDIR/c.json")"
+	assert_output --partial '"cpus": 3'
+}
+
+@test "a token that others can read: 77" {
+	echo 0123456789abcdef >"$BATS_TEST_TMPDIR/token"
+	chmod 644 "$BATS_TEST_TMPDIR/token"
+	run "$HVD" --demo --http 127.0.0.1:0 --token-file "$BATS_TEST_TMPDIR/token"
+	assert_failure 77
+}
+
+@test "a runtime directory everybody may write: 77" {
+	install -d -m 777 "$HVD_RUNTIME_DIR"
+	run "$HVD" --demo
+	assert_failure 77
+	assert_output --partial 'everybody may write'
+}
+
+@test "what is refused leaves nothing behind" {
+	run "$HVD" --demo --synic kernel
+	assert_failure 69
+	run find "$HVD_RUNTIME_DIR" -type f -o -type s
+	assert_output ''
+}
