@@ -35,7 +35,7 @@ struct guest_memory;
 struct overlay {
 	pthread_mutex_t *lock; /* borrows: the owner's lock, guards `page`, `enabled`, `gpa` */
 	bool enabled;
-	bool used;     /* was enabled since it was last zeroed */
+	bool used;     /* the contents may differ from zero */
 	uint64_t gpa;  /* valid while enabled */
 	uint8_t *page; /* where the contents live now: in guest RAM or == contents; never NULL */
 	TAILQ_ENTRY(overlay) link; /* guarded by overlays.lock; enabled last stands last */
@@ -46,7 +46,7 @@ struct overlay {
 struct overlays {
 	pthread_mutex_t lock;
 	struct guest_memory *memory; /* borrows */
-	TAILQ_HEAD(, overlay) active;
+	TAILQ_HEAD(overlay_list, overlay) active;
 };
 
 void overlays_init(struct overlays *overlays, struct guest_memory *memory);
