@@ -12,13 +12,14 @@
  * the obstacle goes and the slot or a flag is still set.
  *
  * Purpose: registers, message slots with the pending protocol, event flags.
- * Threads: any. `lock` guards everything here. It may be held while accel->assert_vector() or an
+ * Threads: any. `lock` guards everything here but `resets`. It may be held while accel->assert_vector() or an
  *          eventfd write runs; it is never held across a completion on the main loop, a port
  *          handler, overlay_set() or sint_routes_update(). `setup_lock` is taken before
  *          overlays.lock by whoever moves a page, so that a register and its overlay agree.
  * Errors:  noted per function; guest-visible ones are enum hv_status or enum hv_fault.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -95,6 +96,8 @@ struct synic {
 	uint64_t retry_ns;        /* 0: no retry wanted */
 	uint16_t waiting_sints;   /* bit per SINT: a message or timer could not go into its slot */
 	uint64_t eoms, last_eom_ns; /* an EOM is for all SINTs */
+	/* Resets so far. What waits outside the FIFOs since an earlier count is void. */
+	_Atomic uint32_t resets;
 };
 
 /* `vcpu` knows its VM and index; the memory must be zeroed. Main loop: makes a timer. */

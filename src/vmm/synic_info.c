@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vmm/synic_info.h"
+
+#include <errno.h>
+#include <string.h>
+#include "hvdef/hv_msr.h"
+#include "vmm/slot.h"
+#include "vmm/synic_deliver.h"
+#include "vmm/vm.h"
+
+/* ---- keys and lists ---------------------------------------------------- */
+
+struct synic *synic_of_key(struct vm *vm, uint64_t vp, uint64_t vtl)
+{
+	struct vcpu *vcpu = vm_vcpu(vm, vp);
+
+	return vcpu && vtl < HV_VTL_COUNT ? &vcpu->synic[vtl] : NULL;
+}
+
+static bool comes_after(uint64_t vp, uint64_t column, const uint64_t *after)
+{
+	if (!after)
+		return true;
+	return vp > after[0] || (vp == after[0] && column > after[1]);
+}
+
+void vp_grid_list(struct vm *vm, unsigned columns, vp_grid_get_fn get, const uint64_t *key,
+	unsigned fixed, const uint64_t *after, node_visit_fn visit, void *arg)
+{
+	_Alignas(8) uint8_t info[VP_GRID_INFO_MAX];
+	uint64_t first = fixed > 0 ? key[0] : 0;
+	uint64_t last = fixed > 0 ? key[0] : vm->vp_count - 1;
+
+	for (uint64_t vp = first; vp <= last && vp < vm->vp_count; vp++) {
+		for (uint64_t column = 0; column < columns; column++) {
+			const uint64_t full[] = {vp, column, key[2]};
+
+			if ((fixed > 1 && column != key[1]) || !comes_after(vp, column, after))
+				continue;
+			if (get(vm, full, info) == 0 && visit(arg, full, info) != 0)
+				return;
+		}
+	}
+}
+
+static uint64_t age_or_null(const struct synic *synic, uint64_t then_ns)
+{
+	return then_ns ? clock_now_ns(synic->vm->clock) - then_ns : UINT64_MAX;
+}
+
+/* ---- synic ------------------------------------------------------------- */
+
+static void fill_synic_locked(const struct synic *synic, struct synic_info *ret_info)
+{
+	bool simp = synic->simp & HV_PAGE_ENABLE;
+	bool siefp = synic->siefp & HV_PAGE_ENABLE;
+
+	*ret_info = (struct synic_info){
+		.vp = synic->vcpu->index,
+		.vtl = synic->vtl,
+		.mode = synic->vm->synic_mode,
+		.scontrol = synic->scontrol,
+		.sversion = HV_SYNIC_VERSION,
+		.siefp = synic->siefp,
+		.simp = synic->simp,
+		.enabled = synic->scontrol & HV_SCONTROL_ENABLE,
+		.simp_enabled = simp,
+		.siefp_enabled = siefp,
+		.simp_gpa = simp ? synic->simp & HV_PAGE_GPA_MASK : UINT64_MAX,
+		.siefp_gpa = siefp ? synic->siefp & HV_PAGE_GPA_MASK : UINT64_MAX,
+		.eoms = synic->eoms,
+		.retry_armed = synic->retry_ns != 0,
+	};
+}
+
+static int get_synic(void *owner, const uint64_t *key, void *ret_info)
+{
+	struct synic *synic = synic_of_key(owner, key[0], key[1]);
+
+	if (!synic)
+		return -ENOENT;
+	pthread_mutex_lock(&synic->lock);
+	fill_synic_locked(synic, ret_info);
+	pthread_mutex_unlock(&synic->lock);
+	return 0;
+}
+
+/* Keys are {vp}, with the VTL behind. */
+static void list_synics(void *owner, const uint64_t *key, unsigned fixed, const uint64_t *after,
+	node_visit_fn visit, void *arg)
+{
+	struct vm *vm = owner;
+	uint64_t first = fixed > 0 ? key[0] : 0;
+
+	if (after && after[0] >= first)
+		first = after[0] + 1;
+	for (uint64_t vp = first; vp < vm->vp_count && (fixed == 0 || vp == key[0]); vp++) {
+		const uint64_t full[] = {vp, key[1]};
+		struct synic_info info;
+
+		if (get_synic(vm, full, &info) == 0 && visit(arg, full, &info) != 0)
+			return;
+	}
+}
+
+static const char *const mode_names[] = {"user", "kernel", "sim", NULL};
+
+static const struct field synic_fields[] = {
+	{FIELD_U(struct synic_info, vp, 0, "Virtual processor index.")},
+	{FIELD_U(struct synic_info, vtl, 0, "Virtual trust level; each (VP, VTL) has a SynIC.")},
+	{FIELD_E(struct synic_info, mode, 0, mode_names,
+		"Who holds the SynIC's state: hvd (user, sim) or KVM (kernel).")},
+	{FIELD_X(struct synic_info, scontrol, 0,
+		"SCONTROL, MSR 0x40000080 (TLFS 11.8.1): bit 0 enables the SynIC.")},
+	{FIELD_X(struct synic_info, sversion, 0, "SVERSION, MSR 0x40000081.")},
+	{FIELD_X(struct synic_info, siefp, 0,
+		"SIEFP, MSR 0x40000082: event flags page, bit 0 enable, 63:12 page frame number.")},
+	{FIELD_X(struct synic_info, simp, 0,
+		"SIMP, MSR 0x40000083: message page, bit 0 enable, 63:12 page frame number.")},
+	{FIELD_B(struct synic_info, enabled, 0,
+		"SCONTROL.0. While false no SINT interrupts; messages are still written.")},
+	{FIELD_B(struct synic_info, simp_enabled, 0, "The message page is enabled.")},
+	{FIELD_X(struct synic_info, simp_gpa, FIELD_NULLABLE,
+		"Where the message page is; null while disabled.")},
+	{FIELD_B(struct synic_info, siefp_enabled, 0, "The event flags page is enabled.")},
+	{FIELD_X(struct synic_info, siefp_gpa, FIELD_NULLABLE,
+		"Where the event flags page is; null while disabled.")},
+	{FIELD_U(
+		struct synic_info, eoms, 0, "End-of-message writes; each acknowledges all SINTs.")},
+	{FIELD_B(struct synic_info, retry_armed, 0,
+		"A message or timer waits behind an occupied slot, which is looked at every ms.")},
+};
+static const struct field_table synic_table = FIELD_TABLE(struct synic_info, "synic",
+	"The synthetic interrupt controller of one (VP, VTL), TLFS 11.", synic_fields);
+
+const struct node_class synic_node_class = {
+	.path = "vps/{vp}/synic",
+	.fields = &synic_table,
+	.key_count = 1,
+	.query_key = "vtl",
+	.get = get_synic,
+	.list = list_synics,
+};
+
+/* ---- sints ------------------------------------------------------------- */
+
+static void fill_slot_locked(const struct synic *synic, unsigned n, struct slot_info *ret_info)
+{
+	struct hv_message message;
+
+	*ret_info = (struct slot_info){.present = synic->simp_page.enabled};
+	if (!ret_info->present)
+		return;
+	ret_info->torn = !slot_read(synic_slot_locked(synic, n), &message);
+	ret_info->busy = message.header.type != 0;
+	ret_info->type = message.header.type;
+	ret_info->payload_size = message.header.payload_size;
+	ret_info->pending = message.header.flags & HV_MESSAGE_FLAG_PENDING;
+	ret_info->sender = message.header.sender;
+	ret_info->age_ns = ret_info->busy ? age_or_null(synic, synic->sint[n].last_delivery_ns)
+					  : UINT64_MAX;
+}
+
+static void fill_flags_locked(const struct synic *synic, unsigned n, struct sint_info *info)
+{
+	const struct hv_event_flags *flags = synic_flags_locked(synic, n);
+
+	for (unsigned i = 0; i < ARRAY_LEN(flags->word); i++) {
+		uint64_t word = __atomic_load_n(&flags->word[i], __ATOMIC_RELAXED);
+
+		for (; word != 0; word &= word - 1) {
+			info->event_flag_count++;
+			if (info->event_flags_listed < SINT_INFO_FLAGS)
+				info->event_flags[info->event_flags_listed++] =
+					i * 64 + (unsigned)__builtin_ctzll(word);
+		}
+	}
+}
+
+static void fill_sint_locked(const struct synic *synic, unsigned n, struct sint_info *ret_info)
+{
+	const struct synic_sint *sint = &synic->sint[n];
+
+	*ret_info = (struct sint_info){
+		.vp = synic->vcpu->index,
+		.vtl = synic->vtl,
+		.sint = n,
+		.raw = sint->msr,
+		.vector = sint->msr & HV_SINT_VECTOR_MASK,
+		.masked = sint->msr & HV_SINT_MASKED,
+		.auto_eoi = sint->msr & HV_SINT_AUTO_EOI,
+		.polling = sint->msr & HV_SINT_POLLING,
+		.proxy = sint->msr & HV_SINT_PROXY,
+		.queue_depth = sint->depth,
+		.queue_capacity = HV_MESSAGE_QUEUE_MAX,
+		.irq_owed = sint->irq_owed,
+		.last_eom_age_ns = age_or_null(synic, synic->last_eom_ns),
+		.last_delivery_age_ns = age_or_null(synic, sint->last_delivery_ns),
+		.posted = sint->posted,
+		.delivered = sint->delivered,
+		.busy = sint->busy,
+		.dropped = sint->dropped,
+		.retries = sint->retries,
+		.events = sint->events,
+		.interrupts = sint->interrupts,
+		.owed = sint->owed,
+		.last_error = sint->last_error,
+	};
+	fill_slot_locked(synic, n, &ret_info->slot);
+	if (synic->siefp_page.enabled)
+		fill_flags_locked(synic, n, ret_info);
+}
+
+static int get_sint(void *owner, const uint64_t *key, void *ret_info)
+{
+	struct synic *synic = synic_of_key(owner, key[0], key[2]);
+
+	if (!synic || key[1] >= HV_SINT_COUNT)
+		return -ENOENT;
+	pthread_mutex_lock(&synic->lock);
+	fill_sint_locked(synic, (unsigned)key[1], ret_info);
+	pthread_mutex_unlock(&synic->lock);
+	return 0;
+}
+_Static_assert(sizeof(struct sint_info) <= VP_GRID_INFO_MAX, "fits the grid's buffer");
+_Static_assert(sizeof(struct stimer_info) <= VP_GRID_INFO_MAX, "fits the grid's buffer");
+_Static_assert(sizeof(struct route_info) <= VP_GRID_INFO_MAX, "fits the grid's buffer");
+
+static void list_sints(void *owner, const uint64_t *key, unsigned fixed, const uint64_t *after,
+	node_visit_fn visit, void *arg)
+{
+	vp_grid_list(owner, HV_SINT_COUNT, get_sint, key, fixed, after, visit, arg);
+}
+
+static const struct field slot_fields[] = {
+	{FIELD_B(struct slot_info, busy, 0,
+		"The message type is not zero: the guest has not freed the slot yet.")},
+	{FIELD_X(struct slot_info, type, 0, "Message type in the slot; 0x0 is an empty slot.")},
+	{FIELD_U(struct slot_info, payload_size, 0, "Payload bytes of the message, 0-240.")},
+	{FIELD_B(struct slot_info, pending, 0,
+		"MessagePending flag: another message waits, the guest must write EOM (TLFS 11.8.3).")},
+	{FIELD_X(struct slot_info, sender, 0, "Sender or port id of the message.")},
+	{FIELD_U(struct slot_info, age_ns, FIELD_NULLABLE,
+		"Time since hvd filled the slot; null when it is free.")},
+	{FIELD_B(struct slot_info, torn, 0, "The guest changed the slot while it was being read.")},
+};
+static const struct field_table slot_table = FIELD_TABLE(struct slot_info, "slot",
+	"The message slot of a SINT in the message page (SIMP), TLFS 11.10.3.", slot_fields);
+
+static const struct field sint_fields[] = {
+	{FIELD_U(struct sint_info, vp, 0, "Virtual processor index.")},
+	{FIELD_U(struct sint_info, vtl, 0, "Virtual trust level.")},
+	{FIELD_U(struct sint_info, sint, 0, "Synthetic interrupt source, 0-15.")},
+	{FIELD_X(struct sint_info, raw, 0, "SINTx, MSR 0x40000090 + x (TLFS 11.8.4).")},
+	{FIELD_U(struct sint_info, vector, 0, "Interrupt vector, bits 7:0.")},
+	{FIELD_B(struct sint_info, masked, 0,
+		"Bit 16. Messages are still written; their interrupt is owed.")},
+	{FIELD_B(struct sint_info, auto_eoi, 0, "Bit 17: no EOI is needed.")},
+	{FIELD_B(struct sint_info, polling, 0, "Bit 18: the guest polls, no interrupt is raised.")},
+	{FIELD_B(struct sint_info, proxy, 0, "Bit 20: interrupts are proxied, none is raised.")},
+	{FIELD_O(struct sint_info, slot, FIELD_NULLABLE, &slot_table,
+		"The message slot; null while the message page is disabled.")},
+	{FIELD_A(struct sint_info, event_flags, event_flags_listed, NULL,
+		"Event flags that are set, the first 64 of them (TLFS 11.10.4).")},
+	{FIELD_U(struct sint_info, event_flag_count, 0, "How many event flags are set.")},
+	{FIELD_U(struct sint_info, queue_depth, 0, "Messages waiting behind the slot.")},
+	{FIELD_U(struct sint_info, queue_capacity, 0, "Messages that may wait behind the slot.")},
+	{FIELD_B(struct sint_info, irq_owed, 0,
+		"An interrupt was withheld and will be raised when the SINT can be asserted.")},
+	{FIELD_U(struct sint_info, last_eom_age_ns, FIELD_NULLABLE,
+		"Time since the VP last wrote EOM; null if never.")},
+	{FIELD_U(struct sint_info, last_delivery_age_ns, FIELD_NULLABLE,
+		"Time since a message was last written into the slot; null if never.")},
+	{FIELD_U(struct sint_info, posted, 0, "Messages accepted into the queue.")},
+	{FIELD_U(struct sint_info, delivered, 0, "Queued messages written into the slot.")},
+	{FIELD_U(struct sint_info, busy, 0, "Times a message had to wait for an occupied slot.")},
+	{FIELD_U(struct sint_info, dropped, 0, "Queued messages dropped by a reset.")},
+	{FIELD_U(struct sint_info, retries, 0, "Millisecond looks at an occupied slot.")},
+	{FIELD_U(struct sint_info, events, 0, "Event flags that went from clear to set.")},
+	{FIELD_U(struct sint_info, interrupts, 0, "Interrupts asserted.")},
+	{FIELD_U(struct sint_info, owed, 0, "Interrupts withheld and owed.")},
+	{FIELD_I(struct sint_info, last_error, 0, "Last failure as a negative errno, 0 if none.")},
+};
+static const struct field_table sint_table = FIELD_TABLE(struct sint_info, "sint",
+	"One synthetic interrupt source with its message slot, event flags and queue.",
+	sint_fields);
+
+const struct node_class sint_node_class = {
+	.path = "vps/{vp}/sints/{sint}",
+	.flat_path = "sints",
+	.fields = &sint_table,
+	.key_count = 2,
+	.query_key = "vtl",
+	.get = get_sint,
+	.list = list_sints,
+};
+
+/* ---- timers ------------------------------------------------------------ */
+
+static void fill_stimer_locked(struct synic *synic, unsigned i, struct stimer_info *ret_info)
+{
+	const struct stimer *timer = &synic->stimer[i];
+
+	*ret_info = (struct stimer_info){
+		.vp = synic->vcpu->index,
+		.vtl = synic->vtl,
+		.timer = i,
+		.config = timer->config,
+		.count = timer->count,
+		.enabled = timer->config & HV_STIMER_ENABLE,
+		.periodic = timer->config & HV_STIMER_PERIODIC,
+		.lazy = timer->config & HV_STIMER_LAZY,
+		.auto_enable = timer->config & HV_STIMER_AUTO_ENABLE,
+		.direct = stimer_is_direct(timer),
+		.vector = stimer_vector(timer),
+		.sint = stimer_sint(timer),
+		.armed = timer->armed,
+		.due_100ns = UINT64_MAX,
+		.due_in_ns = UINT64_MAX,
+		.waiting = timer->waiting,
+		.expirations = timer->expirations,
+		.delivered = timer->delivered,
+		.dropped = timer->dropped,
+	};
+	if (!timer->armed)
+		return;
+	ret_info->due_100ns = timer->due_100ns;
+	ret_info->due_in_ns = reftime_deadline_ns(&synic->vm->reftime, timer->due_100ns) -
+			      clock_now_ns(synic->vm->clock);
+	if ((int64_t)ret_info->due_in_ns < 0)
+		ret_info->due_in_ns = 0;
+}
+
+static int get_stimer(void *owner, const uint64_t *key, void *ret_info)
+{
+	struct synic *synic = synic_of_key(owner, key[0], key[2]);
+
+	if (!synic || key[1] >= HV_STIMER_COUNT)
+		return -ENOENT;
+	pthread_mutex_lock(&synic->lock);
+	fill_stimer_locked(synic, (unsigned)key[1], ret_info);
+	pthread_mutex_unlock(&synic->lock);
+	return 0;
+}
+
+static void list_stimers(void *owner, const uint64_t *key, unsigned fixed, const uint64_t *after,
+	node_visit_fn visit, void *arg)
+{
+	vp_grid_list(owner, HV_STIMER_COUNT, get_stimer, key, fixed, after, visit, arg);
+}
+
+static const struct field stimer_fields[] = {
+	{FIELD_U(struct stimer_info, vp, 0, "Virtual processor index.")},
+	{FIELD_U(struct stimer_info, vtl, 0, "Virtual trust level.")},
+	{FIELD_U(struct stimer_info, timer, 0, "Synthetic timer, 0-3.")},
+	{FIELD_X(struct stimer_info, config, 0,
+		"STIMERx_CONFIG, MSR 0x400000b0 + 2x (TLFS 12.3.1).")},
+	{FIELD_U(struct stimer_info, count, 0,
+		"STIMERx_COUNT: one-shot, an absolute reference time; periodic, the period; 100 ns.")},
+	{FIELD_B(struct stimer_info, enabled, 0, "Bit 0 of CONFIG.")},
+	{FIELD_B(struct stimer_info, periodic, 0, "Bit 1 of CONFIG.")},
+	{FIELD_B(struct stimer_info, lazy, 0,
+		"Bit 2 of CONFIG: a periodic tick that finds its slot occupied is dropped.")},
+	{FIELD_B(struct stimer_info, auto_enable, 0,
+		"Bit 3 of CONFIG: writing a count other than zero enables the timer.")},
+	{FIELD_B(struct stimer_info, direct, 0,
+		"Bit 12 of CONFIG: raises a vector instead of sending a message.")},
+	{FIELD_U(struct stimer_info, vector, 0, "Vector in direct mode, bits 11:4 of CONFIG.")},
+	{FIELD_U(struct stimer_info, sint, 0, "SINT for messages, bits 19:16 of CONFIG.")},
+	{FIELD_B(struct stimer_info, armed, 0, "The timer has a due time.")},
+	{FIELD_U(struct stimer_info, due_100ns, FIELD_NULLABLE,
+		"Reference time of the next expiry; null when not armed.")},
+	{FIELD_U(struct stimer_info, due_in_ns, FIELD_NULLABLE,
+		"Time until the next expiry; null when not armed.")},
+	{FIELD_B(struct stimer_info, waiting, 0,
+		"Expired, but the message could not be delivered yet.")},
+	{FIELD_U(struct stimer_info, expirations, 0, "Times the timer expired.")},
+	{FIELD_U(struct stimer_info, delivered, 0, "Messages or interrupts delivered.")},
+	{FIELD_U(struct stimer_info, dropped, 0, "Periodic ticks collapsed or dropped.")},
+};
+static const struct field_table stimer_table = FIELD_TABLE(
+	struct stimer_info, "stimer", "A synthetic timer, TLFS 12.", stimer_fields);
+
+const struct node_class stimer_node_class = {
+	.path = "vps/{vp}/stimers/{timer}",
+	.flat_path = "stimers",
+	.fields = &stimer_table,
+	.key_count = 2,
+	.query_key = "vtl",
+	.get = get_stimer,
+	.list = list_stimers,
+};
+
+/* ---- messages ---------------------------------------------------------- */
+
+enum { MESSAGES_MAX = 1 + HV_MESSAGE_QUEUE_MAX };
+
+static void fill_message(const struct synic *synic, unsigned n, unsigned position,
+	const struct hv_message *message, struct message_info *ret_info)
+{
+	const struct hv_message_header *header = &message->header;
+
+	*ret_info = (struct message_info){
+		.vp = synic->vcpu->index,
+		.vtl = synic->vtl,
+		.sint = n,
+		.position = position,
+		.type = header->type,
+		.payload_size = header->payload_size,
+		.sender = header->sender,
+		.payload_shown = MIN(header->payload_size, MESSAGE_INFO_PAYLOAD),
+	};
+	memcpy(ret_info->payload, message->payload, ret_info->payload_shown);
+}
+
+static bool fill_slot_message(const struct synic *synic, unsigned n, struct message_info *ret_info)
+{
+	struct hv_message message;
+
+	if (!synic->simp_page.enabled)
+		return false;
+	(void)!slot_read(synic_slot_locked(synic, n), &message); /* torn is told by the SINT */
+	if (message.header.type == 0)
+		return false;
+	fill_message(synic, n, 0, &message, ret_info);
+	ret_info->where = MESSAGE_SLOT;
+	ret_info->age_ns = age_or_null(synic, synic->sint[n].last_delivery_ns);
+	return true;
+}
+
+/* All messages of a SINT: in the slot (position 0), then those that wait. Returns how many. */
+static unsigned snapshot_messages(
+	struct synic *synic, unsigned n, struct message_info infos[MESSAGES_MAX])
+{
+	const struct synic_entry *entry;
+	unsigned count = 0, position = 1;
+
+	pthread_mutex_lock(&synic->lock);
+	count += fill_slot_message(synic, n, &infos[count]);
+	TAILQ_FOREACH (entry, &synic->sint[n].queue, link) {
+		struct message_info *info = &infos[count++];
+
+		fill_message(synic, n, position++, &entry->message, info);
+		info->where = entry->staged ? MESSAGE_STAGED : MESSAGE_QUEUED;
+		info->age_ns = clock_now_ns(synic->vm->clock) - entry->queued_ns;
+	}
+	pthread_mutex_unlock(&synic->lock);
+	return count;
+}
+
+static int get_message(void *owner, const uint64_t *key, void *ret_info)
+{
+	struct synic *synic = synic_of_key(owner, key[0], key[3]);
+	struct message_info infos[MESSAGES_MAX];
+	unsigned count;
+
+	if (!synic || key[1] >= HV_SINT_COUNT)
+		return -ENOENT;
+	count = snapshot_messages(synic, (unsigned)key[1], infos);
+	for (unsigned i = 0; i < count; i++) {
+		if (infos[i].position == key[2]) {
+			memcpy(ret_info, &infos[i], sizeof(infos[i]));
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+struct message_query {
+	const uint64_t *key, *after;
+	unsigned fixed;
+	node_visit_fn visit;
+	void *arg;
+};
+
+static bool message_wanted(const struct message_query *query, const uint64_t full[4])
+{
+	for (unsigned i = 0; i < query->fixed; i++) {
+		if (full[i] != query->key[i])
+			return false;
+	}
+	for (unsigned i = 0; query->after && i < 3; i++) {
+		if (full[i] != query->after[i])
+			return full[i] > query->after[i];
+	}
+	return !query->after;
+}
+
+/* Nonzero ends the listing. */
+static int visit_messages(struct synic *synic, unsigned n, const struct message_query *query)
+{
+	struct message_info infos[MESSAGES_MAX];
+	unsigned count = snapshot_messages(synic, n, infos);
+
+	for (unsigned i = 0; i < count; i++) {
+		const uint64_t full[] = {infos[i].vp, n, infos[i].position, infos[i].vtl};
+		int stop = message_wanted(query, full) ? query->visit(query->arg, full, &infos[i])
+						       : 0;
+
+		if (stop)
+			return stop;
+	}
+	return 0;
+}
+
+static void list_messages(void *owner, const uint64_t *key, unsigned fixed, const uint64_t *after,
+	node_visit_fn visit, void *arg)
+{
+	const struct message_query query = {key, after, fixed, visit, arg};
+	struct vm *vm = owner;
+
+	for (uint64_t vp = 0; vp < vm->vp_count; vp++) {
+		struct synic *synic = synic_of_key(vm, vp, key[3]);
+
+		for (unsigned n = 0; synic && n < HV_SINT_COUNT; n++) {
+			if (visit_messages(synic, n, &query) != 0)
+				return;
+		}
+	}
+}
+
+static const char *const where_names[] = {"slot", "queued", "staged", NULL};
+
+static const struct field message_fields[] = {
+	{FIELD_U(struct message_info, vp, 0, "Virtual processor index of the target.")},
+	{FIELD_U(struct message_info, vtl, 0, "Virtual trust level of the target.")},
+	{FIELD_U(struct message_info, sint, 0, "Synthetic interrupt source of the target.")},
+	{FIELD_U(struct message_info, position, 0,
+		"0: in the slot, not freed by the guest yet; 1 and up: order of delivery.")},
+	{FIELD_E(struct message_info, where, 0, where_names,
+		"slot: the guest can see it. queued: a port's. staged: a route's staged message.")},
+	{FIELD_X(struct message_info, type, 0, "Message type.")},
+	{FIELD_U(struct message_info, payload_size, 0, "Payload bytes, 0-240.")},
+	{FIELD_X(struct message_info, sender, 0, "Sender or port id.")},
+	{FIELD_U(struct message_info, age_ns, FIELD_NULLABLE,
+		"Time in the slot, or time waiting; null when hvd did not fill the slot.")},
+	{FIELD_H(struct message_info, payload, payload_shown, "The first 32 payload bytes.")},
+};
+static const struct field_table message_table = FIELD_TABLE(struct message_info, "message",
+	"A message on its way to the guest: in its slot, or waiting for it.", message_fields);
+
+const struct node_class message_node_class = {
+	.path = "messages/{vp}/{sint}/{position}",
+	.fields = &message_table,
+	.key_count = 3,
+	.query_key = "vtl",
+	.get = get_message,
+	.list = list_messages,
+};
