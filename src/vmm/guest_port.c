@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vmm/guest_port.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include "common/cleanup.h"
+#include "common/loop.h"
+#include "vmm/vm.h"
+
+/*
+ * A message port's buffers go round: free -> waiting -> in the SINT's FIFO -> free.
+ *
+ * Only the head of `waiting` is offered to its SINT, so messages stay in order, also across a
+ * change of the target. What the SynIC tells us comes under its lock, where port->lock must not be
+ * taken: a delivered buffer is only marked finished, a FIFO with room only noted, and the rest is
+ * done by the next post or on the main loop. Lock order: port->lock, synic->lock.
+ */
+struct message_buffer {
+	TAILQ_ENTRY(message_buffer) link; /* in `free` or `waiting` */
+	struct synic_entry entry;
+	struct guest_message_port *port; /* borrows */
+	struct synic *target;            /* borrows (outlived by vm); NULL: free */
+	uint32_t resets;                 /* of the target, at the post */
+	bool in_fifo;
+	_Atomic bool finished; /* set under the SynIC's lock */
+};
+
+struct guest_message_port {
+	struct vm *vm; /* borrows */
+	uint8_t vtl, sint;
+	_Atomic unsigned references; /* the owner's, and one for `work` while it is queued */
+	struct loop_work work;
+
+	pthread_mutex_t lock; /* guards the rest */
+	struct synic *target; /* borrows */
+	bool closed;
+	TAILQ_HEAD(, message_buffer) free, waiting;
+	struct synic_waiter waiter;
+	struct synic *waited; /* borrows: whose FIFO `waiter` may be at, or NULL */
+	struct message_buffer buffer[GUEST_PORT_MESSAGES];
+};
+
+static struct synic *target_of(struct vm *vm, uint8_t vtl, uint32_t vp)
+{
+	struct vcpu *vcpu = vm_vcpu(vm, vp);
+
+	return vcpu ? &vcpu->synic[vtl] : NULL;
+}
+
+static void port_unref(struct guest_message_port *port)
+{
+	if (atomic_fetch_sub(&port->references, 1) != 1)
+		return;
+	pthread_mutex_destroy(&port->lock);
+	free(port);
+}
+
+static void work_later(struct guest_message_port *port)
+{
+	atomic_fetch_add(&port->references, 1);
+	if (!loop_defer(port->vm->loop, &port->work))
+		port_unref(port);
+}
+
+static void on_done(struct synic_entry *entry, int status)
+{
+	struct message_buffer *buffer = container_of(entry, struct message_buffer, entry);
+	struct guest_message_port *port = buffer->port;
+
+	atomic_store_explicit(&buffer->finished, true, memory_order_release);
+	work_later(port);
+}
+
+static void on_room(struct synic_waiter *waiter)
+{
+	work_later(container_of(waiter, struct guest_message_port, waiter));
+}
+
+static void make_free_locked(struct guest_message_port *port, struct message_buffer *buffer)
+{
+	buffer->target = NULL;
+	buffer->in_fifo = false;
+	TAILQ_INSERT_TAIL(&port->free, buffer, link);
+}
+
+static void reclaim_locked(struct guest_message_port *port)
+{
+	for (unsigned i = 0; i < GUEST_PORT_MESSAGES; i++) {
+		struct message_buffer *buffer = &port->buffer[i];
+
+		if (buffer->in_fifo &&
+			atomic_load_explicit(&buffer->finished, memory_order_acquire))
+			make_free_locked(port, buffer);
+	}
+}
+
+/* False: it has to wait for room in the FIFO. What is older than a reset is dropped. */
+static bool offer_locked(struct guest_message_port *port, struct message_buffer *buffer)
+{
+	TAILQ_REMOVE(&port->waiting, buffer, link);
+	if (atomic_load(&buffer->target->resets) != buffer->resets) {
+		make_free_locked(port, buffer);
+		return true;
+	}
+	atomic_store_explicit(&buffer->finished, false, memory_order_relaxed);
+	buffer->in_fifo = true;
+	port->waited = buffer->target;
+	if (synic_post_or_wait(buffer->target, port->sint, &buffer->entry, &port->waiter) == 0)
+		return true;
+	buffer->in_fifo = false;
+	TAILQ_INSERT_HEAD(&port->waiting, buffer, link);
+	return false;
+}
+
+static void flush_locked(struct guest_message_port *port)
+{
+	struct message_buffer *buffer;
+
+	while ((buffer = TAILQ_FIRST(&port->waiting)) && offer_locked(port, buffer))
+		;
+}
+
+static void work_on_loop(struct loop_work *work)
+{
+	struct guest_message_port *port = container_of(work, struct guest_message_port, work);
+
+	pthread_mutex_lock(&port->lock);
+	if (!port->closed) {
+		reclaim_locked(port);
+		flush_locked(port);
+	}
+	pthread_mutex_unlock(&port->lock);
+	port_unref(port);
+}
+
+int guest_message_port_new(
+	struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, struct guest_message_port **ret_port)
+{
+	struct guest_message_port *port;
+
+	if (vtl >= HV_VTL_COUNT || sint >= HV_SINT_COUNT)
+		return -EINVAL;
+	if (!vm_vcpu(vm, vp))
+		return -ENOENT;
+	port = calloc(1, sizeof(*port));
+	if (!port)
+		return -ENOMEM;
+	port->vm = vm;
+	port->vtl = vtl;
+	port->sint = sint;
+	port->references = 1;
+	port->work.run = work_on_loop;
+	port->waiter.room = on_room;
+	port->target = target_of(vm, vtl, vp);
+	pthread_mutex_init(&port->lock, NULL);
+	TAILQ_INIT(&port->free);
+	TAILQ_INIT(&port->waiting);
+	for (unsigned i = 0; i < GUEST_PORT_MESSAGES; i++) {
+		port->buffer[i].port = port;
+		port->buffer[i].entry.done = on_done;
+		make_free_locked(port, &port->buffer[i]);
+	}
+	*ret_port = port;
+	return 0;
+}
+
+/*
+ * After this no SynIC knows the port: withdrawing waits, by the SynIC's lock, for a callback that
+ * is running. Work that is queued on the loop has its own reference.
+ */
+struct guest_message_port *guest_message_port_free(struct guest_message_port *port)
+{
+	if (!port)
+		return NULL;
+	pthread_mutex_lock(&port->lock);
+	port->closed = true;
+	if (port->waited)
+		synic_unwait(port->waited, port->sint, &port->waiter);
+	for (unsigned i = 0; i < GUEST_PORT_MESSAGES; i++) {
+		struct message_buffer *buffer = &port->buffer[i];
+
+		if (buffer->in_fifo)
+			(void)synic_withdraw(buffer->target, port->sint, &buffer->entry);
+	}
+	pthread_mutex_unlock(&port->lock);
+	port_unref(port);
+	return NULL;
+}
+
+static int post_locked(
+	struct guest_message_port *port, uint32_t type, const void *payload, size_t size)
+{
+	struct message_buffer *buffer;
+
+	reclaim_locked(port);
+	buffer = TAILQ_FIRST(&port->free);
+	if (!buffer)
+		return -EAGAIN;
+	TAILQ_REMOVE(&port->free, buffer, link);
+	buffer->target = port->target;
+	buffer->resets = atomic_load(&port->target->resets);
+	buffer->entry.message.header = (struct hv_message_header){
+		.type = type,
+		.payload_size = (uint8_t)size,
+	};
+	memcpy(buffer->entry.message.payload, payload, size);
+	TAILQ_INSERT_TAIL(&port->waiting, buffer, link);
+	flush_locked(port);
+	return 0;
+}
+
+int guest_message_port_post(
+	struct guest_message_port *port, uint32_t type, const void *payload, size_t size)
+{
+	int r;
+
+	if (type == HV_MESSAGE_TYPE_NONE || size > HV_MESSAGE_PAYLOAD_MAX)
+		return -EINVAL;
+	pthread_mutex_lock(&port->lock);
+	r = post_locked(port, type, payload, size);
+	pthread_mutex_unlock(&port->lock);
+	return r;
+}
+
+int guest_message_port_set_target(struct guest_message_port *port, uint32_t vp)
+{
+	struct synic *target = target_of(port->vm, port->vtl, vp);
+
+	if (!target)
+		return -ENOENT;
+	pthread_mutex_lock(&port->lock);
+	port->target = target;
+	pthread_mutex_unlock(&port->lock);
+	return 0;
+}
+
+/* An event port is a name for a flag: nothing waits. */
+struct guest_event_port {
+	struct vm *vm; /* borrows */
+	uint8_t vtl, sint;
+	uint16_t flag;
+	_Atomic(struct synic *) target; /* borrows (outlived by vm) */
+};
+
+int guest_event_port_new(struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, uint16_t flag,
+	struct guest_event_port **ret_port)
+{
+	struct guest_event_port *port;
+
+	if (vtl >= HV_VTL_COUNT || sint >= HV_SINT_COUNT || flag >= HV_EVENT_FLAGS_COUNT)
+		return -EINVAL;
+	if (!vm_vcpu(vm, vp))
+		return -ENOENT;
+	port = calloc(1, sizeof(*port));
+	if (!port)
+		return -ENOMEM;
+	port->vm = vm;
+	port->vtl = vtl;
+	port->sint = sint;
+	port->flag = flag;
+	atomic_init(&port->target, target_of(vm, vtl, vp));
+	*ret_port = port;
+	return 0;
+}
+
+struct guest_event_port *guest_event_port_free(struct guest_event_port *port)
+{
+	free(port);
+	return NULL;
+}
+
+int guest_event_port_signal(struct guest_event_port *port)
+{
+	return synic_set_event_flag(
+		atomic_load(&port->target), port->sint, port->flag, SYNIC_FROM_HOST);
+}
+
+int guest_event_port_set_target(struct guest_event_port *port, uint32_t vp)
+{
+	struct synic *target = target_of(port->vm, port->vtl, vp);
+
+	if (!target)
+		return -ENOENT;
+	atomic_store(&port->target, target);
+	return 0;
+}
