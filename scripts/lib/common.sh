@@ -17,15 +17,16 @@ die() {
 # that somebody set up by hand is used as it is.
 configure() {
 	local dir=$1 stamp=$1/.configured
+	local -x CC=${CC:-gcc}
 	shift
 
 	if [ -f "$dir/build.ninja" ]; then
 		[ -f "$stamp" ] || return 0
-		[ "$(cat "$stamp")" != "${CC-} $*" ] || return 0
+		[ "$(cat "$stamp")" != "$CC $*" ] || return 0
 	fi
 	rm -rf "$dir"
 	meson setup "$dir" "$root" "$@" || return
-	printf '%s\n' "${CC-} $*" >"$stamp"
+	printf '%s\n' "$CC $*" >"$stamp"
 }
 
 # compile DIR ARGS...: sets DIR up and builds it.
