@@ -305,6 +305,11 @@ void vm_add_device(struct vm *vm, struct vm_device *device)
 	TAILQ_INSERT_TAIL(&vm->devices, device, link);
 }
 
+void vm_remove_device(struct vm *vm, struct vm_device *device)
+{
+	TAILQ_REMOVE(&vm->devices, device, link);
+}
+
 void vm_note_entry(struct vm *vm)
 {
 	uint64_t never = 0;

@@ -80,8 +80,8 @@ struct vm_boot {
 };
 
 /*
- * A device with state to put back. Embedded in the device, which is freed after the VM and does not
- * look at it any more by then.
+ * A device with state to put back. Embedded in the device. One that owns ports or routes must be
+ * freed, and so removed, before the VM; another may outlive it.
  */
 struct vm_device {
 	TAILQ_ENTRY(vm_device) link;
@@ -163,6 +163,8 @@ void vm_request_reset(struct vm *vm);
 
 /* Main thread, before the VM runs. */
 void vm_add_device(struct vm *vm, struct vm_device *device);
+/* Main thread, no VP runs. */
+void vm_remove_device(struct vm *vm, struct vm_device *device);
 
 /* VP thread, in the backend: about to enter the guest. */
 void vm_note_entry(struct vm *vm);
