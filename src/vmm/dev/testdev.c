@@ -38,6 +38,7 @@ struct route_slot {
 };
 
 struct testdev {
+	struct vm_device device;
 	pthread_mutex_t lock;
 	struct vm *vm;                              /* borrows */
 	struct connection *connection[CONNECTIONS]; /* owns a ref */
@@ -293,22 +294,6 @@ static void testdev_io(
 
 /* ---- life ----------------------------------------------------------------- */
 
-int testdev_new(struct vm *vm, struct testdev **ret_dev)
-{
-	CLEANUP(free) struct testdev *dev = calloc(1, sizeof(*dev));
-	int r;
-
-	if (!dev)
-		return -ENOMEM;
-	dev->vm = vm;
-	r = iobus_add(&vm->iobus, TESTDEV_PORT, sizeof(uint32_t), "testdev", testdev_io, dev);
-	if (r)
-		return r;
-	pthread_mutex_init(&dev->lock, NULL);
-	*ret_dev = TAKE_PTR(dev);
-	return 0;
-}
-
 static void drop_connections(struct testdev *dev)
 {
 	for (unsigned i = 0; i < CONNECTIONS; i++) {
@@ -341,10 +326,34 @@ void testdev_reset(struct testdev *dev)
 	pthread_mutex_unlock(&dev->lock);
 }
 
+static void reset_device(struct vm_device *device)
+{
+	testdev_reset(container_of(device, struct testdev, device));
+}
+
+int testdev_new(struct vm *vm, struct testdev **ret_dev)
+{
+	CLEANUP(free) struct testdev *dev = calloc(1, sizeof(*dev));
+	int r;
+
+	if (!dev)
+		return -ENOMEM;
+	dev->vm = vm;
+	r = iobus_add(&vm->iobus, TESTDEV_PORT, sizeof(uint32_t), "testdev", testdev_io, dev);
+	if (r)
+		return r;
+	pthread_mutex_init(&dev->lock, NULL);
+	dev->device.reset = reset_device;
+	vm_add_device(vm, &dev->device);
+	*ret_dev = TAKE_PTR(dev);
+	return 0;
+}
+
 struct testdev *testdev_free(struct testdev *dev)
 {
 	if (!dev)
 		return NULL;
+	vm_remove_device(dev->vm, &dev->device);
 	testdev_reset(dev);
 	pthread_mutex_destroy(&dev->lock);
 	free(dev);

@@ -38,11 +38,14 @@ enum testdev_command {
 	TESTDEV_EVT_CONN_DESTROY,
 };
 
-/* Before VPs start: claims the I/O port for the VM's life. */
+/* Before the VM runs: claims the I/O port for the VM's life; the VM's resets reach it. */
 int testdev_new(struct vm *vm, struct testdev **ret_dev) MUST_CHECK;
-/* Releases everything a guest made; messages still waiting are cancelled. NULL is fine. */
+/*
+ * With the VM stopped, before vm_free(). Releases everything a guest made; messages still waiting
+ * are cancelled. NULL is fine; returns NULL.
+ */
 struct testdev *testdev_free(struct testdev *dev);
-/* VM reset: as when new. */
+/* As when new. */
 void testdev_reset(struct testdev *dev);
 /* Commands refused since the VM was created. */
 uint64_t testdev_refused(const struct testdev *dev);
