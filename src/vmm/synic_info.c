@@ -33,7 +33,7 @@ void vp_grid_list(struct vm *vm, unsigned columns, vp_grid_get_fn get, const uin
 
 	for (uint64_t vp = first; vp <= last && vp < vm->vp_count; vp++) {
 		for (uint64_t column = 0; column < columns; column++) {
-			const uint64_t full[] = {vp, column, key[2]};
+			const uint64_t full[NODE_MAX_KEYS + 1] = {vp, column, key[2]};
 
 			if ((fixed > 1 && column != key[1]) || !comes_after(vp, column, after))
 				continue;
@@ -95,7 +95,7 @@ static void list_synics(void *owner, const uint64_t *key, unsigned fixed, const 
 	if (after && after[0] >= first)
 		first = after[0] + 1;
 	for (uint64_t vp = first; vp < vm->vp_count && (fixed == 0 || vp == key[0]); vp++) {
-		const uint64_t full[] = {vp, key[1]};
+		const uint64_t full[NODE_MAX_KEYS + 1] = {vp, key[1]};
 		struct synic_info info;
 
 		if (get_synic(vm, full, &info) == 0 && visit(arg, full, &info) != 0)
@@ -493,7 +493,7 @@ static int visit_messages(struct synic *synic, unsigned n, const struct message_
 	unsigned count = snapshot_messages(synic, n, infos);
 
 	for (unsigned i = 0; i < count; i++) {
-		const uint64_t full[] = {infos[i].vp, n, infos[i].position, infos[i].vtl};
+		const uint64_t full[NODE_MAX_KEYS + 1] = {infos[i].vp, n, infos[i].position, infos[i].vtl};
 		int stop = message_wanted(query, full) ? query->visit(query->arg, full, &infos[i])
 						       : 0;
 

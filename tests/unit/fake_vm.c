@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fake_vm.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "common/rcu.h"
+#include "hvdef/hv_msr.h"
+
+enum { RING_RECORDS = 4096 };
+
+/* ---- the backend -------------------------------------------------------------------------- */
+
+static struct fake_vm *fake_of(struct vm *vm)
+{
+	return container_of(vm, struct fake_vm, vm);
+}
+
+/* 0, or the error this call was told to fail with. The lock is held. */
+static int planned_failure(struct fake_vm *fake, enum fake_call call)
+{
+	if (fake->failure[call].countdown == 0 || --fake->failure[call].countdown > 0)
+		return 0;
+	return fake->failure[call].error;
+}
+
+static int fake_assert_vector(struct vcpu *vcpu, uint8_t vector, bool auto_eoi)
+{
+	struct fake_vm *fake = fake_of(vcpu->vm);
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	r = planned_failure(fake, FAKE_ASSERT);
+	if (r == 0 && fake->vector_count < FAKE_VECTORS)
+		fake->vectors[fake->vector_count] = (struct fake_vector){
+			vcpu->index, vector, auto_eoi};
+	if (r == 0)
+		fake->vector_count++;
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
+static int fake_gsi_commit(
+	struct vm *vm, const struct gsi_entry *entries, uint32_t first_gsi, uint32_t count)
+{
+	struct fake_vm *fake = fake_of(vm);
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	r = planned_failure(fake, FAKE_COMMIT);
+	if (r == 0) {
+		memcpy(fake->gsi, entries, count * sizeof(*entries));
+		fake->gsi_count = count;
+	}
+	fake->commits++;
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
+static void bind_irqfd(struct fake_vm *fake, int set_fd, int ack_fd, uint32_t gsi)
+{
+	assert_true(fake->irqfd_count < FAKE_IRQFDS);
+	fake->irqfds[fake->irqfd_count++] = (struct fake_irqfd){set_fd, ack_fd, gsi, true};
+}
+
+static int unbind_irqfd(struct fake_vm *fake, int set_fd, uint32_t gsi)
+{
+	for (unsigned i = 0; i < fake->irqfd_count; i++) {
+		struct fake_irqfd *irqfd = &fake->irqfds[i];
+
+		if (irqfd->bound && irqfd->set_fd == set_fd && irqfd->gsi == gsi) {
+			irqfd->bound = false;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static int fake_irqfd(struct vm *vm, int set_fd, int ack_fd, uint32_t gsi, bool assign)
+{
+	struct fake_vm *fake = fake_of(vm);
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	r = planned_failure(fake, FAKE_IRQFD);
+	if (r == 0 && assign)
+		bind_irqfd(fake, set_fd, ack_fd, gsi);
+	else if (r == 0)
+		r = unbind_irqfd(fake, set_fd, gsi);
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
+static uint64_t fake_guest_tsc(struct vm *vm)
+{
+	uint64_t elapsed_ns = clock_now_ns(vm->clock) - FAKE_START_NS;
+
+	return (uint64_t)((unsigned __int128)elapsed_ns * FAKE_TSC_HZ / NSEC_PER_SEC);
+}
+
+void fake_vm_fail(struct fake_vm *fake, enum fake_call call, unsigned nth, int error)
+{
+	pthread_mutex_lock(&fake->lock);
+	fake->failure[call].countdown = nth;
+	fake->failure[call].error = error;
+	pthread_mutex_unlock(&fake->lock);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static struct vcpu *fake_vcpu_new(struct vm *vm, uint32_t index)
+{
+	struct vcpu *vcpu = calloc(1, sizeof(*vcpu));
+
+	assert_non_null(vcpu);
+	vcpu->vm = vm;
+	vcpu->index = index;
+	vcpu->apic_id = index;
+	for (uint8_t vtl = 0; vtl < HV_VTL_COUNT; vtl++)
+		assert_int_equal(synic_init(&vcpu->synic[vtl], vcpu, vtl), 0);
+	hv_vp_init(vcpu);
+	return vcpu;
+}
+
+static void init_backend(struct fake_vm *fake, unsigned options)
+{
+	fake->accel.name = "fake";
+	fake->accel.assert_vector = fake_assert_vector;
+	if (options & FAKE_WITH_IRQFD) {
+		fake->accel.gsi_commit = fake_gsi_commit;
+		fake->accel.irqfd = fake_irqfd;
+	}
+	if (options & FAKE_WITH_TSC)
+		fake->accel.guest_tsc = fake_guest_tsc;
+	fake->vm.accel = &fake->accel;
+	fake->vm.synic_mode = options & FAKE_WITH_IRQFD ? SYNIC_MODE_USER : SYNIC_MODE_SIM;
+}
+
+static void init_parts(struct vm *vm)
+{
+	overlays_init(&vm->overlays, &vm->memory);
+	sint_routes_init(&vm->routes, vm);
+	TAILQ_INIT(&vm->devices);
+	for (uint8_t vtl = 0; vtl < HV_VTL_COUNT; vtl++)
+		hv_partition_init(&vm->hv[vtl], vm, vtl);
+	assert_int_equal(guest_memory_init(&vm->memory, FAKE_MEMORY_BYTES), 0);
+	assert_int_equal(iobus_init(&vm->iobus), 0);
+	assert_int_equal(ports_init(&vm->ports, vm), 0);
+	assert_int_equal(gsi_table_init(&vm->gsis, vm), 0);
+	assert_int_equal(monitor_init(&vm->monitor, vm), 0);
+}
+
+struct fake_vm *fake_vm_new(unsigned vp_count, unsigned options)
+{
+	struct fake_vm *fake = calloc(1, sizeof(*fake));
+	struct vm *vm;
+
+	assert_non_null(fake);
+	vm = &fake->vm;
+	rcu_thread_init();
+	pthread_mutex_init(&fake->lock, NULL);
+	clock_manual_init(&fake->clock, FAKE_START_NS);
+	vm->clock = &fake->clock.clock;
+	assert_int_equal(loop_new(&vm->loop), 0);
+	assert_int_equal(recorder_new(vm->clock, RING_RECORDS, &vm->recorder), 0);
+	init_backend(fake, options);
+	init_parts(vm);
+	reftime_init(&vm->reftime, vm, options & FAKE_WITH_TSC ? FAKE_TSC_HZ : 0);
+	for (unsigned i = 0; i < vp_count; i++)
+		vm->vcpu[i] = fake_vcpu_new(vm, i);
+	vm->vp_count = vp_count;
+	return fake;
+}
+
+static void fake_vcpu_free(struct vcpu *vcpu)
+{
+	for (unsigned vtl = 0; vtl < HV_VTL_COUNT; vtl++)
+		synic_deinit(&vcpu->synic[vtl]);
+	free(vcpu);
+}
+
+void fake_vm_free(struct fake_vm *fake)
+{
+	struct vm *vm = &fake->vm;
+
+	for (unsigned i = 0; i < vm->vp_count; i++) {
+		for (unsigned vtl = 0; vtl < HV_VTL_COUNT; vtl++)
+			synic_reset(&vm->vcpu[i]->synic[vtl]);
+	}
+	loop_drain(vm->loop);
+	assert_int_equal(vm->routes.count, 0);
+	monitor_deinit(&vm->monitor);
+	for (unsigned i = 0; i < vm->vp_count; i++)
+		fake_vcpu_free(vm->vcpu[i]);
+	sint_routes_deinit(&vm->routes);
+	gsi_table_deinit(&vm->gsis);
+	ports_deinit(&vm->ports);
+	for (unsigned vtl = 0; vtl < HV_VTL_COUNT; vtl++)
+		hv_partition_deinit(&vm->hv[vtl]);
+	overlays_deinit(&vm->overlays);
+	iobus_deinit(&vm->iobus);
+	guest_memory_deinit(&vm->memory);
+	recorder_free(vm->recorder);
+	loop_free(vm->loop);
+	for (unsigned i = 0; i < fake->irqfd_count; i++)
+		assert_false(fake->irqfds[i].bound);
+	pthread_mutex_destroy(&fake->lock);
+	free(fake);
+}
+
+/* ---- time and the main loop ------------------------------------------------------------------ */
+
+void fake_vm_advance_ns(struct fake_vm *fake, uint64_t by_ns)
+{
+	clock_manual_advance(&fake->clock, by_ns);
+	for (unsigned i = 0; i < fake->vm.vp_count; i++) {
+		for (unsigned vtl = 0; vtl < HV_VTL_COUNT; vtl++)
+			synic_deadline(&fake->vm.vcpu[i]->synic[vtl]);
+	}
+}
+
+void fake_vm_run_loop(struct fake_vm *fake)
+{
+	assert_int_equal(loop_run_ready(fake->vm.loop), 0);
+}
+
+/* ---- what happened --------------------------------------------------------------------------- */
+
+unsigned fake_vm_asserted(struct fake_vm *fake, uint32_t vp, uint8_t vector)
+{
+	unsigned count = 0;
+
+	pthread_mutex_lock(&fake->lock);
+	for (unsigned i = 0; i < MIN(fake->vector_count, (unsigned)FAKE_VECTORS); i++)
+		count += fake->vectors[i].vp == vp && fake->vectors[i].vector == vector;
+	pthread_mutex_unlock(&fake->lock);
+	return count;
+}
+
+unsigned fake_vm_asserted_in_all(struct fake_vm *fake)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&fake->lock);
+	count = fake->vector_count;
+	pthread_mutex_unlock(&fake->lock);
+	return count;
+}
+
+unsigned fake_vm_recorded(struct fake_vm *fake, uint16_t type)
+{
+	struct record_cursor cursor = {.next = 1};
+	struct record records[64];
+	unsigned count = 0;
+	uint64_t gap;
+	size_t n;
+
+	while ((n = recorder_read(fake->vm.recorder, &cursor, records, ARRAY_LEN(records), &gap)) >
+		0) {
+		for (size_t i = 0; i < n; i++)
+			count += records[i].type == type;
+	}
+	return count;
+}
+
+/* ---- the guest's side -------------------------------------------------------------------------
+ */
+
+struct synic *fake_vm_synic(struct fake_vm *fake, uint32_t vp)
+{
+	return &fake->vm.vcpu[vp]->synic[0];
+}
+
+static uint64_t page_of(uint64_t gpa, uint32_t vp)
+{
+	return gpa + (uint64_t)vp * HV_PAGE_SIZE;
+}
+
+static void write_msr(struct synic *synic, uint32_t index, uint64_t value)
+{
+	assert_int_equal(synic_msr_write(synic, index, value), HV_FAULT_NONE);
+}
+
+void fake_vm_enable(struct fake_vm *fake, uint32_t vp)
+{
+	struct synic *synic = fake_vm_synic(fake, vp);
+
+	write_msr(synic, HV_MSR_SIMP, page_of(FAKE_SIMP_GPA, vp) | HV_PAGE_ENABLE);
+	write_msr(synic, HV_MSR_SIEFP, page_of(FAKE_SIEFP_GPA, vp) | HV_PAGE_ENABLE);
+	for (unsigned n = 0; n < HV_SINT_COUNT; n++)
+		write_msr(synic, HV_MSR_SINT0 + n, FAKE_VECTOR + n);
+	write_msr(synic, HV_MSR_SCONTROL, HV_SCONTROL_ENABLE);
+}
+
+void *fake_vm_ram(struct fake_vm *fake, uint64_t gpa)
+{
+	return guest_memory_at(&fake->vm.memory, gpa, HV_PAGE_SIZE);
+}
+
+struct hv_message *fake_vm_slot(struct fake_vm *fake, uint32_t vp, unsigned sint)
+{
+	struct hv_message_page *page = fake_vm_ram(fake, page_of(FAKE_SIMP_GPA, vp));
+
+	return &page->slot[sint];
+}
+
+struct hv_event_flags *fake_vm_flags(struct fake_vm *fake, uint32_t vp, unsigned sint)
+{
+	struct hv_event_flags_page *page = fake_vm_ram(fake, page_of(FAKE_SIEFP_GPA, vp));
+
+	return &page->sint[sint];
+}
+
+void fake_vm_consume(struct fake_vm *fake, uint32_t vp, unsigned sint)
+{
+	struct hv_message *slot = fake_vm_slot(fake, vp, sint);
+
+	__atomic_store_n(&slot->header.type, HV_MESSAGE_TYPE_NONE, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&slot->header.flags, __ATOMIC_SEQ_CST) & HV_MESSAGE_FLAG_PENDING)
+		write_msr(fake_vm_synic(fake, vp), HV_MSR_EOM, 0);
+}
