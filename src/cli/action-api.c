@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/actions.h"
+#include "cli/client.h"
+#include "cli/problem.h"
+#include "cli/render.h"
+#include "cli/request.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+
+enum { BODY_MAX_BYTES = 64 << 10 };
+
+/* ---- inspect ------------------------------------------------------------- */
+
+static bool is_glob(const char *path)
+{
+	return strpbrk(path, "*?[") != NULL;
+}
+
+/* "/v1/tree/vps/0?depth=1" or "/v1/tree?glob=vps%2F*". NULL path: the root. */
+static char *tree_target(const struct invocation *invocation, const char *path)
+{
+	const struct value *depth = invocation_value(invocation, "depth");
+	char separator = '?', *target = NULL;
+	size_t size;
+	FILE *out = open_memstream(&target, &size);
+
+	if (!out)
+		return NULL;
+	fputs("/v1/tree", out);
+	if (path && is_glob(path)) {
+		fputs("?glob=", out);
+		client_put_encoded(out, path, false);
+		separator = '&';
+	} else if (path && strcmp(path, "/") != 0) {
+		fputc('/', out);
+		client_put_encoded(out, path + (path[0] == '/'), true);
+	}
+	if (depth->text)
+		fprintf(out, "%cdepth=%lu", separator, (unsigned long)depth->number);
+	if (fclose(out) == 0)
+		return target;
+	free(target);
+	return NULL;
+}
+
+static enum cli_exit get_node(
+	struct cli *cli, const struct invocation *invocation, const char *path, json_t **ret_node)
+{
+	CLEANUP(free) char *target = tree_target(invocation, path);
+
+	if (!target)
+		return problem_errno(&cli->options, ENOMEM, "inspect");
+	return client_request(cli, "GET", target, NULL, NULL, ret_node);
+}
+
+/* Several paths make one document, each node under the path it was asked for. */
+static enum cli_exit get_nodes(
+	struct cli *cli, const struct invocation *invocation, json_t **ret_nodes)
+{
+	json_auto_t *nodes = json_object();
+
+	for (size_t i = 0; i < invocation->rest_count; i++) {
+		json_t *node = NULL;
+		enum cli_exit r = get_node(cli, invocation, invocation->rest[i], &node);
+
+		if (r != CLI_OK)
+			return r;
+		if (json_object_set_new(nodes, invocation->rest[i], node) < 0)
+			return problem_errno(&cli->options, ENOMEM, "inspect");
+	}
+	*ret_nodes = json_incref(nodes);
+	return CLI_OK;
+}
+
+/* What is no JSON is text, so that "--set debug" needs no quotes inside quotes. */
+static json_t *literal(const char *text)
+{
+	json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+
+	return value ? value : json_string(text);
+}
+
+static enum cli_exit set_leaf(struct cli *cli, const struct invocation *invocation)
+{
+	const char *path = invocation->rest_count == 1 ? invocation->rest[0] : NULL;
+	json_auto_t *body = NULL, *reply = NULL;
+	CLEANUP(free) char *target = NULL;
+	enum cli_exit r;
+
+	if (!path || is_glob(path) || invocation_given(invocation, "depth"))
+		return problem_report(&cli->options, CLI_USAGE, "usage",
+			"hvctl inspect recorder/enabled --set false",
+			"--set writes one leaf: give one PATH, no pattern and no --depth");
+	body = json_pack("{s:o}", "value", literal(invocation_value(invocation, "set")->text));
+	target = tree_target(invocation, path);
+	if (!body || !target)
+		return problem_errno(&cli->options, ENOMEM, "inspect");
+	r = client_request(cli, "PATCH", target, body, NULL, &reply);
+	return r == CLI_OK ? render_object(cli, invocation->command, reply) : r;
+}
+
+enum cli_exit run_inspect(struct cli *cli, const struct invocation *invocation)
+{
+	json_auto_t *reply = NULL;
+	enum cli_exit r;
+
+	if (invocation_given(invocation, "set"))
+		return set_leaf(cli, invocation);
+	if (invocation->rest_count > 1)
+		r = get_nodes(cli, invocation, &reply);
+	else
+		r = get_node(cli, invocation, invocation->rest_count ? invocation->rest[0] : NULL,
+			&reply);
+	return r == CLI_OK ? render_object(cli, invocation->command, reply) : r;
+}
+
+/* ---- api ----------------------------------------------------------------- */
+
+/* Bytes of a file or stdin as text for the caller to free. */
+static enum cli_exit read_text(struct cli *cli, const char *source, char **ret_text)
+{
+	bool from_stdin = strcmp(source, "-") == 0;
+	FILE *file = from_stdin ? stdin : fopen(source + 1, "rbe");
+	char *text = malloc(BODY_MAX_BYTES + 2);
+	size_t size = 0;
+
+	if (file && text)
+		size = fread(text, 1, BODY_MAX_BYTES + 1, file);
+	if (!file || !text || ferror(file) || size > BODY_MAX_BYTES) {
+		int error = !file ? errno : 0;
+
+		if (file && !from_stdin)
+			fclose(file);
+		free(text);
+		return problem_report(&cli->options, CLI_USAGE, "usage", NULL, "-d %s: %s", source,
+			error ? strerror(error) : "cannot be read, or is larger than 64 KiB");
+	}
+	if (!from_stdin)
+		fclose(file);
+	text[size] = '\0';
+	*ret_text = text;
+	return CLI_OK;
+}
+
+static enum cli_exit read_body(struct cli *cli, const struct value *data, char **ret_body)
+{
+	if (!data->text)
+		return CLI_OK;
+	if (data->text[0] == '@' || strcmp(data->text, "-") == 0)
+		return read_text(cli, data->text, ret_body);
+	*ret_body = strdup(data->text);
+	return *ret_body ? CLI_OK : problem_errno(&cli->options, ENOMEM, "-d");
+}
+
+/* Text that is not JSON passes through; a terminal gets it escaped. */
+static void put_raw(const char *body, size_t size)
+{
+	if (isatty(STDOUT_FILENO))
+		text_put_block(stdout, body, size);
+	else
+		fwrite(body, 1, size, stdout);
+	if (size > 0 && body[size - 1] != '\n')
+		fputc('\n', stdout);
+}
+
+static bool put_stream_line(void *arg, const char *line)
+{
+	struct cli *cli = arg;
+
+	put_raw(line, strlen(line));
+	return render_finish(&cli->options) == CLI_OK;
+}
+
+enum cli_exit run_api(struct cli *cli, const struct invocation *invocation)
+{
+	const char *method = invocation_value(invocation, "method")->text;
+	const char *path = invocation_value(invocation, "path")->text;
+	CLEANUP(free) char *body = NULL;
+	json_auto_t *json = NULL;
+	struct http_reply reply;
+	enum cli_exit r = read_body(cli, invocation_value(invocation, "data"), &body);
+
+	if (r != CLI_OK)
+		return r;
+	if (path[0] != '/' || path[strcspn(path, " \t\r\n")] != '\0')
+		return problem_report(&cli->options, CLI_USAGE, "usage", "hvctl api GET /v1/ports",
+			"PATH begins with / and has no blanks");
+	if (strcmp(method, "GET") == 0 && strstr(path, "follow=1"))
+		return client_stream(cli, path, put_stream_line, cli);
+	r = client_raw(cli, method, path, body, &reply);
+	if (r != CLI_OK)
+		return r;
+	json = json_loadb(reply.body, reply.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+	if (json)
+		r = render_json(cli, json);
+	else
+		put_raw(reply.body, reply.size);
+	http_reply_deinit(&reply);
+	return r;
+}
+
+/* ---- metrics ------------------------------------------------------------- */
+
+enum cli_exit run_metrics(struct cli *cli, const struct invocation *invocation)
+{
+	struct http_reply reply;
+	json_auto_t *document = NULL;
+	enum cli_exit r = client_raw(cli, "GET", invocation->command->path, NULL, &reply);
+
+	if (r != CLI_OK)
+		return r;
+	if (!cli_wants_json(&cli->options)) {
+		put_raw(reply.body, reply.size);
+		http_reply_deinit(&reply);
+		return CLI_OK;
+	}
+	document = json_pack(
+		"{s:s, s:s%}", "content_type", reply.type, "text", reply.body, reply.size);
+	http_reply_deinit(&reply);
+	return document ? render_json(cli, document)
+			: problem_errno(&cli->options, EILSEQ, "metrics");
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A field has a full name: the object's, then the keys down to it ("sint.slot.pending"). It is
+ * found by its full name, with the object in the plural as in the commands ("sints.slot.pending"),
+ * by the object alone (all its fields), or by any tail of the full name ("minimum_vtl",
+ * "slot.pending").
+ */
+#include "cli/explain.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli/actions.h"
+#include "cli/problem.h"
+#include "cli/render.h"
+#include "cli/schema-text.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+
+enum { MAX_DEPTH = 8 };
+
+struct search {
+	const char *wanted; /* NULL: everything */
+	const char *object; /* name of the schema being walked */
+	const json_t *root; /* of that schema, for its $defs */
+	json_t *found;      /* array */
+	bool out_of_memory;
+};
+
+/* ---- reading schemas ----------------------------------------------------- */
+
+/* Follows "#/$defs/slot"; anything else stands for itself. */
+static const json_t *resolve(const struct search *search, const json_t *node)
+{
+	const char *reference = json_string_value(json_object_get(node, "$ref"));
+	static const char prefix[] = "#/$defs/";
+
+	if (!reference || strncmp(reference, prefix, strlen(prefix)) != 0)
+		return node;
+	return json_object_get(json_object_get(search->root, "$defs"), reference + strlen(prefix));
+}
+
+static bool is_null_type(const json_t *node)
+{
+	const char *type = json_string_value(json_object_get(node, "type"));
+
+	return type && strcmp(type, "null") == 0;
+}
+
+/* Steps into the alternative that is not null, and into the elements of an array. */
+static const json_t *content(const struct search *search, const json_t *node)
+{
+	static const char *const alternatives[] = {"anyOf", "oneOf"};
+	size_t index;
+	json_t *choice;
+
+	node = resolve(search, node);
+	for (size_t i = 0; i < ARRAY_LEN(alternatives); i++)
+		json_array_foreach(json_object_get(node, alternatives[i]), index,
+			choice) if (!is_null_type(resolve(search, choice))) return content(search,
+			choice);
+	if (json_is_object(json_object_get(node, "items")))
+		return content(search, json_object_get(node, "items"));
+	return node;
+}
+
+static bool is_nullable(const json_t *node)
+{
+	static const char *const lists[] = {"type", "anyOf", "oneOf"};
+	const json_t *choice;
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		const json_t *list = json_object_get(node, lists[i]);
+
+		for (size_t j = 0; j < json_array_size(list); j++) {
+			choice = json_array_get(list, j);
+			if (is_null_type(choice) ||
+				(json_is_string(choice) &&
+					!strcmp(json_string_value(choice), "null")))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* "integer" out of "integer" or ["integer", "null"]; "array" stays visible above its elements. */
+static const char *type_name(const struct search *search, const json_t *node)
+{
+	const json_t *type = json_object_get(resolve(search, node), "type");
+	size_t i;
+	json_t *name;
+
+	if (!type)
+		type = json_object_get(content(search, node), "type");
+	if (json_is_string(type))
+		return json_string_value(type);
+	json_array_foreach(type, i,
+		name) if (json_is_string(name) && strcmp(json_string_value(name), "null") !=
+							  0) return json_string_value(name);
+	return "any";
+}
+
+static json_t *member(const json_t *node, const char *key)
+{
+	json_t *value = json_object_get(node, key);
+
+	return value ? json_incref(value) : json_null();
+}
+
+/* ---- matching ------------------------------------------------------------ */
+
+/* True when `name` is `object` or its plural; `length` of `name` count. */
+static bool names_object(const char *object, const char *name, size_t length)
+{
+	size_t own = strlen(object);
+
+	return strncmp(name, object, own) == 0 &&
+	       (length == own || (length == own + 1 && name[own] == 's'));
+}
+
+static bool is_tail(const char *full, const char *tail)
+{
+	size_t full_length = strlen(full), length = strlen(tail);
+
+	return length <= full_length && strcmp(full + full_length - length, tail) == 0 &&
+	       (length == full_length || full[full_length - length - 1] == '.');
+}
+
+/* `path` is the field's path inside the object. */
+static bool is_wanted(const struct search *search, const char *path)
+{
+	size_t head;
+
+	if (!search->wanted)
+		return true;
+	head = strcspn(search->wanted, ".");
+	if (names_object(search->object, search->wanted, head)) {
+		if (search->wanted[head] == '\0' || strcmp(search->wanted + head + 1, path) == 0)
+			return true;
+	}
+	return is_tail(path, search->wanted);
+}
+
+static void add_field(struct search *search, const char *path, const json_t *node)
+{
+	const json_t *inner = content(search, node);
+	CLEANUP(free) char *full = text_format("%s.%s", search->object, path);
+	json_t *description = member(resolve(search, node), "description");
+	json_t *field = NULL;
+
+	if (full)
+		field = json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "field", full, "type",
+			type_name(search, node), "nullable", is_nullable(resolve(search, node)),
+			"description", description, "values", member(inner, "enum"), "minimum",
+			member(inner, "minimum"), "maximum", member(inner, "maximum"));
+	if (!field || json_array_append_new(search->found, field) < 0)
+		search->out_of_memory = true;
+}
+
+static void walk(struct search *search, const json_t *node, const char *prefix, unsigned depth)
+{
+	const json_t *properties = json_object_get(content(search, node), "properties");
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)properties, key, value)
+	{
+		CLEANUP(free)
+		char *path = text_format("%s%s%s", prefix, *prefix ? "." : "", key);
+
+		if (!path) {
+			search->out_of_memory = true;
+			return;
+		}
+		if (is_wanted(search, path))
+			add_field(search, path, value);
+		if (depth < MAX_DEPTH)
+			walk(search, value, path, depth + 1);
+	}
+}
+
+json_t *explain_find(const char *wanted)
+{
+	struct search search = {.wanted = wanted, .found = json_array()};
+
+	for (const struct schema_text *schema = schema_texts; search.found && schema->name;
+		schema++) {
+		json_auto_t *root = json_loads(schema->text, 0, NULL);
+
+		search.object = schema->name;
+		search.root = root;
+		walk(&search, root, "", 0);
+	}
+	if (search.out_of_memory) {
+		json_decref(search.found);
+		return NULL;
+	}
+	return search.found;
+}
+
+/* ---- hvctl explain ------------------------------------------------------- */
+
+static void put_field(FILE *out, const json_t *field)
+{
+	const json_t *values = json_object_get(field, "values");
+	const json_t *maximum = json_object_get(field, "maximum");
+
+	text_put_value(out, "", json_object_get(field, "field"));
+	fputs(": ", out);
+	text_put_value(out, "", json_object_get(field, "type"));
+	if (json_is_integer(maximum))
+		fprintf(out, " up to %lld", (long long)json_integer_value(maximum));
+	if (json_is_array(values)) {
+		fputs(", one of ", out);
+		text_put_value(out, "", values);
+	}
+	fputs(json_is_true(json_object_get(field, "nullable")) ? ", null when unknown\n    "
+							       : "\n    ",
+		out);
+	text_put_value(out, "", json_object_get(field, "description"));
+	fputc('\n', out);
+}
+
+static enum cli_exit report_unknown(struct cli *cli, const char *wanted)
+{
+	json_auto_t *all = explain_find(NULL);
+	size_t count = json_array_size(all);
+	CLEANUP(free) const char **names = calloc(2 * count + 1, sizeof(*names));
+	CLEANUP(free) char *hint = NULL;
+	const char *near;
+
+	for (size_t i = 0; names && i < count; i++) {
+		names[2 * i] = json_string_value(json_object_get(json_array_get(all, i), "field"));
+		names[2 * i + 1] = strrchr(names[2 * i], '.') + 1;
+	}
+	near = names ? text_did_you_mean(wanted, names, 2 * count) : NULL;
+	hint = near ? text_format("did you mean \"%s\"?", near) : NULL;
+	return problem_report(&cli->options, CLI_NOT_FOUND, "no_such_field", hint,
+		"no field is called \"%s\"", wanted);
+}
+
+enum cli_exit run_explain(struct cli *cli, const struct invocation *invocation)
+{
+	const char *wanted = invocation_value(invocation, "field")->text;
+	json_auto_t *found = explain_find(wanted), *reply = NULL;
+
+	if (!found)
+		return problem_errno(&cli->options, ENOMEM, "explain");
+	if (json_array_size(found) == 0)
+		return report_unknown(cli, wanted);
+	if (!cli_wants_json(&cli->options)) {
+		for (size_t i = 0; i < json_array_size(found); i++)
+			put_field(stdout, json_array_get(found, i));
+		return CLI_OK;
+	}
+	reply = json_pack("{s:O, s:n, s:n}", "items", found, "seq", "next");
+	return reply ? render_reply(cli, invocation->command, reply)
+		     : problem_errno(&cli->options, ENOMEM, "explain");
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/problem.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "cli/text.h"
+#include "common/cleanup.h"
+
+/* What an HTTP status comes to in a script (surface.md §2). */
+static enum cli_exit exit_from_status(long status)
+{
+	switch (status) {
+	case 401:
+	case 403:
+		return CLI_DENIED;
+	case 404:
+	case 410:
+		return CLI_NOT_FOUND;
+	case 409:
+		return CLI_REFUSED;
+	case 408:
+	case 504:
+		return CLI_TIMEOUT;
+	case 429:
+		return CLI_INTERNAL;
+	default:
+		return status >= 400 && status < 500 ? CLI_USAGE : CLI_INTERNAL;
+	}
+}
+
+static void print_json(const json_t *problem)
+{
+	/* JSON_ENSURE_ASCII: stderr is usually a terminal, and the text may come from a guest. */
+	json_dumpf(problem, stderr, JSON_COMPACT | JSON_ENSURE_ASCII);
+	fputc('\n', stderr);
+}
+
+static void print_member(const json_t *problem, const char *key, const char *label)
+{
+	const char *text = json_string_value(json_object_get(problem, key));
+
+	if (!text)
+		return;
+	fputs(label, stderr);
+	text_put(stderr, text);
+	fputc('\n', stderr);
+}
+
+static void print_text(const json_t *problem)
+{
+	const char *code = json_string_value(json_object_get(problem, "code"));
+	const char *text = json_string_value(json_object_get(problem, "detail"));
+	size_t i;
+	json_t *error;
+
+	if (!text)
+		text = json_string_value(json_object_get(problem, "title"));
+	fputs("hvctl: ", stderr);
+	text_put(stderr, text ? text : "the daemon refused the request");
+	/* Scripts match on the code; for a mistyped command the sentence says it all. */
+	if (code && strcmp(code, "usage") != 0) {
+		fputs(" (", stderr);
+		text_put(stderr, code);
+		fputc(')', stderr);
+	}
+	fputc('\n', stderr);
+	json_array_foreach(json_object_get(problem, "errors"), i, error)
+	{
+		print_member(error, "pointer", "  at: ");
+		print_member(error, "detail", "      ");
+	}
+	print_member(problem, "hint", "hint: ");
+}
+
+static void print(const struct cli_options *options, const json_t *problem)
+{
+	if (options->silent)
+		return;
+	if (cli_wants_json(options))
+		print_json(problem);
+	else
+		print_text(problem);
+}
+
+/* Formats and escapes: a command line may hold any bytes, JSON only UTF-8. */
+static char *format_detail(const char *format, va_list args)
+{
+	CLEANUP(free) char *raw = NULL;
+	char *detail = NULL;
+	size_t size;
+	FILE *out;
+
+	if (vasprintf(&raw, format, args) < 0) {
+		raw = NULL;
+		return NULL;
+	}
+	out = open_memstream(&detail, &size);
+	if (!out)
+		return NULL;
+	text_put(out, raw);
+	if (fclose(out) == 0)
+		return detail;
+	free(detail);
+	return NULL;
+}
+
+enum cli_exit problem_report(const struct cli_options *options, enum cli_exit exit_code,
+	const char *code, const char *hint, const char *format, ...)
+{
+	CLEANUP(free) char *detail = NULL;
+	json_auto_t *problem = NULL;
+	va_list args;
+
+	va_start(args, format);
+	detail = format_detail(format, args);
+	va_end(args);
+	problem = json_pack("{s:s, s:s, s:n, s:s, s:s, s:s*}", "type", "about:blank", "title",
+		"hvctl failed", "status", "detail", detail ? detail : "out of memory", "code", code,
+		"hint", hint);
+	if (problem)
+		print(options, problem);
+	else if (!options->silent)
+		fputs("hvctl: out of memory\n", stderr);
+	return exit_code;
+}
+
+enum cli_exit problem_from_reply(const struct cli_options *options, long status, const json_t *body)
+{
+	enum cli_exit exit_code = exit_from_status(status);
+
+	if (json_is_object(body)) {
+		print(options, body);
+		return exit_code;
+	}
+	return problem_report(options, exit_code, "http_error", NULL,
+		"the daemon answered with HTTP status %ld and no explanation", status);
+}
+
+enum cli_exit problem_errno(const struct cli_options *options, int error, const char *what)
+{
+	return problem_report(
+		options, CLI_INTERNAL, "system_error", NULL, "%s: %s", what, strerror(error));
+}

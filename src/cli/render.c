@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/render.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli/problem.h"
+#include "cli/select.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+
+enum { MAX_COLUMNS = 64, MAX_SINTS = 16 };
+
+static void cleanup_table(struct table **table)
+{
+	table_free(*table);
+}
+
+/* Columns of the terminal, 0 when stdout is none. */
+static size_t terminal_width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+		return 0;
+	return size.ws_col;
+}
+
+void render_note(const struct cli *cli, const char *format, ...)
+{
+	va_list args;
+
+	if (cli->options.quiet || cli_wants_json(&cli->options))
+		return;
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+}
+
+enum cli_exit render_finish(const struct cli_options *options)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return CLI_OK;
+	return problem_errno(options, errno ? errno : EIO, "writing to stdout");
+}
+
+enum cli_exit render_json(struct cli *cli, const json_t *document)
+{
+	bool lines = cli->options.format == CLI_FORMAT_JSONL || cli->options.watch;
+	size_t flags = lines ? JSON_COMPACT : JSON_INDENT(2);
+
+	/* On a terminal nothing but ASCII, so that no character can act on it. */
+	if (isatty(STDOUT_FILENO))
+		flags |= JSON_ENSURE_ASCII;
+	if (json_dumpf(document, stdout, flags | JSON_ENCODE_ANY) < 0)
+		return problem_errno(&cli->options, errno ? errno : ENOMEM, "writing to stdout");
+	fputc('\n', stdout);
+	return CLI_OK;
+}
+
+/* ---- columns ------------------------------------------------------------- */
+
+struct column {
+	char *path; /* owns */
+	char *name; /* owns */
+};
+
+struct columns {
+	struct column list[MAX_COLUMNS];
+	size_t count;
+};
+
+static void cleanup_columns(struct columns *columns)
+{
+	for (size_t i = 0; i < columns->count; i++) {
+		free(columns->list[i].path);
+		free(columns->list[i].name);
+	}
+}
+
+/* "last_eom_age_ns" -> "LAST-EOM-AGE": the cells show the unit. */
+static char *default_name(const char *path)
+{
+	static const char *const units[] = {"_100ns", "_ns", "_bytes"};
+	size_t length = strlen(path);
+	char *name;
+
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		size_t tail = strlen(units[i]);
+
+		if (length > tail && strcmp(path + length - tail, units[i]) == 0) {
+			length -= tail;
+			break;
+		}
+	}
+	name = strndup(path, length);
+	for (char *p = name; p && *p; p++)
+		*p = *p == '_' ? '-' : (char)toupper((unsigned char)*p);
+	return name;
+}
+
+/* Splits "path:NAME,path,..." and appends. */
+static int add_columns(struct columns *columns, const char *text)
+{
+	while (text && *text && columns->count < MAX_COLUMNS) {
+		size_t length = strcspn(text, ","), path_length = strcspn(text, ":,");
+		struct column *column = &columns->list[columns->count];
+
+		column->path = strndup(text, path_length);
+		if (!column->path)
+			return -ENOMEM;
+		columns->count++;
+		column->name = path_length < length
+				       ? strndup(text + path_length + 1, length - path_length - 1)
+				       : default_name(column->path);
+		if (!column->name)
+			return -ENOMEM;
+		text += length + (text[length] == ',');
+	}
+	return 0;
+}
+
+/* --columns when given, otherwise the row's own. */
+static enum cli_exit choose_columns(
+	struct cli *cli, const char *own, const json_t *items, struct columns *columns)
+{
+	const char *chosen = cli->options.columns;
+	enum cli_exit r = CLI_OK;
+
+	if (add_columns(columns, chosen ? chosen : own) < 0)
+		return problem_errno(&cli->options, ENOMEM, "table");
+	for (size_t i = 0; chosen && i < columns->count && r == CLI_OK; i++)
+		r = select_check_path(&cli->options, "--columns", columns->list[i].path, items);
+	return r;
+}
+
+/* ---- tables -------------------------------------------------------------- */
+
+/* The key that says the unit: "slot.age_ns" -> "age_ns". */
+static const char *last_key(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot ? dot + 1 : path;
+}
+
+static bool is_number_column(const json_t *items, const char *path)
+{
+	const json_t *value = NULL;
+
+	for (size_t i = 0; i < json_array_size(items) && (!value || json_is_null(value)); i++)
+		value = select_path(json_array_get(items, i), path);
+	return json_is_number(value);
+}
+
+static int add_item(
+	struct cli *cli, struct table *table, const struct columns *columns, const json_t *item)
+{
+	int r = table_add_row(table);
+
+	for (size_t i = 0; i < columns->count && r == 0; i++) {
+		const json_t *value = select_path(item, columns->list[i].path);
+		CLEANUP(free) char *text = text_value(last_key(columns->list[i].path), value);
+
+		r = text ? table_set_cell(
+				   table, i, text, cli->color ? text_value_color(value) : NULL)
+			 : -ENOMEM;
+	}
+	return r;
+}
+
+static int fill_table(
+	struct cli *cli, struct table *table, const struct columns *columns, const json_t *items)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < columns->count && r == 0; i++) {
+		bool right = is_number_column(items, columns->list[i].path);
+
+		r = table_add_column(table, columns->list[i].name, right, !right);
+	}
+	for (size_t i = 0; i < json_array_size(items) && r == 0; i++)
+		r = add_item(cli, table, columns, json_array_get(items, i));
+	return r;
+}
+
+enum cli_exit render_table(struct cli *cli, const char *own_columns, const json_t *items)
+{
+	__attribute__((cleanup(cleanup_columns))) struct columns columns = {0};
+	__attribute__((cleanup(cleanup_table))) struct table *table = NULL;
+	enum cli_exit result = choose_columns(cli, own_columns, items, &columns);
+	int r;
+
+	if (result != CLI_OK)
+		return result;
+	r = table_new(!cli->options.no_headers, terminal_width(), cli->color, &table);
+	if (r == 0)
+		r = fill_table(cli, table, &columns, items);
+	if (r == 0)
+		r = table_print(table);
+	return r < 0 ? problem_errno(&cli->options, -r, "table") : CLI_OK;
+}
+
+/* ---- objects ------------------------------------------------------------- */
+
+static bool is_block(const json_t *value)
+{
+	return (json_is_object(value) && json_object_size(value) > 0) ||
+	       (json_is_array(value) && json_is_object(json_array_get(value, 0)));
+}
+
+static size_t widest_key(const json_t *object)
+{
+	size_t width = 0;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value) if (!is_block(value))
+		width = MAX(width, strlen(key));
+	return width;
+}
+
+static void put_key(FILE *out, const char *key, unsigned indent)
+{
+	fprintf(out, "%*s", (int)indent, "");
+	text_put(out, key);
+	fputc(':', out);
+}
+
+static void put_block(FILE *out, const char *key, const json_t *value, unsigned indent)
+{
+	put_key(out, key, indent);
+	fputc('\n', out);
+	if (json_is_object(value)) {
+		render_lines(out, value, indent + 2);
+		return;
+	}
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		fprintf(out, "%*s- ", (int)indent + 2, "");
+		text_put_value(out, key, json_array_get(value, i));
+		fputc('\n', out);
+	}
+}
+
+void render_lines(FILE *out, const json_t *object, unsigned indent)
+{
+	size_t width = widest_key(object);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value)
+	{
+		if (is_block(value)) {
+			put_block(out, key, value, indent);
+			continue;
+		}
+		put_key(out, key, indent);
+		fprintf(out, "%*s", (int)(width - strlen(key) + 1), "");
+		text_put_value(out, key, value);
+		fputc('\n', out);
+	}
+}
+
+/* An object of the --columns alone, their paths as keys. */
+static json_t *project(const json_t *item, const struct columns *columns)
+{
+	json_t *chosen = json_object();
+
+	for (size_t i = 0; i < columns->count && chosen; i++) {
+		const json_t *value = select_path(item, columns->list[i].path);
+		json_t *copy = value ? json_incref((json_t *)value) : json_null();
+
+		if (json_object_set_new(chosen, columns->list[i].path, copy) < 0) {
+			json_decref(chosen);
+			return NULL;
+		}
+	}
+	return chosen;
+}
+
+/* Replaces the items by what --columns keeps of them. */
+static enum cli_exit project_items(struct cli *cli, json_t *items)
+{
+	__attribute__((cleanup(cleanup_columns))) struct columns columns = {0};
+	enum cli_exit r = CLI_OK;
+
+	if (!cli->options.columns)
+		return CLI_OK;
+	r = choose_columns(cli, NULL, items, &columns);
+	for (size_t i = 0; i < json_array_size(items) && r == CLI_OK; i++) {
+		json_t *chosen = project(json_array_get(items, i), &columns);
+
+		if (!chosen || json_array_set_new(items, i, chosen) < 0)
+			r = problem_errno(&cli->options, ENOMEM, "--columns");
+	}
+	return r;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+/* The arguments that name an item to other commands: "0 2" for a SINT. */
+static void put_name(const struct command *command, const json_t *item)
+{
+	const char *path = command->names ? command->names : "name";
+
+	while (*path) {
+		CLEANUP(free) char *key = strndup(path, strcspn(path, ","));
+
+		/* "name" as the unit key: an identifier is printed as it is typed. */
+		text_put_value(stdout, "name", key ? json_object_get(item, key) : NULL);
+		path += strcspn(path, ",");
+		if (*path == ',') {
+			fputc(' ', stdout);
+			path++;
+		}
+	}
+	fputc('\n', stdout);
+}
+
+/* ---- replies ------------------------------------------------------------- */
+
+static char *join_columns(const struct command *command, bool wide)
+{
+	return text_format("%s%s%s", command->columns ? command->columns : "",
+		wide && command->wide ? "," : "", wide && command->wide ? command->wide : "");
+}
+
+static enum cli_exit render_list_text(
+	struct cli *cli, const struct command *command, const json_t *items)
+{
+	CLEANUP(free)
+	char *columns = join_columns(command, cli->options.format == CLI_FORMAT_WIDE);
+
+	if (!columns)
+		return problem_errno(&cli->options, ENOMEM, "table");
+	return render_table(cli, columns, items);
+}
+
+static enum cli_exit render_list(
+	struct cli *cli, const struct command *command, json_t *reply, json_t *items)
+{
+	enum cli_exit r = select_apply(&cli->options, items);
+
+	if (r == CLI_OK && cli_wants_json(&cli->options))
+		r = project_items(cli, items);
+	if (r != CLI_OK)
+		return r;
+	switch (cli->options.format) {
+	case CLI_FORMAT_JSON:
+		return render_json(cli, reply);
+	case CLI_FORMAT_JSONL:
+		for (size_t i = 0; i < json_array_size(items) && r == CLI_OK; i++)
+			r = render_json(cli, json_array_get(items, i));
+		return r;
+	case CLI_FORMAT_NAME:
+		for (size_t i = 0; i < json_array_size(items); i++)
+			put_name(command, json_array_get(items, i));
+		return CLI_OK;
+	case CLI_FORMAT_TABLE:
+	case CLI_FORMAT_WIDE:
+		return render_list_text(cli, command, items);
+	}
+	return CLI_INTERNAL;
+}
+
+enum cli_exit render_object(struct cli *cli, const struct command *command, const json_t *object)
+{
+	json_auto_t *items = json_pack("[O]", object);
+	enum cli_exit r;
+
+	if (!items)
+		return problem_errno(&cli->options, ENOMEM, "reply");
+	r = project_items(cli, items);
+	if (r != CLI_OK)
+		return r;
+	if (cli->options.format == CLI_FORMAT_NAME)
+		put_name(command, object);
+	else if (cli_wants_json(&cli->options))
+		r = render_json(cli, json_array_get(items, 0));
+	else if (json_is_object(object))
+		render_lines(stdout, json_array_get(items, 0), 0);
+	else
+		text_put_value(stdout, "", object);
+	return r;
+}
+
+enum cli_exit render_reply(struct cli *cli, const struct command *command, json_t *reply)
+{
+	json_t *items = json_object_get(reply, "items");
+
+	if (json_is_array(items))
+		return render_list(cli, command, reply, items);
+	return render_object(cli, command, reply);
+}
