@@ -60,22 +60,29 @@ static json_t *literal(const char *text)
 	return json_string(text);
 }
 
-/* <0, 0, >0: null, then booleans, numbers, text; unlike things by their kind. */
+/* Unlike things are ordered by their kind. */
+static int kind_rank(const json_t *value)
+{
+	if (!value || json_is_null(value))
+		return 0;
+	if (json_is_boolean(value))
+		return json_is_true(value) ? 2 : 1;
+	return json_is_number(value) ? 3 : json_is_string(value) ? 4 : 5;
+}
+
+/* <0, 0, >0: null, then false, true, numbers, text, and at last what has no order. */
 static int compare_values(const json_t *a, const json_t *b)
 {
+	int rank = kind_rank(a);
 	double a_number, b_number;
-	int a_kind, b_kind;
 
 	if (as_number(a, &a_number) && as_number(b, &b_number))
 		return (a_number > b_number) - (a_number < b_number);
-	if (json_is_string(a) && json_is_string(b))
+	if (rank != kind_rank(b))
+		return rank - kind_rank(b);
+	if (json_is_string(a))
 		return strcmp(json_string_value(a), json_string_value(b));
-	a_kind = !a || json_is_null(a) ? 0 : json_is_boolean(a) ? 1 + json_is_true(a) : 3;
-	b_kind = !b || json_is_null(b) ? 0 : json_is_boolean(b) ? 1 + json_is_true(b) : 3;
-	if (a_kind != b_kind || a_kind != 3)
-		return a_kind - b_kind;
-	return json_is_string(a) - json_is_string(b) ? json_is_string(a) - json_is_string(b)
-						     : !json_equal(a, b);
+	return rank == 5 && !json_equal(a, b);
 }
 
 /* ---- comparisons --------------------------------------------------------- */
