@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vmm/sim_fiber.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#define HAVE_ASAN 1
+#else
+#define HAVE_ASAN 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#include <sanitizer/tsan_interface.h>
+#define HAVE_TSAN 1
+#else
+#define HAVE_TSAN 0
+#endif
+
+enum { GUARD_BYTES = 4096, STACK_BYTES = 256 * 1024 };
+
+static uint8_t *stack_of(const struct sim_fiber *fiber)
+{
+	return fiber->mapping + GUARD_BYTES;
+}
+
+/* ---- what the sanitizers are told ---------------------------------------- */
+
+/* The abandoned frames' red zones must not outlive them. */
+static void forget_frames(struct sim_fiber *fiber)
+{
+#if HAVE_ASAN
+	__asan_unpoison_memory_region(stack_of(fiber), STACK_BYTES);
+#endif
+#if HAVE_TSAN
+	if (fiber->tsan_inside)
+		__tsan_destroy_fiber(fiber->tsan_inside);
+	fiber->tsan_inside = NULL;
+#endif
+}
+
+static void before_enter(struct sim_fiber *fiber)
+{
+#if HAVE_ASAN
+	__sanitizer_start_switch_fiber(&fiber->outside_fake_stack, stack_of(fiber), STACK_BYTES);
+#endif
+#if HAVE_TSAN
+	fiber->tsan_outside = __tsan_get_current_fiber();
+	__tsan_switch_to_fiber(fiber->tsan_inside, 0);
+#endif
+}
+
+static void entered(struct sim_fiber *fiber)
+{
+#if HAVE_ASAN
+	__sanitizer_finish_switch_fiber(
+		fiber->inside_fake_stack, &fiber->outside_stack, &fiber->outside_stack_bytes);
+#endif
+}
+
+static void before_leave(struct sim_fiber *fiber)
+{
+#if HAVE_ASAN
+	__sanitizer_start_switch_fiber(
+		&fiber->inside_fake_stack, fiber->outside_stack, fiber->outside_stack_bytes);
+#endif
+#if HAVE_TSAN
+	__tsan_switch_to_fiber(fiber->tsan_outside, 0);
+#endif
+}
+
+static void left(struct sim_fiber *fiber)
+{
+#if HAVE_ASAN
+	__sanitizer_finish_switch_fiber(fiber->outside_fake_stack, NULL, NULL);
+#endif
+}
+
+/* ---- the fiber ----------------------------------------------------------- */
+
+int sim_fiber_init(struct sim_fiber *fiber)
+{
+	void *mapping = mmap(NULL, GUARD_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (mapping == MAP_FAILED)
+		return -errno;
+	fiber->mapping = mapping;
+	return mprotect(mapping, GUARD_BYTES, PROT_NONE) < 0 ? -errno : 0;
+}
+
+void sim_fiber_deinit(struct sim_fiber *fiber)
+{
+	if (!fiber->mapping)
+		return;
+	forget_frames(fiber);
+	munmap(fiber->mapping, GUARD_BYTES + STACK_BYTES);
+	fiber->mapping = NULL;
+}
+
+/* makecontext() passes ints only: the pointer comes in two halves. */
+static void fiber_main(unsigned high, unsigned low)
+{
+	struct sim_fiber *fiber = (struct sim_fiber *)((uintptr_t)high << 32 | low);
+
+	entered(fiber);
+	fiber->fn(fiber->arg);
+	__builtin_unreachable();
+}
+
+void sim_fiber_start(struct sim_fiber *fiber, void (*fn)(void *arg), void *arg)
+{
+	uintptr_t self = (uintptr_t)fiber;
+
+	forget_frames(fiber);
+	fiber->fn = fn;
+	fiber->arg = arg;
+	fiber->inside_fake_stack = NULL;
+#if HAVE_TSAN
+	fiber->tsan_inside = __tsan_create_fiber(0);
+#endif
+	getcontext(&fiber->inside);
+	fiber->inside.uc_stack.ss_sp = stack_of(fiber);
+	fiber->inside.uc_stack.ss_size = STACK_BYTES;
+	fiber->inside.uc_link = NULL;
+	makecontext(&fiber->inside, (void (*)(void))(void *)fiber_main, 2, (unsigned)(self >> 32),
+		(unsigned)self);
+}
+
+void sim_fiber_enter(struct sim_fiber *fiber)
+{
+	before_enter(fiber);
+	swapcontext(&fiber->outside, &fiber->inside);
+	left(fiber);
+}
+
+void sim_fiber_leave(struct sim_fiber *fiber)
+{
+	before_leave(fiber);
+	swapcontext(&fiber->inside, &fiber->outside);
+	entered(fiber);
+}
