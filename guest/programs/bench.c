@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Measurements, as ratios within one run.
+ *
+ * bench: batches of bare port I/O, HvSignalEvent and HvPostMessage by turns, so that whatever else
+ * the host does hits all three; medians of the batches. The ports are message-port=N and
+ * event-port=N (default: the demo's).
+ *
+ * spin-work: a fixed amount of computing with a little SynIC traffic, on every VP. Its elapsed time
+ * with a watcher against without one is what watching costs. rounds=N sets the amount.
+ */
+#include "lib/synic.h"
+
+enum { SINT = 2, VECTOR = 0x60, BATCHES = 51, CALLS = 100, PLAIN_PORT = 0x80 };
+
+#define MESSAGE_PORT 0x10001u
+#define EVENT_PORT   0x10002u
+
+static uint64_t option_or(struct gx_vp *vp, const char *name, uint64_t otherwise)
+{
+	uint64_t value;
+
+	return gx_option(vp, name, &value) ? value : otherwise;
+}
+
+static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
+{
+	struct hv_message message;
+
+	while (gx_take_message(vp, SINT, &message))
+		;
+	gx_eoi(vp);
+}
+
+static void set_up(struct gx_vp *vp)
+{
+	gx_hypercalls_enable(vp);
+	gx_synic_enable(vp);
+	gx_handle(vp, VECTOR, on_sint, NULL);
+	gx_set_sint(vp, SINT, VECTOR);
+}
+
+/* ---- bench --------------------------------------------------------------- */
+
+enum measure { BARE_IO, SIGNAL_EVENT, POST_MESSAGE, MEASURES };
+
+struct bench {
+	uint32_t message_port, event_port;
+	uint64_t refused;
+	uint64_t ticks[MEASURES][BATCHES];
+};
+
+static void call(struct gx_vp *vp, struct bench *bench, enum measure measure)
+{
+	switch (measure) {
+	case BARE_IO:
+		gx_out(vp, PLAIN_PORT, 4, 0);
+		return;
+	case SIGNAL_EVENT:
+		bench->refused += gx_signal(vp, bench->event_port, 0) != HV_STATUS_SUCCESS;
+		return;
+	case POST_MESSAGE:
+		/* The input is in place: building it is not the call's cost. */
+		bench->refused += gx_hypercall(vp, HV_CALL_POST_MESSAGE, gx_input(vp), 0) !=
+				  HV_STATUS_SUCCESS;
+		return;
+	case MEASURES:
+		return;
+	}
+}
+
+static uint64_t time_batch(struct gx_vp *vp, struct bench *bench, enum measure measure)
+{
+	uint64_t start = gx_tsc(vp);
+
+	for (unsigned i = 0; i < CALLS; i++)
+		call(vp, bench, measure);
+	return gx_tsc(vp) - start;
+}
+
+static uint64_t median(uint64_t *values, unsigned count)
+{
+	for (unsigned i = 1; i < count; i++)
+		for (unsigned j = i; j && values[j - 1] > values[j]; j--) {
+			uint64_t value = values[j];
+
+			values[j] = values[j - 1];
+			values[j - 1] = value;
+		}
+	return values[count / 2];
+}
+
+static void print_ratio(struct gx_vp *vp, const char *name, uint64_t ticks, uint64_t base)
+{
+	uint64_t thousandths = ticks * 1000 / base;
+
+	gx_print(vp, "ratio %s %lu.%lu%lu%lu", name, thousandths / 1000, thousandths / 100 % 10,
+		thousandths / 10 % 10, thousandths % 10);
+}
+
+static void run_bench(struct gx_vp *vp)
+{
+	struct bench *bench = gx_state(vp);
+	struct hv_post_message_input *input = gx_at(vp, gx_input(vp));
+	uint64_t result[MEASURES];
+
+	bench->message_port = (uint32_t)option_or(vp, "message-port", MESSAGE_PORT);
+	bench->event_port = (uint32_t)option_or(vp, "event-port", EVENT_PORT);
+	set_up(vp);
+	*input = (struct hv_post_message_input){
+		.connection_id = bench->message_port, .message_type = 1, .payload_size = 16};
+	for (unsigned batch = 0; batch < BATCHES; batch++)
+		for (unsigned measure = 0; measure < MEASURES; measure++)
+			bench->ticks[measure][batch] = time_batch(vp, bench, measure);
+	for (unsigned measure = 0; measure < MEASURES; measure++)
+		result[measure] = median(bench->ticks[measure], BATCHES);
+	gx_print(vp,
+		"# TSC ticks per call: port I/O %lu, HvSignalEvent %lu, HvPostMessage %lu; %lu of %u refused",
+		result[BARE_IO] / CALLS, result[SIGNAL_EVENT] / CALLS, result[POST_MESSAGE] / CALLS,
+		bench->refused, 2 * BATCHES * CALLS);
+	print_ratio(vp, "signal-event/port-io", result[SIGNAL_EVENT], result[BARE_IO]);
+	print_ratio(vp, "post-message/port-io", result[POST_MESSAGE], result[BARE_IO]);
+	gx_ok(vp, bench->refused == 0, "every call was accepted");
+}
+
+const struct gx_program gx_program_bench = {
+	.name = "bench",
+	.rule = "HvSignalEvent and HvPostMessage against a bare port-I/O exit",
+	.state_bytes = sizeof(struct bench),
+	.run = run_bench,
+};
+
+/* ---- spin-work ----------------------------------------------------------- */
+
+enum { ROUNDS = 20000, SPINS = 2000 };
+
+struct work {
+	uint32_t message_port, event_port;
+	uint64_t rounds;
+	_Atomic uint64_t result; /* so that the computing cannot be optimized away */
+};
+
+static uint64_t compute(uint64_t value)
+{
+	for (unsigned i = 0; i < SPINS; i++)
+		value = value * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return value;
+}
+
+static void work_on(struct gx_vp *vp, void *arg)
+{
+	struct work *work = arg;
+	uint64_t value = gx_index(vp);
+
+	set_up(vp);
+	for (uint64_t round = 0; round < work->rounds; round++) {
+		value = compute(value);
+		gx_signal(vp, work->event_port, 0);
+		if (round % 16 == 0)
+			gx_post(vp, work->message_port, 1, &round, sizeof(round));
+		if (gx_platform(vp) == GX_PLATFORM_SIM)
+			gx_pause(vp);
+	}
+	atomic_fetch_add(&work->result, value);
+}
+
+static void run_spin_work(struct gx_vp *vp)
+{
+	struct work *work = gx_state(vp);
+	uint64_t start;
+
+	work->message_port = (uint32_t)option_or(vp, "message-port", MESSAGE_PORT);
+	work->event_port = (uint32_t)option_or(vp, "event-port", EVENT_PORT);
+	work->rounds = option_or(vp, "rounds", ROUNDS);
+	start = gx_now(vp);
+	gx_run_all(vp, work_on, work);
+	gx_print(vp, "elapsed_100ns %lu", gx_now(vp) - start);
+	gx_ok(vp, atomic_load(&work->result) != 0, "the work was done");
+}
+
+const struct gx_program gx_program_spin_work = {
+	.name = "spin-work",
+	.rule = "a fixed amount of work with SynIC traffic, timed",
+	.state_bytes = sizeof(struct work),
+	.run = run_spin_work,
+};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Event flags: each sets its own bit and raises the SINT when newly set (spec 3.2, 3.6).
+ *
+ * The test device sets the flag whose number is the connection id, so that the first 256 flags can
+ * be reached from here; the numbers above are the unit tests'. HvSignalEvent's own flag number runs
+ * up to 2047 and is the port's business: the test device's ports have one flag.
+ */
+#include "lib/synic.h"
+
+enum { VECTOR = 0x60, LAST_FLAG = 255 };
+
+static const struct place {
+	uint8_t sint, flag;
+} places[] = {{0, 1}, {2, 63}, {2, 64}, {7, 127}, {15, LAST_FLAG}};
+
+struct counts {
+	_Atomic uint32_t interrupts;
+};
+
+static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
+{
+	struct counts *counts = arg;
+
+	atomic_fetch_add(&counts->interrupts, 1);
+	gx_eoi(vp);
+}
+
+static bool only_flag_set(struct gx_vp *vp, const struct place *place)
+{
+	struct hv_event_flags *flags = gx_flags(vp, place->sint);
+
+	for (unsigned word = 0; word < GX_ARRAY_LEN(flags->word); word++) {
+		uint64_t expected = word == place->flag / 64u ? UINT64_C(1) << (place->flag % 64)
+							      : 0;
+
+		if (__atomic_load_n(&flags->word[word], __ATOMIC_ACQUIRE) != expected)
+			return false;
+	}
+	return true;
+}
+
+static void check_place(struct gx_vp *vp, struct counts *counts, const struct place *place)
+{
+	uint32_t before = atomic_load(&counts->interrupts);
+
+	gx_testdev(vp, GX_TESTDEV_EVENT_CREATE, gx_index(vp), place->sint, place->flag);
+	gx_ok(vp, gx_signal(vp, place->flag, 0) == HV_STATUS_SUCCESS, "SINT %u flag %u: signalled",
+		place->sint, place->flag);
+	gx_ok(vp, only_flag_set(vp, place), "exactly that bit is set");
+	gx_ok(vp, gx_wait(vp, atomic_load(&counts->interrupts) == before + 1),
+		"and the SINT raised");
+	gx_ok(vp, gx_signal(vp, place->flag, 0) == HV_STATUS_SUCCESS,
+		"signalling a set flag succeeds");
+	gx_sleep_ms(vp, 5);
+	gx_ok(vp, atomic_load(&counts->interrupts) == before + 1, "without another interrupt");
+	gx_ok(vp, gx_take_flag(vp, place->sint, place->flag), "the flag is taken");
+	gx_signal(vp, place->flag, 0);
+	gx_ok(vp, gx_wait(vp, atomic_load(&counts->interrupts) == before + 2),
+		"set anew, it raises the SINT anew");
+	gx_take_flag(vp, place->sint, place->flag);
+	gx_testdev(vp, GX_TESTDEV_EVENT_DESTROY, gx_index(vp), place->sint, place->flag);
+}
+
+static void run(struct gx_vp *vp)
+{
+	struct counts *counts = gx_state(vp);
+
+	gx_hypercalls_enable(vp);
+	gx_synic_enable(vp);
+	gx_handle(vp, VECTOR, on_sint, counts);
+	for (size_t i = 0; i < GX_ARRAY_LEN(places); i++)
+		gx_set_sint(vp, places[i].sint, VECTOR);
+	for (size_t i = 0; i < GX_ARRAY_LEN(places); i++)
+		check_place(vp, counts, &places[i]);
+}
+
+const struct gx_program gx_program_event_flags = {
+	.name = "event-flags",
+	.rule = "a signal sets its one flag, and raises the SINT when the flag was clear",
+	.state_bytes = sizeof(struct counts),
+	.run = run,
+};

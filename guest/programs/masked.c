@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A message for a masked, polling or disabled SINT is written; an interrupt withheld by a mask or a
+ * cleared SCONTROL is owed and raised once (spec 3.4, 3.6, 13.2).
+ */
+#include "lib/synic.h"
+
+enum { SINT = 5, VECTOR = 0x65, MESSAGE_CONNECTION = 1, EVENT_CONNECTION = 3 };
+
+struct counts {
+	_Atomic uint32_t interrupts;
+};
+
+static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
+{
+	struct counts *counts = arg;
+
+	atomic_fetch_add(&counts->interrupts, 1);
+	gx_eoi(vp);
+}
+
+static bool quiet(struct gx_vp *vp, struct counts *counts, uint32_t expected)
+{
+	gx_sleep_ms(vp, 10);
+	return atomic_load(&counts->interrupts) == expected;
+}
+
+static void drain(struct gx_vp *vp)
+{
+	struct hv_message message;
+
+	while (gx_take_message(vp, SINT, &message))
+		;
+}
+
+static void check_masked(struct gx_vp *vp, struct counts *counts)
+{
+	gx_set_sint(vp, SINT, VECTOR | HV_SINT_MASKED);
+	gx_post_patiently(vp, MESSAGE_CONNECTION, 1, "x", 1);
+	gx_ok(vp, gx_wait(vp, gx_slot_type(vp, SINT) == 1),
+		"a masked SINT's message is written all the same");
+	gx_ok(vp, quiet(vp, counts, 0), "without an interrupt");
+	gx_set_sint(vp, SINT, VECTOR);
+	gx_ok(vp, gx_wait(vp, atomic_load(&counts->interrupts) == 1),
+		"unmasking raises the owed interrupt");
+	gx_set_sint(vp, SINT, VECTOR | HV_SINT_MASKED);
+	gx_set_sint(vp, SINT, VECTOR);
+	gx_ok(vp, quiet(vp, counts, 1), "once");
+	drain(vp);
+}
+
+static void check_taken_while_masked(struct gx_vp *vp, struct counts *counts)
+{
+	gx_set_sint(vp, SINT, VECTOR | HV_SINT_MASKED);
+	gx_post_patiently(vp, MESSAGE_CONNECTION, 1, "x", 1);
+	gx_wait(vp, gx_slot_type(vp, SINT) == 1);
+	drain(vp);
+	gx_set_sint(vp, SINT, VECTOR);
+	gx_ok(vp, quiet(vp, counts, 1), "nothing is owed for a message already taken");
+}
+
+static void check_event(struct gx_vp *vp, struct counts *counts)
+{
+	gx_set_sint(vp, SINT, VECTOR | HV_SINT_MASKED);
+	gx_ok(vp,
+		gx_signal(vp, EVENT_CONNECTION, 0) == HV_STATUS_INVALID_SYNIC_STATE ||
+			gx_take_flag(vp, SINT, EVENT_CONNECTION),
+		"a signal to a masked SINT is refused, or sets its flag");
+	gx_set_sint(vp, SINT, VECTOR);
+	gx_sleep_ms(vp, 5);
+	gx_take_flag(vp, SINT, EVENT_CONNECTION);
+	atomic_store(&counts->interrupts, 0);
+	gx_ok(vp, gx_signal(vp, EVENT_CONNECTION, 0) == HV_STATUS_SUCCESS,
+		"unmasked, a signal is accepted");
+	gx_ok(vp, gx_wait(vp, atomic_load(&counts->interrupts) == 1),
+		"and raises the SINT: no wake-up is lost");
+	gx_take_flag(vp, SINT, EVENT_CONNECTION);
+}
+
+static void check_polling(struct gx_vp *vp, struct counts *counts)
+{
+	gx_set_sint(vp, SINT, VECTOR | HV_SINT_POLLING);
+	gx_post_patiently(vp, MESSAGE_CONNECTION, 1, "x", 1);
+	gx_ok(vp, gx_wait(vp, gx_slot_type(vp, SINT) == 1) && quiet(vp, counts, 1),
+		"a polling SINT gets its message without an interrupt");
+	drain(vp);
+	gx_set_sint(vp, SINT, VECTOR);
+	gx_ok(vp, quiet(vp, counts, 1), "and is owed none");
+}
+
+static void check_scontrol(struct gx_vp *vp, struct counts *counts)
+{
+	gx_set_msr(vp, HV_MSR_SCONTROL, 0);
+	gx_ok(vp, gx_signal(vp, EVENT_CONNECTION, 0) == HV_STATUS_INVALID_SYNIC_STATE,
+		"with SCONTROL off a signal is refused");
+	gx_post_patiently(vp, MESSAGE_CONNECTION, 1, "x", 1);
+	gx_ok(vp, gx_wait(vp, gx_slot_type(vp, SINT) == 1) && quiet(vp, counts, 1),
+		"with SCONTROL off and SIMP on a message is written without an interrupt");
+	gx_set_msr(vp, HV_MSR_SCONTROL, HV_SCONTROL_ENABLE);
+	gx_ok(vp, gx_wait(vp, atomic_load(&counts->interrupts) == 2),
+		"enabling SCONTROL raises the owed interrupt");
+	drain(vp);
+}
+
+static void run(struct gx_vp *vp)
+{
+	struct counts *counts = gx_state(vp);
+
+	gx_hypercalls_enable(vp);
+	gx_synic_enable(vp);
+	gx_handle(vp, VECTOR, on_sint, counts);
+	gx_testdev(vp, GX_TESTDEV_MESSAGE_CREATE, gx_index(vp), SINT, MESSAGE_CONNECTION);
+	gx_testdev(vp, GX_TESTDEV_EVENT_CREATE, gx_index(vp), SINT, EVENT_CONNECTION);
+	check_masked(vp, counts);
+	check_taken_while_masked(vp, counts);
+	check_event(vp, counts);
+	check_polling(vp, counts);
+	check_scontrol(vp, counts);
+}
+
+const struct gx_program gx_program_masked_owed = {
+	.name = "masked-owed",
+	.rule = "masked SINTs get their messages, and the interrupt when unmasked",
+	.state_bytes = sizeof(struct counts),
+	.run = run,
+};

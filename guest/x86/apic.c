@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The local APIC: x2APIC when the processor has it, else the page at 0xfee00000.
+ */
+#include "x86/x86.h"
+
+#define MSR_APIC_BASE        0x1bu
+#define APIC_BASE_ENABLE     UINT64_C(0x800)
+#define APIC_BASE_X2APIC     UINT64_C(0x400)
+#define APIC_PAGE            UINT64_C(0xfee00000)
+#define MSR_X2APIC           0x800u
+#define CPUID_1_ECX_X2APIC   (1u << 21)
+#define ICR_DELIVERY_PENDING (1u << 12)
+#define SPURIOUS_ENABLE      0x1ffu
+
+enum apic_register { APIC_EOI = 0xb, APIC_SPURIOUS = 0xf, APIC_ICR = 0x30, APIC_ICR_HIGH = 0x31 };
+
+static bool have_x2apic(void)
+{
+	uint32_t eax = 1, ebx, ecx = 0, edx;
+
+	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	return ecx & CPUID_1_ECX_X2APIC;
+}
+
+static bool x2apic; /* written by VP 0 before any other VP runs */
+
+static volatile uint32_t *apic_page(enum apic_register reg)
+{
+	return (volatile uint32_t *)(APIC_PAGE + 16 * (uint64_t)reg);
+}
+
+static void apic_write(enum apic_register reg, uint64_t value)
+{
+	if (x2apic)
+		(void)x86_wrmsr(MSR_X2APIC + reg, value);
+	else
+		*apic_page(reg) = (uint32_t)value;
+}
+
+void x86_apic_enable(void)
+{
+	uint64_t base;
+
+	x2apic = have_x2apic();
+	if (!x86_rdmsr(MSR_APIC_BASE, &base))
+		(void)x86_wrmsr(
+			MSR_APIC_BASE, base | APIC_BASE_ENABLE | (x2apic ? APIC_BASE_X2APIC : 0));
+	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE);
+}
+
+void x86_apic_eoi(void)
+{
+	apic_write(APIC_EOI, 0);
+}
+
+void x86_apic_send(uint32_t apic_id, uint32_t command)
+{
+	if (x2apic) {
+		apic_write(APIC_ICR, (uint64_t)apic_id << 32 | command);
+		return;
+	}
+	while (*apic_page(APIC_ICR) & ICR_DELIVERY_PENDING)
+		__builtin_ia32_pause();
+	apic_write(APIC_ICR_HIGH, apic_id << 24);
+	apic_write(APIC_ICR, command);
+}
