@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vmm/dev/debug_exit.h"
+
+#include <stdio.h>
+#include "vmm/vm.h"
+
+/* Four bytes wide: a guest may write 8, 16 or 32 bits. */
+enum { PORT_COUNT = 4 };
+
+static void on_access(
+	void *arg, struct vcpu *vcpu, uint16_t offset, unsigned size, bool write, uint32_t *value)
+{
+	struct vm_stop stop = VM_STOP(VM_STOP_DEBUG_EXIT);
+
+	if (!write) {
+		*value = 0;
+		return;
+	}
+	stop.vp = vcpu->index;
+	stop.code = (uint64_t)*value << 1 | 1;
+	snprintf(stop.what, sizeof(stop.what), "the guest wrote 0x%x to the debug exit port",
+		*value);
+	vm_request_stop(arg, &stop);
+}
+
+int debug_exit_add(struct vm *vm)
+{
+	return iobus_add(&vm->iobus, DEBUG_EXIT_PORT, PORT_COUNT, "debug-exit", on_access, vm);
+}
