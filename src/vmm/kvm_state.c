@@ -35,13 +35,16 @@ static const uint32_t state_msrs[] = {
 };
 _Static_assert(ARRAY_LEN(state_msrs) <= KVM_STATE_MSRS, "room for every MSR");
 
-/* One at a time: a register this host lacks ends a batch. */
+/*
+ * One at a time: a register this host lacks ends a batch. One that takes back its own value will
+ * take it at a reset too.
+ */
 static void capture_msrs(int fd, struct kvm_msr_block *block)
 {
 	for (size_t i = 0; i < ARRAY_LEN(state_msrs); i++) {
 		struct kvm_msr_one one = {.count = 1, .entry.index = state_msrs[i]};
 
-		if (ioctl(fd, KVM_GET_MSRS, &one) == 1)
+		if (ioctl(fd, KVM_GET_MSRS, &one) == 1 && ioctl(fd, KVM_SET_MSRS, &one) == 1)
 			block->entry[block->count++] = one.entry;
 	}
 }

@@ -4,9 +4,6 @@
 #include <stdio.h>
 #include "vmm/vm.h"
 
-/* Four bytes wide: a guest may write 8, 16 or 32 bits. */
-enum { PORT_COUNT = 4 };
-
 static void on_access(
 	void *arg, struct vcpu *vcpu, uint16_t offset, unsigned size, bool write, uint32_t *value)
 {
@@ -25,5 +22,5 @@ static void on_access(
 
 int debug_exit_add(struct vm *vm)
 {
-	return iobus_add(&vm->iobus, DEBUG_EXIT_PORT, PORT_COUNT, "debug-exit", on_access, vm);
+	return iobus_add(&vm->iobus, DEBUG_EXIT_PORT, 1, "debug-exit", on_access, vm);
 }

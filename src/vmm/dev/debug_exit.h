@@ -3,7 +3,7 @@
 /*
  * Debug exit: a guest ends the VM with a status of its own.
  *
- * A write of `value` to DEBUG_EXIT_PORT stops the VM with VM_STOP_DEBUG_EXIT and the code
+ * A write of `value` (8, 16 or 32 bits) to DEBUG_EXIT_PORT stops the VM with VM_STOP_DEBUG_EXIT and the code
  * (value << 1) | 1, as QEMU's isa-debug-exit does; hvd exits with its low eight bits.
  *
  * Purpose: port 0xf4.
