@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Guest ports: messages in order through a bounded pool, event flags, change of target. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "fake_vm.h"
+#include "hvdef/hv_msr.h"
+#include "vmm/guest_port.h"
+
+enum { SINT = 2 };
+
+static struct fake_vm *fake;
+static struct guest_message_port *port;
+
+static int setup(void **state)
+{
+	fake = fake_vm_new(2, 0);
+	fake_vm_enable(fake, 0);
+	fake_vm_enable(fake, 1);
+	assert_int_equal(guest_message_port_new(&fake->vm, 0, 0, SINT, &port), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	port = guest_message_port_free(port);
+	fake_vm_free(fake);
+	return 0;
+}
+
+static int post(uint32_t type)
+{
+	return guest_message_port_post(port, type, &type, sizeof(type));
+}
+
+static uint32_t slot_type(uint32_t vp)
+{
+	return fake_vm_slot(fake, vp, SINT)->header.type;
+}
+
+static void a_message_arrives_as_it_was_posted(void **state)
+{
+	static const uint8_t payload[HV_MESSAGE_PAYLOAD_MAX] = {[0] = 1, [239] = 2};
+	struct hv_message *slot = fake_vm_slot(fake, 0, SINT);
+
+	assert_int_equal(guest_message_port_post(port, 5, payload, sizeof(payload)), 0);
+	assert_int_equal(slot->header.type, 5);
+	assert_int_equal(slot->header.payload_size, HV_MESSAGE_PAYLOAD_MAX);
+	assert_memory_equal(slot->payload, payload, sizeof(payload));
+}
+
+static void a_bad_message_is_refused(void **state)
+{
+	static const uint8_t payload[HV_MESSAGE_PAYLOAD_MAX + 1];
+
+	assert_int_equal(guest_message_port_post(port, 5, payload, sizeof(payload)), -EINVAL);
+	assert_int_equal(guest_message_port_post(port, 5, payload, SIZE_MAX), -EINVAL);
+	assert_int_equal(guest_message_port_post(port, 0, payload, 0), -EINVAL);
+	assert_int_equal(slot_type(0), 0);
+}
+
+static void messages_beyond_the_fifo_wait_in_the_port_in_order(void **state)
+{
+	for (uint32_t i = 1; i <= GUEST_PORT_MESSAGES; i++)
+		assert_int_equal(post(i), 0);
+	for (uint32_t i = 1; i <= GUEST_PORT_MESSAGES; i++) {
+		assert_int_equal(slot_type(0), i);
+		fake_vm_consume(fake, 0, SINT);
+		fake_vm_run_loop(fake);
+	}
+	assert_int_equal(slot_type(0), 0);
+}
+
+static void a_port_without_free_buffers_refuses_and_recovers(void **state)
+{
+	unsigned posted = 0;
+
+	while (post(++posted) == 0)
+		;
+	assert_int_equal(posted, GUEST_PORT_MESSAGES + 2); /* the first one is in the slot */
+	fake_vm_consume(fake, 0, SINT);
+	assert_int_equal(post(posted), 0); /* without the main loop's help */
+	assert_int_equal(post(posted), -EAGAIN);
+}
+
+static void forget(struct synic_entry *entry, int status)
+{
+}
+
+/* Another sender fills the FIFO: nothing of ours is in it to tell us that there is room. */
+static void a_port_learns_of_room_made_by_others(void **state)
+{
+	struct synic_entry others[1 + HV_MESSAGE_QUEUE_MAX] = {0};
+	struct synic *synic = fake_vm_synic(fake, 0);
+
+	for (unsigned i = 0; i < ARRAY_LEN(others); i++) {
+		others[i].message.header.type = 100 + i;
+		others[i].done = forget;
+		assert_int_equal(synic_post(synic, SINT, &others[i]), 0);
+	}
+	assert_int_equal(post(1), 0);
+	assert_int_equal(post(2), 0);
+	for (unsigned i = 0; i < ARRAY_LEN(others); i++) {
+		assert_int_equal(slot_type(0), 100 + i);
+		fake_vm_consume(fake, 0, SINT);
+		fake_vm_run_loop(fake);
+	}
+	assert_int_equal(slot_type(0), 1);
+	fake_vm_consume(fake, 0, SINT);
+	assert_int_equal(slot_type(0), 2);
+}
+
+static void after_a_change_of_target_old_messages_stay_where_they_are(void **state)
+{
+	assert_int_equal(post(1), 0);
+	assert_int_equal(post(2), 0);
+	assert_int_equal(guest_message_port_set_target(port, 1), 0);
+	assert_int_equal(post(3), 0);
+	assert_int_equal(slot_type(0), 1);
+	assert_int_equal(slot_type(1), 3);
+	fake_vm_consume(fake, 0, SINT);
+	assert_int_equal(slot_type(0), 2);
+	assert_int_equal(guest_message_port_set_target(port, 2), -ENOENT);
+}
+
+static void freeing_a_port_drops_what_did_not_arrive(void **state)
+{
+	for (uint32_t i = 1; i <= GUEST_PORT_MESSAGES; i++)
+		assert_int_equal(post(i), 0);
+	port = guest_message_port_free(port);
+	assert_int_equal(slot_type(0), 1);
+	fake_vm_consume(fake, 0, SINT);
+	fake_vm_run_loop(fake);
+	assert_int_equal(slot_type(0), 0);
+	assert_null(guest_message_port_free(NULL));
+}
+
+static void freeing_a_port_leaves_deferred_work_harmless(void **state)
+{
+	for (uint32_t i = 1; i <= GUEST_PORT_MESSAGES; i++)
+		assert_int_equal(post(i), 0);
+	fake_vm_consume(fake, 0, SINT); /* defers work for the port */
+	port = guest_message_port_free(port);
+	fake_vm_run_loop(fake);
+}
+
+static void nothing_posted_before_a_reset_arrives_after_it(void **state)
+{
+	for (uint32_t i = 1; i <= GUEST_PORT_MESSAGES; i++)
+		assert_int_equal(post(i), 0);
+	synic_reset(fake_vm_synic(fake, 0));
+	fake_vm_enable(fake, 0);
+	assert_int_equal(post(1000), 0);
+	assert_int_equal(slot_type(0), 1000);
+	fake_vm_run_loop(fake);
+	fake_vm_consume(fake, 0, SINT);
+	fake_vm_run_loop(fake);
+	assert_int_equal(slot_type(0), 0);
+	for (uint32_t i = 1; i <= GUEST_PORT_MESSAGES; i++)
+		assert_int_equal(post(i), 0); /* every buffer came back */
+}
+
+static void a_port_to_nowhere_is_refused(void **state)
+{
+	static const struct {
+		uint32_t vp;
+		uint8_t vtl, sint;
+		uint16_t flag;
+		int message, event;
+	} rows[] = {
+		{0, 0, 0, 0, 0, 0},
+		{0, 2, 15, 2047, 0, 0},
+		{0, 0, 0, 2048, 0, -EINVAL},
+		{0, 3, 0, 0, -EINVAL, -EINVAL},
+		{0, 0, 16, 0, -EINVAL, -EINVAL},
+		{2, 0, 0, 0, -ENOENT, -ENOENT},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		struct guest_message_port *message = NULL;
+		struct guest_event_port *event = NULL;
+
+		assert_int_equal(guest_message_port_new(&fake->vm, rows[i].vtl, rows[i].vp,
+					 rows[i].sint, &message),
+			rows[i].message);
+		assert_int_equal(guest_event_port_new(&fake->vm, rows[i].vtl, rows[i].vp,
+					 rows[i].sint, rows[i].flag, &event),
+			rows[i].event);
+		guest_message_port_free(message);
+		guest_event_port_free(event);
+	}
+}
+
+static void an_event_port_sets_its_flag_on_its_target(void **state)
+{
+	struct guest_event_port *event;
+
+	assert_int_equal(guest_event_port_new(&fake->vm, 0, 0, SINT, 70, &event), 0);
+	assert_int_equal(guest_event_port_signal(event), 0);
+	assert_int_equal(guest_event_port_signal(event), 1);
+	assert_int_equal(fake_vm_flags(fake, 0, SINT)->word[1], BIT64(6));
+	assert_int_equal(guest_event_port_set_target(event, 1), 0);
+	assert_int_equal(guest_event_port_signal(event), 0);
+	assert_int_equal(fake_vm_flags(fake, 1, SINT)->word[1], BIT64(6));
+	assert_int_equal(guest_event_port_set_target(event, 2), -ENOENT);
+	synic_reset(fake_vm_synic(fake, 1));
+	assert_int_equal(guest_event_port_signal(event), -ENXIO);
+	guest_event_port_free(event);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_message_arrives_as_it_was_posted),
+		TEST(a_bad_message_is_refused),
+		TEST(messages_beyond_the_fifo_wait_in_the_port_in_order),
+		TEST(a_port_without_free_buffers_refuses_and_recovers),
+		TEST(a_port_learns_of_room_made_by_others),
+		TEST(after_a_change_of_target_old_messages_stay_where_they_are),
+		TEST(freeing_a_port_drops_what_did_not_arrive),
+		TEST(freeing_a_port_leaves_deferred_work_harmless),
+		TEST(nothing_posted_before_a_reset_arrives_after_it),
+		TEST(a_port_to_nowhere_is_refused),
+		TEST(an_event_port_sets_its_flag_on_its_target),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
