@@ -40,6 +40,12 @@ struct node_class {
 	/* Fills one snapshot (fields->size bytes). 0 or -ENOENT. */
 	int (*get)(void *owner, const uint64_t *key, void *ret_info);
 	/*
+	 * Optional: changes one FIELD_WRITABLE leaf, on the main loop. `value` holds field->size bytes
+	 * laid out as in the info struct, checked against the field's type and range. 0, -ENOENT,
+	 * or -EINVAL.
+	 */
+	int (*set)(void *owner, const uint64_t *key, const struct field *field, const void *value);
+	/*
 	 * Visits objects whose first `fixed` keys equal those in `key`, in ascending order, starting
 	 * after the object named by `after` (all keys) when it is not NULL. NULL for singletons.
 	 */
