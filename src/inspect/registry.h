@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * The node classes that were registered, prepared for lookups.
+ *
+ * Purpose: from a class to what REST and the tree need of it.
+ * Threads: filled before the threads start, constant afterwards. get and list as in node.h.
+ * Errors:  -EEXIST, -EINVAL, -ENOMEM.
+ */
+#include "common/node.h"
+#include "inspect/path.h"
+
+enum { REGISTRY_MAX_CLASSES = 48, RESOURCE_PATH_BYTES = 96 };
+
+struct resource {
+	const struct node_class *class;        /* borrows */
+	void *owner;                           /* borrows */
+	const struct resource *parent;         /* borrows: the object this one lives in, or NULL */
+	uint64_t key_max[NODE_MAX_KEYS + 1];   /* largest legal keys, the query key included */
+	unsigned list_fixed;                   /* keys in `list_path` */
+	char list_path[RESOURCE_PATH_BYTES];   /* "vps/{vp}/sints"; "": not a collection */
+	char list_schema[RESOURCE_PATH_BYTES]; /* "sint-list" */
+};
+
+struct registry {
+	struct path_node tree; /* value: struct resource */
+	unsigned count;
+	struct resource *resource[REGISTRY_MAX_CLASSES]; /* owns */
+};
+
+void registry_deinit(struct registry *registry);
+/* -EEXIST when the path is taken, -EINVAL when class and table do not fit together. */
+int registry_add(struct registry *registry, const struct node_provider *provider,
+	const struct resource **ret_resource) MUST_CHECK;
+
+/*
+ * Texts to keys. False when one is no number or beyond its maximum: no such object. `key` has room
+ * for the query key behind the others, which is set to `query_key`.
+ */
+bool resource_parse_keys(const struct resource *resource, const char *const *text, unsigned count,
+	uint64_t query_key, uint64_t *key) MUST_CHECK;
+
+/* Whether the object that `key` says this one lives in exists; true when there is no such class. */
+bool resource_parent_exists(const struct resource *resource, const uint64_t *key);
