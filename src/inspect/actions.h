@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Actions: what a client may do to the machine.
+ *
+ * Purpose: POST to /v1/vm/..., /v1/messages, /v1/events and /v1/hypercalls/...
+ * Threads: the handlers on the HTTP thread; what they do runs on the main loop.
+ * Errors:  problems in the reply.
+ */
+#include <stddef.h>
+#include "inspect/param.h"
+
+struct field_table;
+struct request;
+
+/* The argument `action` of HV_EVENT_API. The numbers are part of the log's format. */
+enum api_action {
+	API_NONE = 0,
+	API_PATCH = 1,
+	API_VM_PAUSE = 2,
+	API_VM_RESUME = 3,
+	API_VM_RESET = 4,
+	API_VM_SHUTDOWN = 5,
+	API_MESSAGE = 6,
+	API_EVENT = 7,
+	API_POST_MESSAGE = 8,
+	API_SIGNAL_EVENT = 9,
+};
+
+void action_vm(struct request *request); /* which one: the route's action */
+void action_message(struct request *request);
+void action_event(struct request *request);
+void action_hypercall(struct request *request); /* likewise */
+
+extern const struct param_table action_message_body;
+extern const struct param_table action_event_body;
+extern const struct param_table action_post_message_body;
+extern const struct param_table action_signal_event_body;
+
+extern const struct field_table action_message_reply;
+extern const struct field_table *const action_reply_tables[];
+extern const size_t action_reply_table_count;

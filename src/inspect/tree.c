@@ -1,0 +1,670 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "inspect/tree.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "common/cleanup.h"
+#include "common/parse.h"
+#include "hvdef/hv_synic.h"
+#include "inspect/glob.h"
+#include "inspect/json.h"
+#include "inspect/operation.h"
+#include "inspect/resource.h"
+#include "inspect/rest.h"
+#include "inspect/server.h"
+
+/*
+ * Two trees walk in step: the templates (struct path_node, "vps" -> {vp} -> "sints" -> {sint}) and
+ * the keys bound so far. A chain of keys, {vp}/{sint} of "routes", is listed by the class at its
+ * end; the objects come in ascending order, so one pass opens and closes the levels in between.
+ */
+enum { NODES_MAX = 8192, DEPTH_MAX = 16, BATCH = 32, PATCH_VALUE_BYTES = 256 };
+
+#define TIMEOUT_DEFAULT_MS 1000
+#define TIMEOUT_MAX_MS     5000
+#define WRITE_PATIENCE_NS  NSEC_PER_SEC
+
+struct tree_query {
+	uint32_t depth, timeout_ms;
+	uint8_t vtl;
+	char glob[GLOB_MAX_BYTES];
+};
+
+static const struct param tree_rows[] = {
+	{PARAM_U(struct tree_query, depth, 0, DEPTH_MAX, "Levels below the node, default all")},
+	{PARAM_S(struct tree_query, glob,
+		"Only what matches, relative to the node: vps/*/sints/2, **/vector")},
+	{PARAM_U(struct tree_query, timeout_ms, 1, TIMEOUT_MAX_MS,
+		"How long to wait for VPs in all, default 1000")},
+	{PARAM_U(struct tree_query, vtl, 0, HV_VTL_COUNT - 1,
+		"Virtual trust level of nodes that have one, default 0")},
+};
+const struct param_table tree_query_table = PARAM_TABLE(NULL, NULL, tree_rows);
+
+/* ---- where a path leads --------------------------------------------------------------------- */
+
+struct place {
+	const struct path_node *node;
+	uint64_t key[NODE_MAX_KEYS + 1];
+	unsigned keys;
+	const struct resource *around; /* the object the node lives in, or NULL */
+	const struct field *field;     /* a leaf, or NULL: the node */
+	size_t base;                   /* of the struct that `field` is in, in the info struct */
+};
+
+static bool bind_key(struct place *place, const struct path_node *node, const char *text)
+{
+	uint64_t value;
+
+	if (place->keys == NODE_MAX_KEYS || parse_u64(text, 0, UINT64_MAX, &value) < 0)
+		return false;
+	place->key[place->keys++] = value;
+	return true;
+}
+
+/* Goes down the members of the node's struct: "exits", "io". */
+static bool find_leaf(struct place *place, const char *const *segment, unsigned count)
+{
+	const struct resource *resource = place->node->value;
+	const struct field_table *table = resource ? resource->class->fields : NULL;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (place->field)
+			place->base += place->field->offset;
+		place->field = table ? json_find_field(table, segment[i]) : NULL;
+		if (!place->field)
+			return false;
+		table = place->field->type == FIELD_OBJECT ? place->field->table : NULL;
+	}
+	return true;
+}
+
+static bool keys_in_range(const struct place *place)
+{
+	const struct resource *resource = place->node->value;
+
+	for (unsigned i = 0; resource && i < resource->class->key_count; i++) {
+		if (place->key[i] > resource->key_max[i])
+			return false;
+	}
+	return true;
+}
+
+static void pass(struct place *place, const struct path_node *next)
+{
+	const struct resource *resource = place->node->value;
+
+	if (resource && resource->class->key_count > 0)
+		place->around = resource;
+	place->node = next;
+}
+
+static bool find_place(struct request *request, struct place *ret_place)
+{
+	const char *const *segment = request->target.segment + request->match.deep_from;
+	unsigned count = request->target.count - request->match.deep_from;
+	struct place place = {.node = &request->inspect->registry.tree};
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		const struct path_node *next = path_step(place.node, segment[i]);
+
+		if (!next || (next->key && !bind_key(&place, next, segment[i])))
+			break;
+		pass(&place, next);
+		if (!keys_in_range(&place))
+			return false;
+	}
+	if (!find_leaf(&place, segment + i, count - i))
+		return false;
+	*ret_place = place;
+	return true;
+}
+
+/* A walk below here needs the worker. */
+static bool has_on_vcpu(const struct path_node *node)
+{
+	const struct resource *resource = node->value;
+
+	if (resource && resource->class->on_vcpu)
+		return true;
+	for (const struct path_node *child = node->child; child; child = child->sibling) {
+		if (has_on_vcpu(child))
+			return true;
+	}
+	return false;
+}
+
+/* ---- the walk ------------------------------------------------------------------------------- */
+
+struct walk {
+	struct inspect *inspect;
+	struct writer *writer;
+	const struct glob *glob; /* NULL: everything */
+	unsigned depth_max, nodes;
+	uint8_t vtl;
+	uint64_t deadline_ns;
+	bool single; /* one node only: it may use all the time there is */
+};
+
+/* One step of it. */
+struct spot {
+	const struct path_node *node;
+	uint64_t key[NODE_MAX_KEYS + 1];
+	unsigned keys, depth;
+	glob_states states;
+	bool whole; /* the glob has matched: everything from here on */
+};
+
+static void walk_node(struct walk *walk, const struct spot *spot, const void *info);
+
+static void write_error(struct writer *w, const char *reason)
+{
+	writer_key_string(w, "$error", reason);
+}
+
+static const char *error_name(int error)
+{
+	return error == -ENOENT ? "gone" : error == -ETIMEDOUT ? "timeout" : "unavailable";
+}
+
+/*
+ * Each VP that does not answer may use a quarter of the time that is left, so that those after it
+ * get their turn however many there are.
+ */
+static uint64_t turn_deadline(const struct walk *walk)
+{
+	uint64_t now = clock_now_ns(&clock_monotonic);
+
+	if (walk->single || now >= walk->deadline_ns)
+		return walk->deadline_ns;
+	return now + (walk->deadline_ns - now) / 4;
+}
+
+static int fetch(
+	struct walk *walk, const struct resource *resource, const struct spot *spot, void *info)
+{
+	uint64_t key[NODE_MAX_KEYS + 1];
+
+	memcpy(key, spot->key, sizeof(key));
+	key[resource->class->key_count] = walk->vtl;
+	if (resource->class->on_vcpu)
+		return resource_get_on_vcpu(
+			walk->inspect, resource, key, turn_deadline(walk), info);
+	return resource->class->get(resource->owner, key, info);
+}
+
+static bool wants_field(const struct walk *walk, const struct spot *spot, const struct field *field)
+{
+	return spot->whole ||
+	       glob_done(walk->glob, glob_step(walk->glob, spot->states, field->name));
+}
+
+static bool wants_any_field(
+	const struct walk *walk, const struct spot *spot, const struct field_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		if (wants_field(walk, spot, &table->fields[i]))
+			return true;
+	}
+	return false;
+}
+
+static void write_wanted(struct walk *walk, const struct spot *spot,
+	const struct field_table *table, const void *info)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		if (!wants_field(walk, spot, &table->fields[i]))
+			continue;
+		writer_key(walk->writer, table->fields[i].name);
+		json_write_field(walk->writer, &table->fields[i], info);
+	}
+}
+
+/* The node's own members. `info` is NULL when the snapshot has to be taken first. */
+static void write_object(struct walk *walk, const struct spot *spot, const void *info)
+{
+	const struct resource *resource = spot->node->value;
+	CLEANUP(free) void *own = NULL;
+	int r = 0;
+
+	if (!resource || !wants_any_field(walk, spot, resource->class->fields))
+		return;
+	walk->nodes++;
+	if (!info) {
+		own = calloc(1, resource->class->fields->size);
+		r = own ? fetch(walk, resource, spot, own) : -ENOMEM;
+		info = own;
+	}
+	if (r < 0)
+		write_error(walk->writer, error_name(r));
+	else
+		write_wanted(walk, spot, resource->class->fields, info);
+}
+
+/* Moves to a child; false when the glob has nothing there. */
+static bool enter(const struct walk *walk, struct spot *spot, const struct path_node *node,
+	const char *segment)
+{
+	spot->node = node;
+	spot->depth++;
+	if (spot->whole)
+		return true;
+	spot->states = glob_step(walk->glob, spot->states, segment);
+	spot->whole = glob_done(walk->glob, spot->states);
+	return spot->states != 0;
+}
+
+/* Writes the child unless nothing in it was wanted. */
+static void walk_member(
+	struct walk *walk, const struct spot *spot, const char *segment, const void *info)
+{
+	struct writer *w = walk->writer;
+	size_t used = w->used, begun;
+	bool comma = w->comma;
+
+	writer_key(w, segment);
+	begun = w->used;
+	walk_node(walk, spot, info);
+	if (!spot->whole && w->used == begun + strlen("{}")) {
+		w->used = used;
+		w->comma = comma;
+	}
+}
+
+/* ---- collections ---------------------------------------------------------------------------- */
+
+/* Items are copied out first: a list may hold a lock while it visits. */
+struct batch {
+	const struct resource *resource;
+	unsigned count;
+	uint64_t key[BATCH][NODE_MAX_KEYS + 1];
+	char *info; /* BATCH of fields->size */
+};
+
+static int collect(void *arg, const uint64_t *key, const void *info)
+{
+	struct batch *batch = arg;
+	const struct node_class *class = batch->resource->class;
+
+	memcpy(batch->key[batch->count], key, class->key_count * sizeof(*key));
+	memcpy(batch->info + batch->count * class->fields->size, info, class->fields->size);
+	return ++batch->count == BATCH;
+}
+
+static void key_text(char text[24], uint64_t key)
+{
+	snprintf(text, 24, "%llu", (unsigned long long)key);
+}
+
+/* The levels of a chain of keys that are open: "routes": { "0": { "2": ... */
+struct chain {
+	const struct path_node *first;    /* the {key} node below the collection */
+	struct spot spot;                 /* of the collection */
+	struct spot level[NODE_MAX_KEYS]; /* entered, one for each open key */
+	unsigned open;
+	unsigned length; /* keys in the chain */
+};
+
+static void close_levels(struct walk *walk, struct chain *chain, unsigned keep)
+{
+	for (; chain->open > keep; chain->open--)
+		writer_object_end(walk->writer);
+}
+
+static const struct path_node *chain_node(const struct chain *chain, unsigned index)
+{
+	const struct path_node *node = chain->first;
+
+	for (unsigned i = 0; i < index; i++)
+		node = path_key_child(node);
+	return node;
+}
+
+/* How many of the open levels the item shares. */
+static unsigned shared_levels(const struct chain *chain, const uint64_t *key)
+{
+	unsigned shared = 0;
+
+	while (shared < chain->open && chain->level[shared].key[chain->spot.keys + shared] ==
+					       key[chain->spot.keys + shared])
+		shared++;
+	return shared;
+}
+
+/* One item: opens the levels above it, then writes it. */
+static void walk_item(struct walk *walk, struct chain *chain, const uint64_t *key, const void *info)
+{
+	unsigned level = shared_levels(chain, key);
+	struct spot spot;
+	char text[24];
+
+	close_levels(walk, chain, level);
+	for (;; level++) {
+		spot = level == 0 ? chain->spot : chain->level[level - 1];
+		spot.key[spot.keys++] = key[chain->spot.keys + level];
+		key_text(text, spot.key[spot.keys - 1]);
+		if (!enter(walk, &spot, chain_node(chain, level), text))
+			return;
+		if (level == chain->length - 1)
+			break;
+		writer_key(walk->writer, text);
+		writer_object_begin(walk->writer);
+		chain->level[level] = spot;
+		chain->open++;
+	}
+	walk_member(walk, &spot, text, info);
+}
+
+static const struct resource *chain_end(const struct path_node *node, unsigned *ret_length)
+{
+	unsigned length = 1;
+
+	while (!node->value) {
+		node = path_key_child(node);
+		if (!node)
+			return NULL;
+		length++;
+	}
+	*ret_length = length;
+	return node->value;
+}
+
+static void walk_collection(
+	struct walk *walk, const struct spot *spot, const struct path_node *first)
+{
+	struct chain chain = {.first = first, .spot = *spot};
+	const struct resource *resource = chain_end(first, &chain.length);
+	CLEANUP(free) char *info = NULL;
+	struct batch batch = {.resource = resource};
+	uint64_t key[NODE_MAX_KEYS + 1] = {0}, after[NODE_MAX_KEYS + 1];
+	bool more = false;
+
+	if (!resource || !resource->class->list || spot->depth + chain.length > walk->depth_max) {
+		if (resource)
+			write_error(walk->writer, "depth");
+		return;
+	}
+	info = batch.info = calloc(BATCH, resource->class->fields->size);
+	if (!info)
+		return;
+	memcpy(key, spot->key, spot->keys * sizeof(*key));
+	key[resource->class->key_count] = walk->vtl;
+	do {
+		batch.count = 0;
+		resource->class->list(
+			resource->owner, key, spot->keys, more ? after : NULL, collect, &batch);
+		for (unsigned i = 0; i < batch.count && walk->nodes < NODES_MAX; i++)
+			walk_item(walk, &chain, batch.key[i],
+				batch.info + i * resource->class->fields->size);
+		more = batch.count == BATCH && walk->nodes < NODES_MAX && !walk->writer->failed;
+		if (more)
+			memcpy(after, batch.key[BATCH - 1], sizeof(after));
+		after[resource->class->key_count] = walk->vtl;
+	} while (more);
+	close_levels(walk, &chain, 0);
+	if (walk->nodes >= NODES_MAX)
+		write_error(walk->writer, "truncated");
+}
+
+static void walk_children(struct walk *walk, const struct spot *spot)
+{
+	for (const struct path_node *child = spot->node->child; child; child = child->sibling) {
+		struct spot below = *spot;
+
+		if (child->key)
+			walk_collection(walk, spot, child);
+		else if (enter(walk, &below, child, child->name))
+			walk_member(walk, &below, child->name, NULL);
+	}
+}
+
+static void walk_node(struct walk *walk, const struct spot *spot, const void *info)
+{
+	writer_object_begin(walk->writer);
+	if (spot->depth > walk->depth_max) {
+		write_error(walk->writer, "depth");
+	} else {
+		write_object(walk, spot, info);
+		walk_children(walk, spot);
+	}
+	writer_object_end(walk->writer);
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+/* What to walk; handed to the worker when a VP has to be asked. */
+struct job {
+	struct place place;
+	struct tree_query query;
+	uint64_t deadline_ns;
+};
+
+static void reply_error(struct reply *reply, int error)
+{
+	if (error == -ENOENT)
+		problem(reply, PROBLEM_NOT_FOUND, "there is no such node");
+	else if (error == -ETIMEDOUT)
+		problem(reply, PROBLEM_TIMEOUT, "the VP did not answer in time");
+	else
+		problem(reply, PROBLEM_UNAVAILABLE, "%s", strerror(-error));
+}
+
+/* A snapshot of the node's object, or NULL when there is none or it cannot be had. */
+static int take_snapshot(struct walk *walk, const struct resource *resource,
+	const struct place *place, void **ret_info)
+{
+	struct spot spot = {.node = place->node, .keys = place->keys};
+	CLEANUP(free) void *info = calloc(1, resource->class->fields->size);
+	int r;
+
+	memcpy(spot.key, place->key, sizeof(spot.key));
+	r = info ? fetch(walk, resource, &spot, info) : -ENOMEM;
+	if (r == 0)
+		*ret_info = TAKE_PTR(info);
+	return r;
+}
+
+static void reply_leaf(struct walk *walk, const struct place *place, struct reply *reply)
+{
+	CLEANUP(free) void *info = NULL;
+	struct writer *w;
+	int r = take_snapshot(walk, place->node->value, place, &info);
+
+	if (r < 0) {
+		reply_error(reply, r);
+		return;
+	}
+	w = reply_json(reply, 200, "leaf");
+	writer_object_begin(w);
+	writer_key(w, "value");
+	json_write_field(w, place->field, (const char *)info + place->base);
+	writer_object_end(w);
+}
+
+/* Objects named in the path must exist: {} would be an answer about nothing. */
+static int check_exists(struct walk *walk, const struct place *place, void **ret_info)
+{
+	const struct resource *resource = place->node->value;
+	CLEANUP(free) void *around = NULL;
+	int r = 0;
+
+	if (place->around)
+		r = take_snapshot(walk, place->around, place, &around);
+	if (r < 0 || !resource || resource->class->on_vcpu)
+		return r;
+	return take_snapshot(walk, resource, place, ret_info);
+}
+
+static void reply_node(
+	struct walk *walk, const struct place *place, const char *glob_text, struct reply *reply)
+{
+	struct spot spot = {.node = place->node, .keys = place->keys, .whole = !glob_text[0]};
+	CLEANUP(free) void *info = NULL;
+	struct glob glob;
+	int r;
+
+	if (glob_text[0]) {
+		if (!glob_parse(glob_text, &glob)) {
+			problem_value(
+				reply, PROBLEM_BAD_VALUE, "?glob", "glob has too many segments");
+			return;
+		}
+		walk->glob = &glob;
+		spot.states = glob_start(&glob);
+	}
+	r = check_exists(walk, place, &info);
+	if (r < 0) {
+		reply_error(reply, r);
+		return;
+	}
+	memcpy(spot.key, place->key, sizeof(spot.key));
+	walk->writer = reply_json(reply, 200, "tree");
+	walk_node(walk, &spot, info);
+}
+
+static void do_job(struct inspect *inspect, const struct job *job, struct reply *reply)
+{
+	struct walk walk = {
+		.inspect = inspect,
+		.depth_max = job->query.depth,
+		.vtl = job->query.vtl,
+		.deadline_ns = job->deadline_ns,
+		.single = job->place.field || !job->place.node->child,
+	};
+
+	if (job->place.field)
+		reply_leaf(&walk, &job->place, reply);
+	else
+		reply_node(&walk, &job->place, job->query.glob, reply);
+}
+
+struct tree_operation {
+	struct operation base;
+	struct job job;
+};
+
+static void run_tree(struct operation *operation)
+{
+	struct tree_operation *op = container_of(operation, struct tree_operation, base);
+
+	do_job(operation->inspect, &op->job, &operation->reply);
+	operation_finish(operation);
+}
+
+static void no_such_node(struct request *request)
+{
+	problem(&request->reply, PROBLEM_NOT_FOUND, "there is no such node");
+}
+
+void tree_get(struct request *request)
+{
+	struct job job = {.query = {.depth = DEPTH_MAX, .timeout_ms = TIMEOUT_DEFAULT_MS}};
+	struct tree_operation *op;
+
+	if (!rest_query(request, &job.query))
+		return;
+	if (!find_place(request, &job.place)) {
+		no_such_node(request);
+		return;
+	}
+	job.deadline_ns = clock_now_ns(&clock_monotonic) + job.query.timeout_ms * NSEC_PER_MSEC;
+	if (!has_on_vcpu(job.place.node)) {
+		do_job(request->inspect, &job, &request->reply);
+		return;
+	}
+	op = operation_new(request, sizeof(*op));
+	if (!op)
+		return;
+	op->job = job;
+	op->base.run = run_tree;
+	/* Past its own deadline the worker still writes what it has. */
+	operation_submit(&op->base, OPERATION_ON_WORKER, job.deadline_ns + WRITE_PATIENCE_NS);
+}
+
+/* ---- PATCH ---------------------------------------------------------------------------------- */
+
+struct patch_operation {
+	struct operation base;
+	struct place place;
+	char value[PATCH_VALUE_BYTES];
+};
+
+static void run_patch(struct operation *operation)
+{
+	struct patch_operation *op = container_of(operation, struct patch_operation, base);
+	const struct resource *resource = op->place.node->value;
+	struct walk walk = {.inspect = operation->inspect};
+	int r = resource->class->set(resource->owner, op->place.key, op->place.field, op->value);
+
+	if (r < 0)
+		reply_error(&operation->reply, r);
+	else
+		reply_leaf(&walk, &op->place, &operation->reply);
+	operation_finish(operation);
+}
+
+static bool is_writable(const struct place *place)
+{
+	const struct resource *resource = place->node->value;
+
+	return place->field && (place->field->flags & FIELD_WRITABLE) && resource->class->set &&
+	       place->field->size <= PATCH_VALUE_BYTES;
+}
+
+/* {"value": X} and nothing else, X fit for the leaf. */
+static bool read_value(struct request *request, const struct field *field, void *ret_value)
+{
+	json_auto_t *body = json_parse_body(request->body, request->body_size, &request->reply);
+	const char *key;
+	json_t *value;
+
+	if (!body)
+		return false;
+	json_object_foreach(body, key, value)
+	{
+		char pointer[80];
+
+		if (strcmp(key, "value") == 0)
+			continue;
+		snprintf(pointer, sizeof(pointer), "/%.64s", key);
+		problem_value(
+			&request->reply, PROBLEM_UNKNOWN_KEY, pointer, "only value is known here");
+		return false;
+	}
+	value = json_object_get(body, "value");
+	if (value && json_read_field(field, value, ret_value))
+		return true;
+	problem_value(&request->reply, PROBLEM_BAD_VALUE, "/value", "%s does not take this value",
+		field->name);
+	return false;
+}
+
+void tree_patch(struct request *request)
+{
+	char value[PATCH_VALUE_BYTES] = {0};
+	struct patch_operation *op;
+	struct place place;
+
+	if (!find_place(request, &place)) {
+		no_such_node(request);
+		return;
+	}
+	if (!is_writable(&place)) {
+		problem(&request->reply, PROBLEM_METHOD_NOT_ALLOWED, "this is not a writable leaf");
+		snprintf(request->reply.allow, sizeof(request->reply.allow), "GET, HEAD");
+		return;
+	}
+	if (!read_value(request, place.field, value))
+		return;
+	op = operation_new(request, sizeof(*op));
+	if (!op)
+		return;
+	op->place = place;
+	memcpy(op->value, value, sizeof(value));
+	op->base.run = run_patch;
+	operation_submit(&op->base, OPERATION_ON_MAIN,
+		clock_now_ns(&clock_monotonic) + TIMEOUT_MAX_MS * NSEC_PER_MSEC);
+}
