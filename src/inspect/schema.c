@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "inspect/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "common/cleanup.h"
+#include "inspect/actions.h"
+#include "inspect/openapi.h"
+#include "inspect/problem.h"
+#include "inspect/rest.h"
+#include "inspect/server.h"
+#include "vmm/event.h"
+
+#define DIALECT "https://json-schema.org/draft/2020-12/schema"
+
+/* ---- field tables --------------------------------------------------------------------------- */
+
+/* Text that is JSON already, as the value of the key just written. */
+static void write_fixed(struct writer *w, const char *json)
+{
+	writer_json(w, json, strlen(json));
+}
+
+static void write_type(struct writer *w, const char *type, bool nullable)
+{
+	writer_key(w, "type");
+	if (!nullable) {
+		writer_string(w, type);
+		return;
+	}
+	writer_array_begin(w);
+	writer_string(w, type);
+	writer_string(w, "null");
+	writer_array_end(w);
+}
+
+static void write_names(struct writer *w, const char *const *names, bool nullable)
+{
+	writer_key(w, "enum");
+	writer_array_begin(w);
+	for (; *names; names++)
+		writer_string(w, *names);
+	if (nullable)
+		writer_null(w);
+	writer_array_end(w);
+}
+
+static uint64_t largest(const struct field *field)
+{
+	uint64_t of_size = field->size >= 8 ? INT64_MAX : BIT64(field->size * 8) - 1;
+
+	return field->maximum ? MIN(field->maximum, of_size) : of_size;
+}
+
+static void write_items(struct writer *w, const struct field *field)
+{
+	writer_key_uint(w, "maxItems", field->capacity);
+	writer_key(w, "items");
+	if (field->table) {
+		schema_write_table(w, field->table);
+		return;
+	}
+	writer_object_begin(w);
+	writer_key_string(w, "type", "integer");
+	writer_key_uint(w, "minimum", 0);
+	writer_object_end(w);
+}
+
+static void write_members(
+	struct writer *w, const struct field_table *table, const char *doc, bool nullable);
+
+/* The keywords of one field, into an object that is open. */
+static void write_field(struct writer *w, const struct field *field)
+{
+	bool nullable = field->flags & FIELD_NULLABLE;
+
+	if (field->type == FIELD_OBJECT) {
+		write_members(w, field->table, field->doc, nullable);
+		return;
+	}
+	writer_key_string(w, "description", field->doc);
+	if (field->flags & FIELD_WRITABLE)
+		writer_key_bool(w, "x-writable", true);
+	switch (field->type) {
+	case FIELD_BOOL:
+		write_type(w, "boolean", nullable);
+		break;
+	case FIELD_UINT:
+		write_type(w, "integer", nullable);
+		writer_key_uint(w, "minimum", 0);
+		writer_key_uint(w, "maximum", largest(field));
+		break;
+	case FIELD_INT:
+		write_type(w, "integer", nullable);
+		break;
+	case FIELD_HEX:
+		write_type(w, "string", nullable);
+		writer_key_string(w, "pattern", "^0x(0|[1-9a-f][0-9a-f]*)$");
+		break;
+	case FIELD_ENUM:
+		write_type(w, "string", nullable);
+		write_names(w, field->names, nullable);
+		break;
+	case FIELD_STRING:
+		write_type(w, "string", nullable);
+		break;
+	case FIELD_BYTES:
+		write_type(w, "string", nullable);
+		writer_key_string(w, "pattern", "^([0-9a-f]{2})*$");
+		break;
+	case FIELD_TIME:
+		write_type(w, "string", nullable);
+		writer_key_string(w, "format", "date-time");
+		break;
+	case FIELD_ARRAY:
+		write_type(w, "array", nullable);
+		write_items(w, field);
+		break;
+	case FIELD_OBJECT:
+		break; /* above */
+	}
+}
+
+static void write_members(
+	struct writer *w, const struct field_table *table, const char *doc, bool nullable)
+{
+	writer_key_string(w, "description", doc);
+	write_type(w, "object", nullable);
+	writer_key(w, "properties");
+	writer_object_begin(w);
+	for (size_t i = 0; i < table->count; i++) {
+		writer_key(w, table->fields[i].name);
+		writer_object_begin(w);
+		write_field(w, &table->fields[i]);
+		writer_object_end(w);
+	}
+	writer_object_end(w);
+	writer_key(w, "required");
+	writer_array_begin(w);
+	for (size_t i = 0; i < table->count; i++)
+		writer_string(w, table->fields[i].name);
+	writer_array_end(w);
+	writer_key_bool(w, "additionalProperties", false);
+}
+
+void schema_write_table(struct writer *w, const struct field_table *table)
+{
+	writer_object_begin(w);
+	write_members(w, table, table->doc, false);
+	writer_object_end(w);
+}
+
+/* ---- whole schemas -------------------------------------------------------------------------- */
+
+struct generator {
+	struct inspect *inspect;
+	schema_emit_fn emit;
+	void *arg;
+};
+
+static void begin_schema(struct writer *w, const char *name)
+{
+	char id[128];
+
+	snprintf(id, sizeof(id), "/v1/schemas/%s", name);
+	writer_object_begin(w);
+	writer_key_string(w, "$schema", DIALECT);
+	writer_key_string(w, "$id", id);
+	writer_key_string(w, "title", name);
+}
+
+static int end_schema(struct generator *generator, const char *name, struct writer *w)
+{
+	writer_object_end(w);
+	return generator->emit(generator->arg, name, w);
+}
+
+static int emit_table(struct generator *generator, const struct field_table *table)
+{
+	CLEANUP(writer) struct writer w = {0};
+
+	begin_schema(&w, table->name);
+	write_members(&w, table, table->doc, false);
+	return end_schema(generator, table->name, &w);
+}
+
+/* The page around items; `item` writes the schema of one. */
+static int emit_page(struct generator *generator, const char *name, const char *doc,
+	void (*item)(struct writer *w, const void *arg), const void *arg)
+{
+	CLEANUP(writer) struct writer w = {0};
+
+	begin_schema(&w, name);
+	writer_key_string(&w, "description", doc);
+	writer_key_string(&w, "type", "object");
+	writer_key(&w, "properties");
+	writer_object_begin(&w);
+	writer_key(&w, "items");
+	writer_object_begin(&w);
+	writer_key_string(&w, "type", "array");
+	writer_key(&w, "items");
+	item(&w, arg);
+	writer_object_end(&w);
+	writer_key(&w, "seq");
+	write_fixed(&w,
+		"{\"description\":\"Where to start the log to miss nothing after this list\","
+		"\"type\":\"integer\",\"minimum\":0}");
+	writer_key(&w, "next");
+	write_fixed(&w, "{\"description\":\"Cursor of the next page; null: this is the last\","
+			"\"type\":[\"string\",\"null\"]}");
+	writer_object_end(&w);
+	writer_key(&w, "required");
+	write_fixed(&w, "[\"items\",\"seq\",\"next\"]");
+	writer_key_bool(&w, "additionalProperties", false);
+	return end_schema(generator, name, &w);
+}
+
+static void write_table_item(struct writer *w, const void *table)
+{
+	schema_write_table(w, table);
+}
+
+static int emit_class(struct generator *generator, const struct resource *resource)
+{
+	const struct field_table *table = resource->class->fields;
+	int r = emit_table(generator, table);
+
+	if (r == 0 && resource->class->list)
+		r = emit_page(
+			generator, resource->list_schema, table->doc, write_table_item, table);
+	return r;
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+static int emit_params(struct generator *generator, const struct param_table *table)
+{
+	CLEANUP(writer) struct writer w = {0};
+
+	begin_schema(&w, table->name);
+	writer_key_string(&w, "description", table->doc);
+	writer_key_string(&w, "type", "object");
+	writer_key(&w, "properties");
+	writer_object_begin(&w);
+	for (size_t i = 0; i < table->count; i++) {
+		writer_key(&w, table->params[i].name);
+		writer_object_begin(&w);
+		param_write_schema(&w, &table->params[i]);
+		writer_object_end(&w);
+	}
+	writer_object_end(&w);
+	writer_key(&w, "required");
+	writer_array_begin(&w);
+	for (size_t i = 0; i < table->count; i++) {
+		if (table->params[i].required)
+			writer_string(&w, table->params[i].name);
+	}
+	writer_array_end(&w);
+	writer_key_bool(&w, "additionalProperties", false);
+	return end_schema(generator, table->name, &w);
+}
+
+static int emit_requests(struct generator *generator)
+{
+	for (const struct bound_route *at = generator->inspect->bound; at; at = at->next) {
+		int r = 0;
+
+		if (at->route.body && at->route.body->name)
+			r = emit_params(generator, at->route.body);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- log records ---------------------------------------------------------------------------- */
+
+static void write_arg_schema(struct writer *w, char kind)
+{
+	writer_object_begin(w);
+	if (kind == 'u' || kind == 'i')
+		writer_key_string(w, "type", "integer");
+	else
+		writer_key_string(w, "type", "string");
+	if (kind == 'x')
+		writer_key_string(w, "pattern", "^0x(0|[1-9a-f][0-9a-f]*)$");
+	writer_object_end(w);
+}
+
+/* Arguments are "name:kind", see vmm/event.h. */
+static void write_args_schema(struct writer *w, const struct hv_event_desc *desc)
+{
+	writer_object_begin(w);
+	writer_key_string(w, "type", "object");
+	writer_key(w, "properties");
+	writer_object_begin(w);
+	for (size_t i = 0; i < RECORD_ARGS && desc->args[i]; i++) {
+		char name[32];
+		size_t length = strcspn(desc->args[i], ":");
+
+		snprintf(name, sizeof(name), "%.*s", (int)length, desc->args[i]);
+		writer_key(w, name);
+		write_arg_schema(w, desc->args[i][length] == ':' ? desc->args[i][length + 1] : 'u');
+	}
+	writer_object_end(w);
+	writer_key(w, "required");
+	writer_array_begin(w);
+	for (size_t i = 0; i < RECORD_ARGS && desc->args[i]; i++)
+		writer_string_n(w, desc->args[i], strcspn(desc->args[i], ":"));
+	writer_array_end(w);
+	writer_key_bool(w, "additionalProperties", false);
+	writer_object_end(w);
+}
+
+static void write_const(struct writer *w, const char *key, const char *value)
+{
+	writer_key(w, key);
+	writer_object_begin(w);
+	writer_key_string(w, "const", value);
+	writer_object_end(w);
+}
+
+static void write_event_schema(struct writer *w, const struct hv_event_desc *desc)
+{
+	writer_object_begin(w);
+	writer_key_string(w, "description", desc->doc);
+	writer_key_string(w, "type", "object");
+	writer_key(w, "properties");
+	writer_object_begin(w);
+	writer_key(w, "seq");
+	write_fixed(w, "{\"type\":\"integer\",\"minimum\":1}");
+	writer_key(w, "time");
+	write_fixed(w, "{\"type\":\"string\",\"format\":\"date-time\"}");
+	writer_key(w, "mono_ns");
+	write_fixed(w, "{\"type\":\"integer\",\"minimum\":0}");
+	write_const(w, "type", desc->name);
+	writer_key(w, "vp");
+	write_fixed(w, "{\"type\":[\"integer\",\"null\"],\"minimum\":0}");
+	writer_key(w, "vtl");
+	write_fixed(w, "{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"maximum\":2}");
+	writer_key(w, "sint");
+	write_fixed(w, "{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"maximum\":15}");
+	writer_key(w, "args");
+	write_args_schema(w, desc);
+	writer_object_end(w);
+	writer_key(w, "required");
+	write_fixed(w, "[\"seq\",\"time\",\"mono_ns\",\"type\",\"vp\",\"vtl\",\"sint\",\"args\"]");
+	writer_key_bool(w, "additionalProperties", false);
+	writer_object_end(w);
+}
+
+static void write_special_schema(struct writer *w, const char *type, const char *extra,
+	const char *extra_schema, const char *doc)
+{
+	writer_object_begin(w);
+	writer_key_string(w, "description", doc);
+	writer_key_string(w, "type", "object");
+	writer_key(w, "properties");
+	writer_object_begin(w);
+	write_const(w, "type", type);
+	writer_key(w, "seq");
+	write_fixed(w, "{\"type\":\"integer\",\"minimum\":0}");
+	if (extra) {
+		writer_key(w, extra);
+		write_fixed(w, extra_schema);
+	}
+	writer_object_end(w);
+	writer_key(w, "required");
+	writer_array_begin(w);
+	writer_string(w, "type");
+	writer_string(w, "seq");
+	if (extra)
+		writer_string(w, extra);
+	writer_array_end(w);
+	writer_key_bool(w, "additionalProperties", false);
+	writer_object_end(w);
+}
+
+static void write_log_variants(struct writer *w)
+{
+	writer_key(w, "oneOf");
+	writer_array_begin(w);
+	for (size_t i = 0; i < HV_EVENT_COUNT; i++)
+		write_event_schema(w, &hv_event_desc[i]);
+	write_special_schema(w, "gap", "lost", "{\"type\":\"integer\",\"minimum\":1}",
+		"Records up to seq were overwritten before this reader came to them");
+	write_special_schema(w, "heartbeat", NULL, NULL, "Nothing new; the stream is alive");
+	write_special_schema(w, "end", "reason", "{\"enum\":[\"limit\",\"stopping\"]}",
+		"The stream is over; seq is the last record looked at");
+	writer_array_end(w);
+}
+
+static void write_log_item(struct writer *w, const void *arg)
+{
+	writer_object_begin(w);
+	write_log_variants(w);
+	writer_object_end(w);
+}
+
+static int emit_log(struct generator *generator)
+{
+	CLEANUP(writer) struct writer w = {0};
+	int r;
+
+	begin_schema(&w, "log-record");
+	writer_key_string(&w, "description", "One line of a log stream");
+	write_log_variants(&w);
+	r = end_schema(generator, "log-record", &w);
+	return r != 0 ? r
+		      : emit_page(generator, "log-page", "A page of the log", write_log_item, NULL);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+static int emit_problem(struct generator *generator)
+{
+	CLEANUP(writer) struct writer w = {0};
+
+	begin_schema(&w, "problem");
+	writer_key_string(&w, "description", "What went wrong (RFC 9457)");
+	writer_key_string(&w, "type", "object");
+	writer_key(&w, "properties");
+	writer_object_begin(&w);
+	writer_key(&w, "type");
+	write_fixed(&w, "{\"type\":\"string\",\"pattern\":\"^urn:hvd:problem:[a-z_]+$\"}");
+	writer_key(&w, "title");
+	write_fixed(&w, "{\"type\":\"string\"}");
+	writer_key(&w, "status");
+	write_fixed(&w, "{\"type\":\"integer\",\"minimum\":400,\"maximum\":599}");
+	writer_key(&w, "detail");
+	write_fixed(&w, "{\"type\":\"string\"}");
+	writer_key(&w, "code");
+	writer_object_begin(&w);
+	writer_key(&w, "enum");
+	writer_array_begin(&w);
+	for (size_t i = 0; i < PROBLEM_COUNT; i++)
+		writer_string(&w, problem_desc[i].code);
+	writer_array_end(&w);
+	writer_object_end(&w);
+	writer_key(&w, "hint");
+	write_fixed(&w, "{\"type\":[\"string\",\"null\"]}");
+	writer_key(&w, "errors");
+	write_fixed(&w, "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+			"\"pointer\":{\"description\":\"JSON pointer into the body, or ?name\","
+			"\"type\":\"string\"},\"detail\":{\"type\":\"string\"}},"
+			"\"required\":[\"pointer\",\"detail\"],\"additionalProperties\":false}}");
+	writer_object_end(&w);
+	writer_key(&w, "required");
+	write_fixed(&w, "[\"type\",\"title\",\"status\",\"detail\",\"code\",\"hint\",\"errors\"]");
+	writer_key_bool(&w, "additionalProperties", false);
+	return end_schema(generator, "problem", &w);
+}
+
+/* Replies that no table describes. Each is the inside of a schema object. */
+static const struct {
+	const char *name, *keywords;
+} small_schemas[] = {
+	{"health", "\"type\":\"object\",\"properties\":{\"status\":{\"enum\":[\"ok\",\"ready\"]}},"
+		   "\"required\":[\"status\"],\"additionalProperties\":false"},
+	{"api", "\"type\":\"object\",\"properties\":{\"name\":{\"const\":\"hvd\"},"
+		"\"version\":{\"type\":\"string\"},\"api\":{\"const\":\"v1\"},"
+		"\"seq\":{\"type\":\"integer\",\"minimum\":0},"
+		"\"links\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}},"
+		"\"required\":[\"name\",\"version\",\"api\",\"seq\",\"links\"],"
+		"\"additionalProperties\":false"},
+	{"schemas", "\"type\":\"object\",\"properties\":{\"items\":{\"type\":\"array\","
+		    "\"items\":{\"type\":\"string\"}}},\"required\":[\"items\"],"
+		    "\"additionalProperties\":false"},
+	{"tree",
+		"\"description\":\"A node with the nodes below it; what could not be read or was not "
+		"asked for has $error. A leaf is {value: ...}\",\"type\":\"object\","
+		"\"properties\":{\"$error\":{\"enum\":[\"depth\",\"gone\",\"timeout\",\"truncated\","
+		"\"unavailable\"]}}"},
+	{"leaf", "\"description\":\"The value of one leaf of the tree\",\"type\":\"object\","
+		 "\"properties\":{\"value\":{}},\"required\":[\"value\"],"
+		 "\"additionalProperties\":false"},
+};
+
+static int emit_small(struct generator *generator)
+{
+	for (size_t i = 0; i < ARRAY_LEN(small_schemas); i++) {
+		CLEANUP(writer) struct writer w = {0};
+		int r;
+
+		begin_schema(&w, small_schemas[i].name);
+		write_fixed(&w, small_schemas[i].keywords);
+		r = end_schema(generator, small_schemas[i].name, &w);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int emit_openapi(struct generator *generator)
+{
+	CLEANUP(writer) struct writer w = {0};
+
+	openapi_write(&w, generator->inspect);
+	return generator->emit(generator->arg, "openapi", &w);
+}
+
+int schema_generate(struct inspect *inspect, schema_emit_fn emit, void *arg)
+{
+	struct generator generator = {.inspect = inspect, .emit = emit, .arg = arg};
+	int r = 0;
+
+	for (unsigned i = 0; i < inspect->registry.count && r == 0; i++)
+		r = emit_class(&generator, inspect->registry.resource[i]);
+	for (size_t i = 0; i < action_reply_table_count && r == 0; i++)
+		r = emit_table(&generator, action_reply_tables[i]);
+	if (r == 0)
+		r = emit_requests(&generator);
+	if (r == 0)
+		r = emit_log(&generator);
+	if (r == 0)
+		r = emit_problem(&generator);
+	if (r == 0)
+		r = emit_small(&generator);
+	return r != 0 ? r : emit_openapi(&generator);
+}
