@@ -56,14 +56,15 @@ int inspect_add_provider(struct inspect *inspect, const struct node_provider *pr
  * Before start. Binds and listens on a unix socket (mode 0660). A socket nobody listens on is
  * replaced; -EADDRINUSE when somebody does. The file is unlinked by stop().
  */
-int inspect_listen_unix(struct inspect *inspect, const char *path, enum inspect_role role) MUST_CHECK;
+int inspect_listen_unix(
+	struct inspect *inspect, const char *path, enum inspect_role role) MUST_CHECK;
 /*
  * Before start. `address` is a numeric loopback address ("127.0.0.1", "::1"), else -EINVAL; port 0
  * takes a free one. Changing requests need "Authorization: Bearer TOKEN"; with `token` NULL they
  * are refused. `ret_port` may be NULL.
  */
-int inspect_listen_tcp(struct inspect *inspect, const char *address, uint16_t port, const char *token,
-	uint16_t *ret_port) MUST_CHECK;
+int inspect_listen_tcp(struct inspect *inspect, const char *address, uint16_t port,
+	const char *token, uint16_t *ret_port) MUST_CHECK;
 
 /* Starts the threads: requests are answered from here on. */
 int inspect_start(struct inspect *inspect) MUST_CHECK;
