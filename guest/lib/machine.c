@@ -40,6 +40,8 @@ uint64_t gx_pages(struct gx_vp *vp, unsigned count)
 	/* The last page of RAM stays free for programs that want that very page. */
 	if (gpa + bytes > vp->machine->ram_end - HV_PAGE_SIZE)
 		gx_die(vp, "out of guest memory");
+	/* A loader may have left its boot information here. */
+	__builtin_memset(gx_at(vp, gpa), 0, bytes);
 	return gpa;
 }
 
