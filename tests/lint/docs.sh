@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# docs/hyperv-coverage.md names files and tests; all of them exist. Speaks TAP.
+#
+#   docs.sh SOURCE-ROOT
+set -u
+cd "$1" || exit 1
+
+coverage=docs/hyperv-coverage.md
+number=0
+
+check() {
+	number=$((number + 1))
+	if [ -z "$2" ]; then
+		echo "ok $number $1"
+	else
+		echo "not ok $number $1"
+		echo "$2" | sed 's/^/# missing: /'
+	fi
+}
+
+# quoted REGEX: what stands in backticks and matches, once each.
+quoted() {
+	grep -oE '`[^`]+`' "$coverage" | tr -d '`' | grep -xE "$1" | sort -u
+}
+
+missing_files() {
+	quoted '[a-z_/]+\.c' | while read -r file; do
+		[ -e "src/vmm/$file" ] || echo "$file"
+	done
+}
+
+missing_programs() {
+	quoted 'guest/[a-z0-9_]+' | while IFS=/ read -r _ program; do
+		grep -qE "\bX\($program\)" guest/programs/programs.h || echo "guest/$program"
+	done
+}
+
+missing_tests() {
+	quoted '[a-z-]+/[a-z0-9_]+' | grep -v '^guest/' | while IFS=/ read -r module name; do
+		grep -qE "\b$name\(void" "tests/unit/test-$module.c" 2>/dev/null || echo "$module/$name"
+	done
+}
+
+echo 1..3
+check 'every file of the coverage table exists' "$(missing_files)"
+check 'every guest program it names exists' "$(missing_programs)"
+check 'every unit test it names exists' "$(missing_tests)"
