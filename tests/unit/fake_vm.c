@@ -61,10 +61,26 @@ static int fake_gsi_commit(
 	return r;
 }
 
-static void bind_irqfd(struct fake_vm *fake, int set_fd, int ack_fd, uint32_t gsi)
+/* An unbound row is forgotten when its place is needed. */
+static struct fake_irqfd *free_irqfd(struct fake_vm *fake)
 {
-	assert_true(fake->irqfd_count < FAKE_IRQFDS);
-	fake->irqfds[fake->irqfd_count++] = (struct fake_irqfd){set_fd, ack_fd, gsi, true};
+	if (fake->irqfd_count < FAKE_IRQFDS)
+		return &fake->irqfds[fake->irqfd_count++];
+	for (unsigned i = 0; i < FAKE_IRQFDS; i++) {
+		if (!fake->irqfds[i].bound)
+			return &fake->irqfds[i];
+	}
+	return NULL;
+}
+
+static int bind_irqfd(struct fake_vm *fake, int set_fd, int ack_fd, uint32_t gsi)
+{
+	struct fake_irqfd *irqfd = free_irqfd(fake);
+
+	if (!irqfd)
+		return -ENOSPC;
+	*irqfd = (struct fake_irqfd){set_fd, ack_fd, gsi, true};
+	return 0;
 }
 
 static int unbind_irqfd(struct fake_vm *fake, int set_fd, uint32_t gsi)
@@ -88,7 +104,7 @@ static int fake_irqfd(struct vm *vm, int set_fd, int ack_fd, uint32_t gsi, bool 
 	pthread_mutex_lock(&fake->lock);
 	r = planned_failure(fake, FAKE_IRQFD);
 	if (r == 0 && assign)
-		bind_irqfd(fake, set_fd, ack_fd, gsi);
+		r = bind_irqfd(fake, set_fd, ack_fd, gsi);
 	else if (r == 0)
 		r = unbind_irqfd(fake, set_fd, gsi);
 	pthread_mutex_unlock(&fake->lock);
