@@ -389,8 +389,12 @@ static _Atomic int *long_stage(void)
 static void *run_long(void *arg)
 {
 	struct machine *m = arg;
-	long r = vcpu_run_on(m->vm->vcpu[0], take_long, long_stage(), in_ms(1));
+	long r;
 
+	/* A loaded host may not let the VP take it within a millisecond: it is then withdrawn. */
+	do
+		r = vcpu_run_on(m->vm->vcpu[0], take_long, long_stage(), in_ms(1));
+	while (r == -ETIMEDOUT);
 	return (void *)r;
 }
 
