@@ -37,6 +37,7 @@ static void set_state(struct vm *vm, enum vm_state state)
 
 	if (old == state)
 		return;
+	atomic_store(&vm->stopped_ns, state == VM_STOPPED ? clock_now_ns(&clock_monotonic) : 0);
 	atomic_store(&vm->state, state);
 	hv_record(vm->recorder, HV_EVENT_VM_STATE, RECORD_NO_VP, 0, RECORD_NO_SINT, old, state,
 		state == VM_STOPPED ? vm->stop.reason : VM_STOP_NONE);

@@ -130,6 +130,7 @@ struct vm {
 	_Atomic int state; /* enum vm_state; written on the main loop */
 	uint64_t created_realtime_ns;
 	_Atomic uint64_t started_ns;     /* monotonic; first resume, 0 before */
+	_Atomic uint64_t stopped_ns;     /* monotonic; 0 unless stopped */
 	_Atomic uint64_t first_entry_ns; /* monotonic; just before the first guest instruction */
 	pthread_mutex_t life_lock;       /* guards stop, stop_requested, reset_requested */
 	struct vm_stop stop;             /* valid once stop_requested */
