@@ -168,6 +168,21 @@ static void put_raw(const char *body, size_t size)
 		fputc('\n', stdout);
 }
 
+static enum cli_exit print_reply(struct cli *cli, const struct http_reply *reply)
+{
+	json_auto_t *json = json_loadb(
+		reply->body, reply->size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+
+	if (json)
+		return render_json(cli, json);
+	/* -j promises one document, and a reply that claims to be JSON must be. */
+	if (cli_wants_json(&cli->options) || strstr(reply->type, "json"))
+		return problem_report(&cli->options, CLI_INTERNAL, "malformed_reply", NULL,
+			"the answer of %s is not JSON", cli->socket);
+	put_raw(reply->body, reply->size);
+	return CLI_OK;
+}
+
 static bool put_stream_line(void *arg, const char *line)
 {
 	struct cli *cli = arg;
@@ -181,12 +196,14 @@ enum cli_exit run_api(struct cli *cli, const struct invocation *invocation)
 	const char *method = invocation_value(invocation, "method")->text;
 	const char *path = invocation_value(invocation, "path")->text;
 	CLEANUP(free) char *body = NULL;
-	json_auto_t *json = NULL;
 	struct http_reply reply;
 	enum cli_exit r = read_body(cli, invocation_value(invocation, "data"), &body);
 
 	if (r != CLI_OK)
 		return r;
+	if (method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0' || !*method)
+		return problem_report(&cli->options, CLI_USAGE, "usage", "hvctl api GET /v1/ports",
+			"METHOD is a word in capitals");
 	if (path[0] != '/' || path[strcspn(path, " \t\r\n")] != '\0')
 		return problem_report(&cli->options, CLI_USAGE, "usage", "hvctl api GET /v1/ports",
 			"PATH begins with / and has no blanks");
@@ -195,11 +212,7 @@ enum cli_exit run_api(struct cli *cli, const struct invocation *invocation)
 	r = client_raw(cli, method, path, body, &reply);
 	if (r != CLI_OK)
 		return r;
-	json = json_loadb(reply.body, reply.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
-	if (json)
-		r = render_json(cli, json);
-	else
-		put_raw(reply.body, reply.size);
+	r = print_reply(cli, &reply);
 	http_reply_deinit(&reply);
 	return r;
 }

@@ -14,14 +14,12 @@
 #include "cli/request.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
-#include "common/clock.h"
 #include "common/parse.h"
 
 /* What is done with each record that comes in. */
 struct event_printer {
 	struct cli *cli;
-	uint64_t wanted;        /* records still to print, UINT64_MAX without --count */
-	uint64_t not_before_ns; /* on CLOCK_MONOTONIC: older records are skipped */
+	uint64_t wanted; /* records still to print, UINT64_MAX without --count */
 	enum cli_exit result;
 	bool ended; /* the daemon said that it ends the stream */
 };
@@ -144,20 +142,13 @@ static void print_record(const struct cli *cli, const json_t *record, const char
 
 /* ---- many records -------------------------------------------------------- */
 
-static bool is_too_old(const struct event_printer *printer, const json_t *record)
-{
-	const json_t *mono = json_object_get(record, "mono_ns");
-
-	return json_is_integer(mono) && (uint64_t)json_integer_value(mono) < printer->not_before_ns;
-}
-
 /* Returns false when no more are wanted. */
 static bool take_record(struct event_printer *printer, const json_t *record)
 {
 	const char *type = text_of(record, "type");
 	bool special = strcmp(type, "gap") == 0 || strcmp(type, "end") == 0;
 
-	if (strcmp(type, "heartbeat") == 0 || is_too_old(printer, record))
+	if (strcmp(type, "heartbeat") == 0)
 		return true;
 	print_record(printer->cli, record, type);
 	printer->ended = strcmp(type, "end") == 0;
@@ -189,16 +180,42 @@ static struct event_printer printer_for(struct cli *cli, const struct invocation
 	};
 }
 
-/* The target of the row's filters with `extra` ("follow=1&since=17") in front. */
-static char *log_target(const struct invocation *invocation, const char *extra)
+/* "17" is a sequence number, "5m" a span of time that ends now. */
+static enum cli_exit check_since(struct cli *cli, const char *text)
 {
-	CLEANUP(free) char *target = request_target(invocation);
-	char *query = target ? strchr(target, '?') : NULL;
+	uint64_t unused;
 
-	if (!target)
+	if (!text || parse_u64(text, 0, INT64_MAX, &unused) == 0 ||
+		parse_duration(text, &unused) == 0)
+		return CLI_OK;
+	return problem_report(&cli->options, CLI_USAGE, "usage",
+		"write a sequence number, or how far back: 30s, 5m, 1h",
+		"--since: \"%s\" is neither", text);
+}
+
+/* The row's filters with `rest` ("follow=1") and key=value (when there is a value) in front. */
+static char *log_target(
+	const struct invocation *invocation, const char *rest, const char *key, const char *value)
+{
+	CLEANUP(free) char *filters = request_target(invocation);
+	const char *query = filters ? strchr(filters, '?') : NULL;
+	char *target = NULL;
+	size_t size;
+	FILE *out = filters ? open_memstream(&target, &size) : NULL;
+
+	if (!out)
 		return NULL;
-	return text_format("%s?%s%s%s", invocation->command->path, extra, query ? "&" : "",
-		query ? query + 1 : "");
+	fprintf(out, "%s?%s", invocation->command->path, rest);
+	if (value) {
+		fprintf(out, "&%s=", key);
+		client_put_encoded(out, value, false);
+	}
+	if (query)
+		fprintf(out, "&%s", query + 1);
+	if (fclose(out) == 0)
+		return target;
+	free(target);
+	return NULL;
 }
 
 /* ---- watch --------------------------------------------------------------- */
@@ -210,8 +227,10 @@ static enum cli_exit follow(struct cli *cli, const char *target, struct event_pr
 	if (printer->result != CLI_OK)
 		return printer->result;
 	/* An announced end is an answer; a stream that just stops is a daemon that died. */
-	if (r != CLI_OK || printer->ended || printer->wanted == 0)
-		return r == CLI_NO_CONNECTION && printer->ended ? CLI_OK : r;
+	if (printer->ended || printer->wanted == 0)
+		return CLI_OK;
+	if (r != CLI_OK)
+		return r;
 	return problem_report(&cli->options, CLI_NO_CONNECTION, "stream_lost",
 		"\"hvctl vms list\" shows whether it still runs",
 		"hvd closed the event stream without an end record");
@@ -219,36 +238,19 @@ static enum cli_exit follow(struct cli *cli, const char *target, struct event_pr
 
 enum cli_exit run_watch(struct cli *cli, const struct invocation *invocation)
 {
-	const struct value *since = invocation_value(invocation, "since");
+	const char *since = invocation_value(invocation, "since")->text;
 	struct event_printer printer = printer_for(cli, invocation);
-	CLEANUP(free)
-	char *start = since->text ? text_format("follow=1&since=%lu", (unsigned long)since->number)
-				  : strdup("follow=1");
-	CLEANUP(free) char *target = start ? log_target(invocation, start) : NULL;
+	CLEANUP(free) char *target = log_target(invocation, "follow=1", "since", since);
+	enum cli_exit r = check_since(cli, since);
 
+	if (r != CLI_OK || printer.wanted == 0)
+		return r;
 	if (!target)
 		return problem_errno(&cli->options, ENOMEM, "watch");
-	return printer.wanted == 0 ? CLI_OK : follow(cli, target, &printer);
+	return follow(cli, target, &printer);
 }
 
 /* ---- log ----------------------------------------------------------------- */
-
-/* "17" is a sequence number, "5m" a span of time that ends now. */
-static enum cli_exit parse_since(
-	struct cli *cli, const char *text, uint64_t *ret_seq, uint64_t *ret_not_before_ns)
-{
-	uint64_t now_ns = clock_now_ns(&clock_monotonic), span_ns = 0;
-
-	if (parse_u64(text, 0, INT64_MAX, ret_seq) == 0)
-		return CLI_OK;
-	if (parse_duration(text, &span_ns) < 0)
-		return problem_report(&cli->options, CLI_USAGE, "usage",
-			"write a sequence number, or how far back: 30s, 5m, 1h",
-			"--since: \"%s\" is neither", text);
-	*ret_seq = 0;
-	*ret_not_before_ns = now_ns > span_ns ? now_ns - span_ns : 0;
-	return CLI_OK;
-}
 
 static enum cli_exit print_page(struct event_printer *printer, const json_t *page)
 {
@@ -262,31 +264,38 @@ static enum cli_exit print_page(struct event_printer *printer, const json_t *pag
 	return printer->result;
 }
 
+/* Replaces `cursor` by the page's; false after the last page, or one that repeats itself. */
+static bool next_page(const json_t *page, char **cursor)
+{
+	const char *next = json_string_value(json_object_get(page, "next"));
+
+	if (!next || (*cursor && strcmp(next, *cursor) == 0))
+		return false;
+	free(*cursor);
+	*cursor = strdup(next);
+	return *cursor != NULL;
+}
+
 enum cli_exit run_log(struct cli *cli, const struct invocation *invocation)
 {
-	const struct value *since = invocation_value(invocation, "since");
+	const char *since = invocation_value(invocation, "since")->text;
 	struct event_printer printer = printer_for(cli, invocation);
-	uint64_t seq = 0;
-	enum cli_exit r = CLI_OK;
+	enum cli_exit r = check_since(cli, since);
+	CLEANUP(free) char *cursor = NULL;
+	bool more = true;
 
-	if (since->text)
-		r = parse_since(cli, since->text, &seq, &printer.not_before_ns);
-	while (r == CLI_OK && printer.wanted > 0) {
-		CLEANUP(free) char *start = text_format("since=%lu&limit=1000", (unsigned long)seq);
-		CLEANUP(free) char *target = start ? log_target(invocation, start) : NULL;
+	while (r == CLI_OK && more && printer.wanted > 0) {
+		CLEANUP(free)
+		char *target = log_target(invocation, "limit=1000", cursor ? "cursor" : "since",
+			cursor ? cursor : since);
 		json_auto_t *page = NULL;
-		const json_t *next;
 
 		if (!target)
 			return problem_errno(&cli->options, ENOMEM, "log");
 		r = client_request(cli, "GET", target, NULL, NULL, &page);
 		if (r == CLI_OK)
 			r = print_page(&printer, page);
-		next = json_object_get(page, "next");
-		if (r != CLI_OK || !json_is_integer(next) ||
-			(uint64_t)json_integer_value(next) <= seq)
-			return r;
-		seq = (uint64_t)json_integer_value(next);
+		more = next_page(page, &cursor);
 	}
 	return r;
 }

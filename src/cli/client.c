@@ -180,7 +180,7 @@ void client_put_encoded(FILE *out, const char *text, bool keep_slash)
 	}
 }
 
-/* The target of the page after `cursor`. */
+/* The target of the page after `cursor`: a list that has pages is worth large ones. */
 static char *page_target(const char *target, const json_t *cursor)
 {
 	char *text = NULL;
@@ -189,7 +189,7 @@ static char *page_target(const char *target, const json_t *cursor)
 
 	if (!out)
 		return NULL;
-	fprintf(out, "%s%ccursor=", target, strchr(target, '?') ? '&' : '?');
+	fprintf(out, "%s%climit=1000&cursor=", target, strchr(target, '?') ? '&' : '?');
 	if (json_is_string(cursor))
 		client_put_encoded(out, json_string_value(cursor), false);
 	else

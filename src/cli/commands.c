@@ -47,8 +47,10 @@
 		PLACE_QUERY, COMPLETE_EVENT_TYPE},                                            \
 		VP_OPTION(PLACE_QUERY, 0, "only records about this VP"),                      \
 		SINT_OPTION(PLACE_QUERY, 0, "only records about this SINT"),                  \
+		{"--count", "count", "N", "end after this many records", ARG_UINT},           \
 	{                                                                                     \
-		"--count", "count", "N", "end after this many records", ARG_UINT              \
+		"--since", "since", "SEQ|DURATION",                                           \
+			"begin after this record, or this far back: 30s, 5m, 1h", ARG_TEXT    \
 	}
 
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
@@ -178,16 +180,9 @@ const struct command commands[] = {
 	/* ---- what happens -------------------------------------------------- */
 	{"watch", NULL, "print traffic and state changes as they happen",
 		"hvctl watch --type 'message.*' --vp 0", "GET", "/v1/log", NULL, NULL, NULL, NULL,
-		0, run_watch,
-		{EVENT_OPTIONS,
-			{"--since", "since", "SEQ",
-				"begin after this record instead of now; 0 is the oldest kept",
-				ARG_UINT, PLACE_LOCAL, COMPLETE_NOTHING, 0, INT64_MAX}}},
+		0, run_watch, {EVENT_OPTIONS}},
 	{"log", NULL, "print the recorded past", "hvctl log --since 5m --type staged", "GET",
-		"/v1/log", NULL, NULL, NULL, NULL, 0, run_log,
-		{EVENT_OPTIONS,
-			{"--since", "since", "SEQ|DURATION",
-				"records after this one, or of the last 30s, 5m, 1h", ARG_TEXT}}},
+		"/v1/log", NULL, NULL, NULL, NULL, 0, run_log, {EVENT_OPTIONS}},
 
 	/* ---- the tree and the API itself ------------------------------------ */
 	{"inspect", NULL, "print nodes of the inspection tree, or set a writable one",

@@ -162,13 +162,13 @@ static void offer_values(const struct context *context, const struct arg *arg, b
 		offer_vms(context);
 		break;
 	case COMPLETE_VP:
-		offer_ids(context, "/v1/vps", "vp", "state");
+		offer_ids(context, "/v1/vps?limit=1000", "vp", "state");
 		break;
 	case COMPLETE_SINT:
 		offer_sints(context);
 		break;
 	case COMPLETE_CONNECTION:
-		offer_ids(context, "/v1/ports", "connection_id", "owner");
+		offer_ids(context, "/v1/ports?limit=1000", "connection_id", "owner");
 		break;
 	case COMPLETE_EVENT_TYPE:
 		offer_event_types(context);

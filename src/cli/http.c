@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "cli/interrupt.h"
 #include "common/cleanup.h"
@@ -68,8 +69,11 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 
 int http_new(const char *socket, struct http **ret_http)
 {
-	struct http *http = calloc(1, sizeof(*http));
+	struct http *http;
 
+	if (strlen(socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return -ENAMETOOLONG;
+	http = calloc(1, sizeof(*http));
 	if (!http)
 		return -ENOMEM;
 	http->multi = curl_multi_init();
@@ -83,7 +87,7 @@ int http_new(const char *socket, struct http **ret_http)
 	if (curl_easy_setopt(http->easy, CURLOPT_UNIX_SOCKET_PATH, socket) != CURLE_OK ||
 		curl_easy_setopt(http->easy, CURLOPT_PROTOCOLS_STR, "http") != CURLE_OK) {
 		http_free(http);
-		return -ENAMETOOLONG;
+		return -ENOMEM;
 	}
 	curl_easy_setopt(http->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(http->easy, CURLOPT_FOLLOWLOCATION, 0L);

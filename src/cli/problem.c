@@ -67,8 +67,10 @@ static void print_text(const json_t *problem)
 	fputc('\n', stderr);
 	json_array_foreach(json_object_get(problem, "errors"), i, error)
 	{
-		print_member(error, "pointer", "  at: ");
-		print_member(error, "detail", "      ");
+		print_member(error, "pointer", "at: ");
+		if (!json_equal(
+			    json_object_get(error, "detail"), json_object_get(problem, "detail")))
+			print_member(error, "detail", "    ");
 	}
 	print_member(problem, "hint", "hint: ");
 }

@@ -150,10 +150,16 @@ static const char *last_key(const char *path)
 	return dot ? dot + 1 : path;
 }
 
+/* Numbers go to the right; so do durations and sizes that nobody knows yet. */
 static bool is_number_column(const json_t *items, const char *path)
 {
+	static const char *const units[] = {"_ns", "_100ns", "_bytes"};
 	const json_t *value = NULL;
 
+	for (size_t i = 0; i < ARRAY_LEN(units); i++)
+		if (strlen(path) > strlen(units[i]) &&
+			strcmp(path + strlen(path) - strlen(units[i]), units[i]) == 0)
+			return true;
 	for (size_t i = 0; i < json_array_size(items) && (!value || json_is_null(value)); i++)
 		value = select_path(json_array_get(items, i), path);
 	return json_is_number(value);

@@ -1,0 +1,223 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# hvctl's command line: words, options, help, completion. Nothing here needs a daemon.
+# shellcheck disable=SC2154 # stderr is set by run, requests by start_stub
+
+setup() {
+	load helpers
+	load stub
+	common_setup
+}
+
+teardown() {
+	common_teardown
+}
+
+# usage_error PATTERN WORD...: refused with status 2, nothing on stdout, PATTERN on stderr.
+usage_error() {
+	local pattern=$1
+	shift
+
+	run --separate-stderr "$HVCTL" "$@"
+	assert_equal "$status" 2
+	assert_output ''
+	[[ $stderr == *"$pattern"* ]] || fail "stderr is: $stderr"
+}
+
+bats_require_minimum_version 1.5.0
+
+@test "help exists at every level" {
+	run "$HVCTL" --help
+	assert_success
+	assert_line --partial 'Usage: hvctl'
+	run "$HVCTL" ports --help
+	assert_success
+	assert_line --partial 'ports show'
+	refute_line --partial 'routes list'
+	run "$HVCTL" ports show -h
+	assert_success
+	assert_line 'Usage: hvctl ports show CONN'
+}
+
+@test "each command of the program's help has help and an example of its own" {
+	commands=$("$HVCTL" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]* \{0,1\}[a-z]*\)  .*/\1/p')
+	[ "$(wc -l <<<"$commands")" -gt 25 ]
+	while read -r command; do
+		# shellcheck disable=SC2086 # noun and verb are two words
+		run "$HVCTL" $command --help
+		assert_success
+		assert_line --partial "Usage: hvctl ${command% }"
+		assert_line --partial '  hvctl '
+	done <<<"$commands"
+}
+
+@test "version" {
+	run "$HVCTL" --version
+	assert_success
+	assert_output --regexp '^hvctl [0-9]+\.[0-9]+\.[0-9]+$'
+}
+
+@test "a typo gets did-you-mean" {
+	usage_error 'did you mean "ports"?' prots list
+	usage_error 'did you mean "list"?' ports lst
+	usage_error 'did you mean "--filter"?' ports list --fliter a=b
+	usage_error 'did you mean "--payload"?' inject --vp 0 --sint 2 --paylaod 00
+	usage_error 'did you mean "jsonl"?' ports list -o jsnol
+	usage_error 'did you mean "fish"?' completion fihs
+}
+
+@test "prefixes are not accepted" {
+	usage_error 'unknown command "port"' port list
+	usage_error 'unknown ports command "li"' ports li
+	usage_error 'unknown option "--sock"' ports list --sock x
+}
+
+@test "a noun alone wants a verb" {
+	usage_error '"ports" wants a command' ports
+}
+
+@test "missing, surplus and doubled arguments are named" {
+	usage_error 'ports show wants CONN' ports show
+	usage_error 'inject wants --sint' inject --vp 0
+	usage_error '"9" is one argument too many' ports show 1 9
+	usage_error '--vp is given twice' inject --vp 0 --vp 1 --sint 2
+	usage_error '--vp wants a value' inject --sint 2 --vp
+	usage_error '--force takes no value' inject --vp 0 --sint 2 --force=1
+}
+
+@test "numbers are taken whole, and errors name the option" {
+	usage_error '--vp: "1x" is not a number' inject --vp 1x --sint 2
+	usage_error '--vp: "-1" is not a number' inject --vp -1 --sint 2
+	usage_error '--sint: 16 is out of range, 0 to 15' inject --vp 0 --sint 16
+	usage_error '--flag: 2048 is out of range' signal --vp 0 --sint 2 --flag 2048
+	usage_error '--vtl: 3 is out of range' inject --vp 0 --sint 2 --vtl 3
+	usage_error 'SINT: 0x10 is out of range' sints show 0 0x10
+	usage_error '--timeout: "5 s" is not a duration' ports list --timeout '5 s'
+	usage_error '--since: "yesterday" is neither' log --since yesterday
+}
+
+@test "payloads are hex, a file or stdin, and at most 240 bytes" {
+	usage_error '--payload: "0g" is not hex' inject --vp 0 --sint 2 --payload 0g
+	usage_error '--payload: a message holds at most 240 bytes' \
+		inject --vp 0 --sint 2 --payload "$(printf '%0482d' 0)"
+	usage_error 'No such file' inject --vp 0 --sint 2 --payload @/nonexistent
+	head -c 300 /dev/zero >"$BATS_TEST_TMPDIR/large"
+	usage_error 'at most 240' inject --vp 0 --sint 2 --payload "@$BATS_TEST_TMPDIR/large"
+	run bash -c 'printf "hello" | "$HVCTL" -s x inject --vp 0 --sint 2 --payload - --curl'
+	assert_success
+	assert_output --partial '"payload":"68656c6c6f"'
+}
+
+@test "options that mean nothing for a command are refused" {
+	usage_error '--watch makes no sense' inject --vp 0 --sint 2 --watch
+	usage_error '--filter works on lists only' vm show --filter a=b
+	usage_error 'has no names' inject --vp 0 --sint 2 -o name
+	usage_error 'do not go with it' signal --connection 1 --vp 0
+	usage_error 'signal wants' signal --vp 0 --flag 1
+}
+
+@test "with -j a usage error is one problem object, wherever -j stands" {
+	for words in '-j ports lst' 'ports lst -j' 'ports lst -o json' 'ports lst --output=jsonl'; do
+		# shellcheck disable=SC2086
+		run --separate-stderr "$HVCTL" $words
+		assert_equal "$status" 2
+		assert_output ''
+		one_json "$stderr"
+		assert_equal "$(field "$stderr" code)" usage
+	done
+}
+
+@test "arguments that are no UTF-8 make no malformed problem" {
+	run --separate-stderr "$HVCTL" -j $'po\xffrts'
+	assert_equal "$status" 2
+	one_json "$stderr"
+	assert_equal "$(field "$stderr" detail)" 'unknown command "po\xffrts"'
+}
+
+@test "--curl prints the request, quoted for a shell, and sends nothing" {
+	run "$HVCTL" -s "/tmp/it's here.sock" ports list --curl
+	assert_success
+	assert_output "curl -sS --unix-socket '/tmp/it'\\''s here.sock' 'http://hvd/v1/ports'"
+	run "$HVCTL" -s x inject --vp 0x1 --sint 2 --type 0x10 --payload '01 02' --no-wait --curl
+	assert_success
+	assert_output "curl -sS --unix-socket x -H 'Content-Type: application/json' --data-raw '{\"vp\":1,\"sint\":2,\"type\":16,\"payload\":\"0102\",\"wait\":false}' 'http://hvd/v1/messages'"
+	run "$HVCTL" -s x sints list --vp 3 --vtl 1 --curl
+	assert_output "curl -sS --unix-socket x 'http://hvd/v1/vps/3/sints?vtl=1'"
+	run "$HVCTL" -s x watch --type 'a*&b' --curl
+	assert_output "curl -sSN --unix-socket x 'http://hvd/v1/log?follow=1&type=a%2A%26b'"
+}
+
+@test "--curl's line runs in a shell" {
+	start_stub "it's"
+	command=$("$HVCTL" signal --vp 0 --sint 2 --flag 5 --curl)
+	run bash -c "$command"
+	assert_success
+	assert_equal "$(field "$output" result)" set
+}
+
+@test "completion offers nouns, verbs, options and choices" {
+	run "$HVCTL" complete -- po
+	assert_output --regexp $'^ports\t'
+	assert_line --regexp $'^post\t'
+	run "$HVCTL" complete -- ports ''
+	assert_line --regexp $'^list\t'
+	assert_line --regexp $'^show\t'
+	run "$HVCTL" complete -- inject --pay
+	assert_output --regexp $'^--payload\t'
+	run "$HVCTL" complete -- ports list -o j
+	assert_line $'json\t'
+	assert_line $'jsonl\t'
+	run "$HVCTL" complete -- completion ''
+	assert_line $'fish\t'
+	run "$HVCTL" complete -- inject --payload ''
+	assert_output ':files'
+}
+
+@test "completion asks the daemon for live ids" {
+	start_stub
+	run "$HVCTL" complete -- ports show 6553
+	assert_line $'65537\tdemo'
+	run "$HVCTL" complete -- -n stub inject --vp 0 --sint ''
+	assert_line $'2\t96'
+	run "$HVCTL" complete -- vps show ''
+	assert_line $'1\trunning'
+	run "$HVCTL" complete -- vm show -n ''
+	assert_output --regexp $'^stub\t'
+	run "$HVCTL" complete -- inspect vps/
+	assert_line --regexp '^vps/0'
+}
+
+@test "completion is silent without a daemon" {
+	run --separate-stderr "$HVCTL" complete -- ports show ''
+	assert_success
+	assert_output ''
+	assert_equal "$stderr" ''
+}
+
+@test "bash completes" {
+	start_stub
+	"$HVCTL" completion bash >"$BATS_TEST_TMPDIR/hvctl.bash"
+	run bash -c '
+		PATH=$(dirname "$HVCTL"):$PATH; source "$1"
+		COMP_LINE="hvctl ports show 6"; COMP_POINT=${#COMP_LINE}; _hvctl
+		echo "${COMPREPLY[@]}"
+		COMP_LINE="hvctl ports "; COMP_POINT=${#COMP_LINE}; _hvctl
+		echo "${COMPREPLY[@]}"' - "$BATS_TEST_TMPDIR/hvctl.bash"
+	assert_success
+	assert_line '65537 65538'
+	assert_line 'list show'
+}
+
+@test "zsh and fish take their scripts" {
+	command -v zsh >/dev/null || skip 'zsh is not installed'
+	command -v fish >/dev/null || skip 'fish is not installed'
+	start_stub
+	"$HVCTL" completion zsh >"$BATS_TEST_TMPDIR/_hvctl"
+	run zsh -n "$BATS_TEST_TMPDIR/_hvctl"
+	assert_success
+	"$HVCTL" completion fish >"$BATS_TEST_TMPDIR/hvctl.fish"
+	PATH=$(dirname "$HVCTL"):$PATH run fish -c \
+		"source $BATS_TEST_TMPDIR/hvctl.fish; complete -C 'hvctl ports show 6'"
+	assert_success
+	assert_line --regexp '^65537'
+}
