@@ -431,6 +431,25 @@ static void set_goes_the_direct_way_otherwise(void **state)
 	assert_int_equal(drain(fd), 1);
 }
 
+/* Another VP writes the SINT back at the very moment the table is being replaced. */
+static int commit_while_the_sint_is_written_back(
+	struct vm *vm, const struct gsi_entry *entries, uint32_t first_gsi, uint32_t count)
+{
+	pthread_mutex_lock(&synic->lock);
+	synic->sint[SINT].msr = VECTOR;
+	pthread_mutex_unlock(&synic->lock);
+	assert_int_equal(sint_route_set(route), 0);
+	return 0;
+}
+
+static void set_goes_the_direct_way_while_the_table_changes(void **state)
+{
+	fake->accel.gsi_commit = commit_while_the_sint_is_written_back;
+	write_msr(HV_MSR_SINT0 + SINT, 0x71);
+	assert_int_equal(fake_vm_asserted(fake, 0, VECTOR), 1);
+	assert_int_equal(drain(sint_route_set_fd(route)), 0);
+}
+
 static void set_answers_with_the_obstacle(void **state)
 {
 	write_msr(HV_MSR_SINT0 + SINT, HV_SINT_MASKED | VECTOR);
@@ -534,6 +553,7 @@ int main(void)
 		TEST_IRQFD(the_msi_route_follows_the_sint),
 		TEST_IRQFD(set_goes_through_the_eventfd_while_the_gsi_is_in_step),
 		TEST_IRQFD(set_goes_the_direct_way_otherwise),
+		TEST_IRQFD(set_goes_the_direct_way_while_the_table_changes),
 		TEST_IRQFD(set_answers_with_the_obstacle),
 		TEST(without_irqfd_set_is_direct),
 		TEST_IRQFD(the_gsi_stays_the_sints_for_the_vms_life),
