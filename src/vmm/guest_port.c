@@ -13,16 +13,17 @@
  * A message port's buffers go round: free -> waiting -> in the SINT's FIFO -> free.
  *
  * Only the head of `waiting` is offered to its SINT, so messages stay in order, also across a
- * change of the target. What the SynIC tells us comes under its lock, where port->lock must not be
- * taken: a delivered buffer is only marked finished, a FIFO with room only noted, and the rest is
- * done by the next post or on the main loop. Lock order: port->lock, synic->lock.
+ * change of the target. While anything waits, `waiter` stands in line at the head's FIFO.
+ *
+ * What the SynIC tells us comes under its lock, where port->lock must not be taken: a delivered
+ * buffer is only marked, and collected by the next post; a FIFO with room is only noted, and
+ * filled on the main loop. Lock order: port->lock, synic->lock.
  */
 struct message_buffer {
 	TAILQ_ENTRY(message_buffer) link; /* in `free` or `waiting` */
 	struct synic_entry entry;
-	struct guest_message_port *port; /* borrows */
-	struct synic *target;            /* borrows (outlived by vm); NULL: free */
-	uint32_t resets;                 /* of the target, at the post */
+	struct synic *target; /* borrows (outlived by vm); NULL: free */
+	uint32_t resets;      /* of the target, at the post */
 	bool in_fifo;
 	_Atomic bool finished; /* set under the SynIC's lock */
 };
@@ -57,25 +58,20 @@ static void port_unref(struct guest_message_port *port)
 	free(port);
 }
 
-static void work_later(struct guest_message_port *port)
-{
-	atomic_fetch_add(&port->references, 1);
-	if (!loop_defer(port->vm->loop, &port->work))
-		port_unref(port);
-}
-
 static void on_done(struct synic_entry *entry, int status)
 {
 	struct message_buffer *buffer = container_of(entry, struct message_buffer, entry);
-	struct guest_message_port *port = buffer->port;
 
 	atomic_store_explicit(&buffer->finished, true, memory_order_release);
-	work_later(port);
 }
 
 static void on_room(struct synic_waiter *waiter)
 {
-	work_later(container_of(waiter, struct guest_message_port, waiter));
+	struct guest_message_port *port = container_of(waiter, struct guest_message_port, waiter);
+
+	atomic_fetch_add(&port->references, 1);
+	if (!loop_defer(port->vm->loop, &port->work))
+		port_unref(port);
 }
 
 static void make_free_locked(struct guest_message_port *port, struct message_buffer *buffer)
@@ -158,7 +154,6 @@ int guest_message_port_new(
 	TAILQ_INIT(&port->free);
 	TAILQ_INIT(&port->waiting);
 	for (unsigned i = 0; i < GUEST_PORT_MESSAGES; i++) {
-		port->buffer[i].port = port;
 		port->buffer[i].entry.done = on_done;
 		make_free_locked(port, &port->buffer[i]);
 	}
