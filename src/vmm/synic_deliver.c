@@ -319,6 +319,18 @@ void synic_scan_locked(struct synic *synic, unsigned n)
 		synic->waiting_sints &= (uint16_t)~bit;
 }
 
+/* Like hardware, an interrupt that the backend cannot raise is lost; the record says so. */
+static void raise_direct(struct synic *synic, struct stimer *timer)
+{
+	uint8_t vector = stimer_vector(timer);
+	int status = synic->vm->accel->assert_vector(synic->vcpu, vector, false);
+
+	hv_record(synic->vm->recorder, HV_EVENT_SINT_ASSERT, synic->vcpu->index, synic->vtl,
+		RECORD_NO_SINT, vector, false, (uint64_t)(int64_t)status);
+	record_timer_delivered(synic, RECORD_NO_SINT, timer);
+	stimer_delivered(timer);
+}
+
 static void expired(struct synic *synic, struct stimer *timer, uint64_t now_100ns)
 {
 	bool direct = stimer_is_direct(timer);
@@ -327,13 +339,10 @@ static void expired(struct synic *synic, struct stimer *timer, uint64_t now_100n
 
 	hv_record(synic->vm->recorder, HV_EVENT_STIMER_EXPIRED, synic->vcpu->index, synic->vtl,
 		sint, (uint64_t)(timer - synic->stimer), timer->expired_100ns, late, direct);
-	if (!direct) {
+	if (direct)
+		raise_direct(synic, timer);
+	else
 		synic_scan_locked(synic, sint);
-		return;
-	}
-	synic->vm->accel->assert_vector(synic->vcpu, stimer_vector(timer), false);
-	record_timer_delivered(synic, sint, timer);
-	stimer_delivered(timer);
 }
 
 void synic_expire_locked(struct synic *synic)
