@@ -54,7 +54,7 @@ struct inject_result {
 	enum inject_outcome outcome;
 	int status;           /* 0 or a negative errno */
 	uint64_t latency_ns;  /* from start to the outcome */
-	uint32_t queue_depth; /* messages waiting for that slot, in the lane and in the SINT's FIFO */
+	uint32_t queue_depth; /* refusal and end: left in the lane; check: in the SINT's FIFO */
 };
 
 typedef void (*inject_done_fn)(void *arg, const struct inject_result *result);
