@@ -24,7 +24,7 @@ static bool is_glob(const char *path)
 /* "/v1/tree/vps/0?depth=1" or "/v1/tree?glob=vps%2F*". NULL path: the root. */
 static char *tree_target(const struct invocation *invocation, const char *path)
 {
-	const struct value *depth = invocation_value(invocation, "depth");
+	static const char *const keys[] = {"depth", "vtl"};
 	char separator = '?', *target = NULL;
 	size_t size;
 	FILE *out = open_memstream(&target, &size);
@@ -40,8 +40,14 @@ static char *tree_target(const struct invocation *invocation, const char *path)
 		fputc('/', out);
 		client_put_encoded(out, path + (path[0] == '/'), true);
 	}
-	if (depth->text)
-		fprintf(out, "%cdepth=%lu", separator, (unsigned long)depth->number);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const struct value *value = invocation_value(invocation, keys[i]);
+
+		if (!value->text)
+			continue;
+		fprintf(out, "%c%s=%lu", separator, keys[i], (unsigned long)value->number);
+		separator = '&';
+	}
 	if (fclose(out) == 0)
 		return target;
 	free(target);

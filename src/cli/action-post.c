@@ -81,7 +81,7 @@ static void put_result(FILE *out, const json_t *reply)
 			"busy: slot of %s is occupied, pending flag set; the message waits for EOM",
 			slot);
 	else if (has_result(reply, "accepted"))
-		fprintf(out, "accepted for %s; not waiting for its delivery", slot);
+		fprintf(out, "accepted for %s: ", slot);
 	else if (has_result(reply, "would_deliver"))
 		fprintf(out, "would be delivered to %s at once", slot);
 	else if (has_result(reply, "would_queue"))
@@ -92,6 +92,8 @@ static void put_result(FILE *out, const json_t *reply)
 		fputs(" in ", out);
 		text_put_duration(out, (uint64_t)json_integer_value(latency));
 	}
+	if (has_result(reply, "accepted"))
+		fputs(text_member(reply, "detail"), out);
 	if (has_result(reply, "busy") && json_integer_value(depth) > 1)
 		fprintf(out, " (%lld are queued)", (long long)json_integer_value(depth));
 }
@@ -111,6 +113,13 @@ static char *result_sentence(const json_t *reply)
 	return NULL;
 }
 
+/* Not in the slot although it was waited for. */
+static bool is_undelivered(const struct invocation *invocation, const json_t *reply)
+{
+	return has_result(reply, "busy") ||
+	       (has_result(reply, "accepted") && !invocation_given(invocation, "wait"));
+}
+
 /* Posts one. Text is told at once; under -j the reply is kept in `replies` for one document. */
 static enum cli_exit inject_one(struct cli *cli, const struct invocation *invocation,
 	const json_t *body, json_t *replies, bool *ret_busy)
@@ -125,9 +134,9 @@ static enum cli_exit inject_one(struct cli *cli, const struct invocation *invoca
 	sentence = result_sentence(reply);
 	if (!sentence)
 		return problem_errno(&cli->options, ENOMEM, "reply");
-	*ret_busy = has_result(reply, "busy");
+	*ret_busy = is_undelivered(invocation, reply);
 	if (*ret_busy)
-		return refuse(cli, reply, "busy", sentence);
+		return refuse(cli, reply, text_member(reply, "result"), sentence);
 	if (!cli_wants_json(&cli->options))
 		return tell(cli, invocation, reply, sentence);
 	return json_array_append(replies, reply) < 0 ? problem_errno(&cli->options, ENOMEM, "reply")

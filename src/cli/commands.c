@@ -193,6 +193,7 @@ const struct command commands[] = {
 			 PLACE_LOCAL, COMPLETE_TREE_PATH, ARG_REPEAT},
 			{"--depth", "depth", "N", "levels below each node", ARG_UINT, PLACE_QUERY,
 				COMPLETE_NOTHING, 0, 32},
+			VTL_OPTION(PLACE_QUERY),
 			{"--set", "set", "VALUE", "write a leaf: JSON, or else text", ARG_TEXT}}},
 	{"explain", NULL, "say what a field means: sints.slot.pending, minimum_vtl",
 		"hvctl explain port.minimum_vtl", NULL, NULL, NULL, NULL, NULL, NULL, 0,

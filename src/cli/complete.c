@@ -120,15 +120,13 @@ static void offer_tree(const struct context *context)
 
 /* ---- words of the tables ------------------------------------------------- */
 
-/* The kinds of record are the values that the schema of records allows. */
 static void offer_event_types(const struct context *context)
 {
-	json_auto_t *fields = explain_find("record.type");
-	const json_t *values = json_object_get(json_array_get(fields, 0), "values");
-	size_t i;
-	json_t *value;
+	json_auto_t *types = explain_record_types();
+	const char *type;
+	json_t *about;
 
-	json_array_foreach(values, i, value) offer(context, json_string_value(value), "");
+	json_object_foreach(types, type, about) offer(context, type, json_string_value(about));
 }
 
 static void offer_fields(const struct context *context)

@@ -13,9 +13,9 @@
 #include "cli/actions.h"
 #include "cli/problem.h"
 #include "cli/render.h"
-#include "cli/schema-text.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
+#include "inspect/embedded.h"
 
 enum { MAX_DEPTH = 8 };
 
@@ -149,8 +149,9 @@ static void add_field(struct search *search, const char *path, const json_t *nod
 	json_t *field = NULL;
 
 	if (full)
-		field = json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "field", full, "type",
+		field = json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "field", full, "type",
 			type_name(search, node), "nullable", is_nullable(resolve(search, node)),
+			"writable", json_is_true(json_object_get(inner, "x-writable")),
 			"description", description, "values", member(inner, "enum"), "minimum",
 			member(inner, "minimum"), "maximum", member(inner, "maximum"));
 	if (!field || json_array_append_new(search->found, field) < 0)
@@ -179,23 +180,67 @@ static void walk(struct search *search, const json_t *node, const char *prefix, 
 	}
 }
 
+/* Pages wrap objects that have schemas of their own; requests and problems are no state. */
+static bool is_object_schema(const char *name, const json_t *root)
+{
+	static const char request[] = "-request";
+	const char *tail = strrchr(name, '-');
+
+	return !json_object_get(json_object_get(root, "properties"), "items") &&
+	       !(tail && strcmp(tail, request) == 0) && strcmp(name, "problem") != 0;
+}
+
 json_t *explain_find(const char *wanted)
 {
 	struct search search = {.wanted = wanted, .found = json_array()};
 
-	for (const struct schema_text *schema = schema_texts; search.found && schema->name;
-		schema++) {
-		json_auto_t *root = json_loads(schema->text, 0, NULL);
+	for (size_t i = 0; search.found && i < embedded_file_count; i++) {
+		json_auto_t *root = json_loads(embedded_files[i].text, 0, NULL);
 
-		search.object = schema->name;
+		search.object = embedded_files[i].name;
 		search.root = root;
-		walk(&search, root, "", 0);
+		if (is_object_schema(search.object, root))
+			walk(&search, root, "", 0);
 	}
 	if (search.out_of_memory) {
 		json_decref(search.found);
 		return NULL;
 	}
 	return search.found;
+}
+
+/* The schema of records is a choice of variants, each with its type as a constant. */
+static void add_record_types(const json_t *root, json_t *types)
+{
+	size_t i;
+	json_t *variant;
+
+	json_array_foreach(json_object_get(root, "oneOf"), i, variant)
+	{
+		const json_t *properties = json_object_get(variant, "properties");
+		const json_t *type = json_object_get(json_object_get(properties, "type"), "const");
+
+		/* Gaps and ends have no arguments: they are about the stream, and no filter hits
+		 * them. */
+		if (json_is_string(type) && json_object_get(properties, "args"))
+			json_object_set(types, json_string_value(type),
+				json_object_get(variant, "description"));
+	}
+}
+
+json_t *explain_record_types(void)
+{
+	json_t *types = json_object();
+
+	for (size_t i = 0; types && i < embedded_file_count; i++) {
+		json_auto_t *root = NULL;
+
+		if (strcmp(embedded_files[i].name, "log-record") != 0)
+			continue;
+		root = json_loads(embedded_files[i].text, 0, NULL);
+		add_record_types(root, types);
+	}
+	return types;
 }
 
 /* ---- hvctl explain ------------------------------------------------------- */

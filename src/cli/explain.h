@@ -12,7 +12,9 @@
 
 /*
  * Fields that `wanted` names: {"field": "port.minimum_vtl", "type": "integer", "nullable": false,
- * "description": ..., "values": [...] or null, "minimum": n or null, "maximum": n or null}. NULL as
- * `wanted` means all.
+ * "writable": false, "description": ..., "values": [...] or null, "minimum": n or null, "maximum":
+ * n or null}. NULL as `wanted` means all.
  */
 json_t *explain_find(const char *wanted) MUST_CHECK;
+/* The kinds of record: {"staged": "a staged message changed state", ...}. */
+json_t *explain_record_types(void) MUST_CHECK;

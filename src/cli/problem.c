@@ -47,17 +47,23 @@ static void print_member(const json_t *problem, const char *key, const char *lab
 	fputc('\n', stderr);
 }
 
-static void print_text(const json_t *problem)
+/* "The SINT is masked: SINT 2 of VP 0 (sint_masked)"; hvctl's own problems are one sentence. */
+static void print_sentence(const json_t *problem)
 {
+	const char *type = json_string_value(json_object_get(problem, "type"));
+	const char *title = json_string_value(json_object_get(problem, "title"));
+	const char *detail = json_string_value(json_object_get(problem, "detail"));
 	const char *code = json_string_value(json_object_get(problem, "code"));
-	const char *text = json_string_value(json_object_get(problem, "detail"));
-	size_t i;
-	json_t *error;
 
-	if (!text)
-		text = json_string_value(json_object_get(problem, "title"));
 	fputs("hvctl: ", stderr);
-	text_put(stderr, text ? text : "the daemon refused the request");
+	if (title && (!detail || (type && strcmp(type, "about:blank") != 0)))
+		text_put(stderr, title);
+	else if (!detail)
+		fputs("the daemon refused the request", stderr);
+	if (title && detail && type && strcmp(type, "about:blank") != 0)
+		fputs(": ", stderr);
+	if (detail)
+		text_put(stderr, detail);
 	/* Scripts match on the code; for a mistyped command the sentence says it all. */
 	if (code && strcmp(code, "usage") != 0) {
 		fputs(" (", stderr);
@@ -65,6 +71,14 @@ static void print_text(const json_t *problem)
 		fputc(')', stderr);
 	}
 	fputc('\n', stderr);
+}
+
+static void print_text(const json_t *problem)
+{
+	size_t i;
+	json_t *error;
+
+	print_sentence(problem);
 	json_array_foreach(json_object_get(problem, "errors"), i, error)
 	{
 		print_member(error, "pointer", "at: ");

@@ -149,7 +149,7 @@ fails_with() {
 	run "$HVCTL" inject --vp 0 --sint 2 --dry-run
 	assert_output 'would be delivered to VP 0 SINT 2 at once'
 	run "$HVCTL" inject --vp 0 --sint 2 --no-wait
-	assert_output 'accepted for VP 0 SINT 2; not waiting for its delivery'
+	assert_output 'accepted for VP 0 SINT 2: nobody waits for it'
 	run "$HVCTL" inject --vp 0 --sint 2 --quiet
 	assert_success
 	assert_output ''
@@ -159,7 +159,7 @@ fails_with() {
 	start_stub
 	run "$HVCTL" inject --vp 0 --sint 5
 	assert_failure 4
-	assert_line 'hvctl: SINT 5 of VP 0 is masked (sint_masked)'
+	assert_line 'hvctl: The SINT is masked: SINT 5 of VP 0 (sint_masked)'
 	assert_line 'hint: --force posts to it as well'
 	run "$HVCTL" inject --vp 0 --sint 5 --force
 	assert_success
@@ -183,7 +183,7 @@ fails_with() {
 	assert_equal "${#lines[@]}" 2
 	run "$HVCTL" inject --vp 0 --sint 5 --count 2
 	assert_failure 4
-	assert_equal "$(grep -c 'hvctl: SINT 5' <<<"$output")" 1
+	assert_equal "$(grep -c 'SINT 5 of VP 0' <<<"$output")" 1
 }
 
 @test "with -j whatever fails is one problem on stderr" {
