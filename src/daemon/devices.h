@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * What the options put into a VM: its image, serial port, debug exit, test device, demo ports.
+ *
+ * Purpose: turn options into devices of one VM.
+ * Threads: main thread.
+ * Errors:  0, or 1 with a problem.
+ *
+ * Life: init -> (the VM runs and is shut down) -> release -> vm_free() -> deinit. Ports must go
+ * before the VM, the objects behind I/O ports after it.
+ */
+#include "daemon/options.h"
+#include "daemon/problem.h"
+#include "vmm/vm.h"
+
+struct console;
+struct demo;
+struct testdev;
+struct uart;
+
+struct devices {
+	struct console *console; /* owns */
+	struct uart *uart;       /* owns */
+	struct testdev *testdev; /* owns; NULL without --testdev */
+	struct demo *demo;       /* owns; NULL without --demo */
+};
+
+/* The files that the options name can be read. */
+int devices_check_files(const struct options *options, struct problem *ret_problem) MUST_CHECK;
+int devices_init(struct devices *devices, struct vm *vm, const struct options *options,
+	struct problem *ret_problem) MUST_CHECK;
+/* No VP runs. Takes a struct devices that is all zeroes. */
+void devices_release(struct devices *devices);
+/* The VM is gone. */
+void devices_deinit(struct devices *devices);
