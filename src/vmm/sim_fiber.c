@@ -21,6 +21,10 @@
 #define HAVE_TSAN 0
 #endif
 
+/* sim_switch.S */
+void sim_fiber_switch(void **ret_stack, void *stack);
+void sim_fiber_begin(void);
+
 enum { GUARD_BYTES = 4096, STACK_BYTES = 256 * 1024 };
 
 static uint8_t *stack_of(const struct sim_fiber *fiber)
@@ -102,19 +106,23 @@ void sim_fiber_deinit(struct sim_fiber *fiber)
 	fiber->mapping = NULL;
 }
 
-/* makecontext() passes ints only: the pointer comes in two halves. */
-static void fiber_main(unsigned high, unsigned low)
+static void fiber_main(struct sim_fiber *fiber)
 {
-	struct sim_fiber *fiber = (struct sim_fiber *)((uintptr_t)high << 32 | low);
-
 	entered(fiber);
 	fiber->fn(fiber->arg);
 	__builtin_unreachable();
 }
 
+/* What sim_fiber_switch() pops from a new stack. */
+struct first_frame {
+	uint64_t r15, r14, r13, r12, rbx, rbp;
+	uint64_t return_to;
+	uint64_t padding[2]; /* the call in sim_fiber_begin() wants the stack aligned */
+};
+
 void sim_fiber_start(struct sim_fiber *fiber, void (*fn)(void *arg), void *arg)
 {
-	uintptr_t self = (uintptr_t)fiber;
+	struct first_frame *frame = (void *)(stack_of(fiber) + STACK_BYTES - sizeof(*frame));
 
 	forget_frames(fiber);
 	fiber->fn = fn;
@@ -123,24 +131,24 @@ void sim_fiber_start(struct sim_fiber *fiber, void (*fn)(void *arg), void *arg)
 #if HAVE_TSAN
 	fiber->tsan_inside = __tsan_create_fiber(0);
 #endif
-	getcontext(&fiber->inside);
-	fiber->inside.uc_stack.ss_sp = stack_of(fiber);
-	fiber->inside.uc_stack.ss_size = STACK_BYTES;
-	fiber->inside.uc_link = NULL;
-	makecontext(&fiber->inside, (void (*)(void))(void *)fiber_main, 2, (unsigned)(self >> 32),
-		(unsigned)self);
+	*frame = (struct first_frame){
+		.r12 = (uintptr_t)fiber,
+		.r13 = (uintptr_t)fiber_main,
+		.return_to = (uintptr_t)sim_fiber_begin,
+	};
+	fiber->inside = frame;
 }
 
 void sim_fiber_enter(struct sim_fiber *fiber)
 {
 	before_enter(fiber);
-	swapcontext(&fiber->outside, &fiber->inside);
+	sim_fiber_switch(&fiber->outside, fiber->inside);
 	left(fiber);
 }
 
 void sim_fiber_leave(struct sim_fiber *fiber)
 {
 	before_leave(fiber);
-	swapcontext(&fiber->inside, &fiber->outside);
+	sim_fiber_switch(&fiber->inside, fiber->outside);
 	entered(fiber);
 }

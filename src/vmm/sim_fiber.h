@@ -10,12 +10,11 @@
  */
 #include <stddef.h>
 #include <stdint.h>
-#include <ucontext.h>
 #include "common/util.h"
 
 struct sim_fiber {
-	ucontext_t inside, outside;
-	uint8_t *mapping; /* owns: a guard page, then the stack */
+	uint8_t *mapping;       /* owns: a guard page, then the stack */
+	void *inside, *outside; /* stack pointers while the other one runs */
 	void (*fn)(void *arg);
 	void *arg;
 	/* What the sanitizers want to know; unused without them. */
