@@ -75,7 +75,7 @@ uint32_t gx_in(struct gx_vp *vp, uint16_t port, unsigned size);
 enum gx_caller {
 	GX_CALLER_64BIT,
 	GX_CALLER_32BIT, /* compatibility mode */
-	GX_CALLER_USER,  /* 64-bit code at CPL 3 with IOPL 3 */
+	GX_CALLER_USER,  /* 64-bit code at CPL 3 that may use the port */
 };
 
 /* Calls the hypercall page as `caller`; input and output as the calling convention has them. */

@@ -58,7 +58,8 @@ void x86_tables_load(struct x86_cpu *cpu, uint32_t index)
 	struct table_pointer idt_pointer = {sizeof(idt) - 1, (uint64_t)idt};
 	uint16_t selector = (uint16_t)(X86_TSS_FIRST + 16 * index);
 
-	cpu->tss = (struct x86_tss){.io_bitmap = sizeof(cpu->tss)};
+	cpu->tss = (struct x86_tss){
+		.io_bitmap = offsetof(struct x86_tss, io_allowed), .io_end = 0xff};
 	set_tss_descriptor(&gdt[selector / 8], &cpu->tss);
 	__asm__ volatile("lgdt %0" : : "m"(gdt_pointer));
 	__asm__ volatile("lidt %0" : : "m"(idt_pointer));

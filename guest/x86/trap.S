@@ -156,7 +156,7 @@ x86_call32:
 	xor %eax, %eax
 	ret
 
-/* ---- from CPL 3, interrupts disabled, IOPL 3 ----------------------------- */
+/* ---- from CPL 3, interrupts disabled ----------------------------- */
 
 	.global x86_call_user
 x86_call_user:
@@ -171,7 +171,7 @@ x86_call_user:
 	mov X86_USER_STACK(%rdi), %rax
 	push $X86_USER_DATA
 	push %rax
-	push $X86_IOPL3
+	push $X86_USER_FLAGS
 	push $X86_USER_CODE
 	push $user_entry
 	mov X86_USER_RCX(%rdi), %rcx

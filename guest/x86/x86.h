@@ -24,7 +24,8 @@
 #define X86_TRAMPOLINE 0x8000
 
 #define X86_VECTOR_USER_DONE 0x30
-#define X86_IOPL3            0x3002
+#define X86_USER_FLAGS       0x2 /* interrupts off, IOPL 0: the I/O bitmap lets the OUT through */
+#define X86_IO_BITMAP_BYTES  32  /* ports 0 to 255: the hypercall port is one of them */
 
 /* Offsets into struct x86_user_call. */
 #define X86_USER_RCX   0
@@ -43,6 +44,8 @@ struct x86_tss {
 	uint64_t ist[7];
 	uint64_t reserved3;
 	uint16_t reserved4, io_bitmap;
+	uint8_t io_allowed[X86_IO_BITMAP_BYTES]; /* zero bits: ports CPL 3 may use */
+	uint8_t io_end;                          /* all ones */
 } __attribute__((packed));
 
 struct x86_cpu {
