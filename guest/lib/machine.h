@@ -37,7 +37,8 @@ struct gx_machine {
 	enum gx_platform platform;
 	unsigned vp_count;
 	uint64_t ram_end;
-	_Atomic uint64_t heap; /* next free GPA */
+	_Atomic uint64_t heap;           /* next free GPA */
+	_Atomic uint64_t hypercall_page; /* GPA, 0: not chosen */
 	char command_line[1024];
 	void *state;
 	_Atomic unsigned started; /* VPs that reached gx_idle(), VP 0 included */

@@ -11,14 +11,21 @@
 
 #define GUEST_OS_ID UINT64_C(0x8100000000000001) /* open source, vendor 1 */
 
+/* One page for all VPs: whoever comes first chooses it. */
+static uint64_t hypercall_page(struct gx_vp *vp)
+{
+	uint64_t page = atomic_load(&vp->machine->hypercall_page), mine;
+
+	if (page)
+		return page;
+	mine = gx_pages(vp, 1);
+	return atomic_compare_exchange_strong(&vp->machine->hypercall_page, &page, mine) ? mine
+											 : page;
+}
+
 void gx_hypercalls_enable(struct gx_vp *vp)
 {
-	if (!vp->hypercall_page) {
-		uint64_t msr = gx_msr(vp, HV_MSR_HYPERCALL);
-
-		vp->hypercall_page = msr & HV_PAGE_ENABLE ? msr & HV_PAGE_GPA_MASK
-							  : gx_pages(vp, 1);
-	}
+	vp->hypercall_page = hypercall_page(vp);
 	gx_set_msr(vp, HV_MSR_GUEST_OS_ID, GUEST_OS_ID);
 	gx_set_msr(vp, HV_MSR_HYPERCALL, vp->hypercall_page | HV_PAGE_ENABLE);
 }
@@ -64,8 +71,7 @@ bool gx_slot_pending(struct gx_vp *vp, unsigned sint)
 
 bool gx_free_message(struct hv_message *slot)
 {
-	__atomic_store_n(&slot->header.type, HV_MESSAGE_TYPE_NONE, __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&slot->header.type, HV_MESSAGE_TYPE_NONE, __ATOMIC_SEQ_CST);
 	return __atomic_load_n(&slot->header.flags, __ATOMIC_SEQ_CST) & HV_MESSAGE_FLAG_PENDING;
 }
 
