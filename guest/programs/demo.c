@@ -17,6 +17,8 @@
  *
  * It starts after=SECONDS and ends after for=SECONDS (never, without): then everything is put
  * right, what waits in the slot is taken and EOM is written.
+ *
+ * With seconds=N it ends after that time and checks that every message came back, once, in order.
  */
 #include "lib/synic.h"
 
@@ -62,6 +64,7 @@ struct fault {
 struct demo_vp {
 	/* Read by VP 0 for its summary. */
 	_Atomic uint32_t posted, echoed, others, events, ticks, refused;
+	_Atomic uint32_t out_of_order;
 	/* This VP and its handlers only. */
 	bool tick;
 	enum fault_state fault_state;
@@ -73,6 +76,7 @@ struct demo {
 	struct fault fault;
 	uint64_t period_ms;
 	uint64_t next_summary_100ns;
+	uint64_t end_100ns; /* UINT64_MAX: never */
 	struct demo_vp vp[GX_MAX_VPS];
 };
 
@@ -112,16 +116,19 @@ static void update_fault_state(struct gx_vp *vp)
 	self->fault_state = FAULT_ACTIVE;
 }
 
+/* Ours carry a number each; whatever an operator sends is counted apart. */
 static void count_message(struct demo_vp *self, const struct hv_message *message)
 {
-	uint32_t sender;
+	uint32_t number;
 
-	__builtin_memcpy(&sender, message->payload, sizeof(sender));
-	if (message->header.type == HV_MESSAGE_TYPE_VMBUS &&
-		message->header.payload_size == sizeof(uint32_t))
-		atomic_fetch_add(&self->echoed, 1);
-	else
+	if (message->header.type != HV_MESSAGE_TYPE_VMBUS ||
+		message->header.payload_size != sizeof(number)) {
 		atomic_fetch_add(&self->others, 1);
+		return;
+	}
+	__builtin_memcpy(&number, message->payload, sizeof(number));
+	if (number != atomic_fetch_add(&self->echoed, 1))
+		atomic_fetch_add(&self->out_of_order, 1);
 }
 
 static void take_messages(struct gx_vp *vp)
@@ -309,12 +316,21 @@ static void set_up(struct gx_vp *vp, struct demo *demo)
 	start_timers(vp, demo->period_ms);
 }
 
-static _Noreturn void run_vp(struct gx_vp *vp, struct demo *demo)
+static void wait_for_work(struct gx_vp *vp, struct demo_vp *self)
+{
+	gx_irq_disable(vp);
+	if (self->tick)
+		gx_irq_enable(vp);
+	else
+		gx_halt(vp);
+}
+
+static void run_vp(struct gx_vp *vp, struct demo *demo)
 {
 	struct demo_vp *self = self_of(vp);
 
 	set_up(vp, demo);
-	for (;;) {
+	while (gx_now(vp) < demo->end_100ns) {
 		manage_fault(vp);
 		if (misbehaves(vp, FLOOD) || self->tick) {
 			self->tick = false;
@@ -322,14 +338,14 @@ static _Noreturn void run_vp(struct gx_vp *vp, struct demo *demo)
 		}
 		if (gx_index(vp) == 0)
 			summarize(vp, demo);
-		if (misbehaves(vp, FLOOD))
-			continue;
-		gx_irq_disable(vp);
-		if (self->tick)
-			gx_irq_enable(vp);
-		else
-			gx_halt(vp);
+		if (!misbehaves(vp, FLOOD))
+			wait_for_work(vp, self);
 	}
+	gx_ok(vp, gx_wait(vp, atomic_load(&self->echoed) == atomic_load(&self->posted)),
+		"VP %u: %u messages came back", gx_index(vp), atomic_load(&self->posted));
+	gx_ok(vp, !atomic_load(&self->out_of_order), "VP %u: once each, in order", gx_index(vp));
+	gx_ok(vp, atomic_load(&self->ticks) > 0 && atomic_load(&self->events) > 0,
+		"VP %u: timer and events too", gx_index(vp));
 }
 
 static void on_vp(struct gx_vp *vp, void *arg)
@@ -347,6 +363,7 @@ static uint64_t option_or(struct gx_vp *vp, const char *name, uint64_t otherwise
 static void read_options(struct gx_vp *vp, struct demo *demo)
 {
 	struct fault *fault = &demo->fault;
+	uint64_t seconds;
 
 	for (size_t i = 0; i < GX_ARRAY_LEN(fault_names); i++) {
 		if (!gx_has_option(vp, fault_names[i].option))
@@ -359,6 +376,8 @@ static void read_options(struct gx_vp *vp, struct demo *demo)
 	fault->start_100ns = gx_now(vp) + option_or(vp, "after", 0) * GX_SECOND;
 	fault->duration_100ns = option_or(vp, "for", 0) * GX_SECOND;
 	demo->period_ms = option_or(vp, "period-ms", PERIOD_MS);
+	demo->end_100ns = gx_option(vp, "seconds", &seconds) ? gx_now(vp) + seconds * GX_SECOND
+							     : UINT64_MAX;
 	demo->next_summary_100ns = gx_now(vp) + SUMMARY_SECONDS * GX_SECOND;
 }
 
@@ -374,9 +393,7 @@ static void run(struct gx_vp *vp)
 		SINT, VECTOR, TIMER_SINT, TIMER_VECTOR, BEAT_VECTOR);
 	if (demo->fault.kind != NO_FAULT)
 		gx_print(vp, "demo: VP %lu will misbehave: %s", demo->fault.vp, demo->fault.name);
-	for (uint32_t i = 1; i < gx_vp_count(vp); i++)
-		gx_start(vp, i, on_vp, demo);
-	run_vp(vp, demo);
+	gx_run_all(vp, on_vp, demo);
 }
 
 const struct gx_program gx_program_demo = {

@@ -9,15 +9,15 @@ enum { ROUNDS = 200, HZ_100NS = 10000000 };
 static uint64_t page_time(struct gx_vp *vp, const struct hv_reference_tsc_page *page)
 {
 	uint32_t sequence;
-	uint64_t time;
+	uint64_t scale, offset, tsc;
 
 	do {
 		sequence = __atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE);
-		time = (uint64_t)((unsigned __int128)gx_tsc(vp) * page->scale >> 64) +
-		       (uint64_t)page->offset;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (__atomic_load_n(&page->sequence, __ATOMIC_RELAXED) != sequence);
-	return time;
+		scale = __atomic_load_n(&page->scale, __ATOMIC_ACQUIRE);
+		offset = (uint64_t)__atomic_load_n(&page->offset, __ATOMIC_ACQUIRE);
+		tsc = gx_tsc(vp);
+	} while (__atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE) != sequence);
+	return (uint64_t)((unsigned __int128)tsc * scale >> 64) + offset;
 }
 
 /* Page and counter by turns never step back. */
