@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The demo's host ports: who is answered, where, and what happens when the guest does not take it.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -146,6 +147,17 @@ static void a_flood_is_bounded_and_comes_back_in_order(void **state)
 	assert_int_equal(slot(vm, 0)->header.type, 0);
 }
 
+/* Whatever was made before the failure must be gone: the teardown checks routes and ports. */
+static void a_taken_id_makes_no_demo(void **state)
+{
+	struct vm *vm = *state;
+	struct demo *second = NULL;
+
+	assert_int_equal(demo_new(vm, &second), -EEXIST);
+	assert_null(second);
+	assert_int_equal(vm->ports.count, 3);
+}
+
 static void the_ports_belong_to_the_demo(void **state)
 {
 	struct vm *vm = *state;
@@ -168,6 +180,7 @@ int main(void)
 		TEST(the_monitor_port_sets_its_own_flag),
 		TEST(without_siefp_an_event_is_refused),
 		TEST(a_flood_is_bounded_and_comes_back_in_order),
+		TEST(a_taken_id_makes_no_demo),
 		TEST(the_ports_belong_to_the_demo),
 	};
 

@@ -8,6 +8,7 @@
 #include "fake_vm.h"
 #include "hvdef/hv_cpuid.h"
 #include "hvdef/hv_msr.h"
+#include "vmm/event.h"
 #include "vmm/vm.h"
 
 enum {
@@ -474,6 +475,34 @@ static void calls_are_counted_by_status(void **state)
 		HV_STATUS_INVALID_HYPERCALL_CODE);
 }
 
+static void a_call_leaves_one_record(void **state)
+{
+	struct vm *vm = *state;
+	struct fake_vm *fake = fake_of(vm);
+	struct hypercall_regs regs = regs64(SIGNAL | FAST, EVENT_ID, 0);
+
+	post(vm, good_message());
+	call(vm, SIGNAL | FAST, EVENT_ID);
+	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_PORT_MESSAGE), 1);
+	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_PORT_SIGNAL), 1);
+	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_HYPERCALL), 0);
+	/* What reaches no port is seen all the same. */
+	call(vm, POST, INPUT_GPA + 1);
+	call(vm, 0x777, 0);
+	call(vm, HV_CALL_NOTIFY_LONG_SPIN_WAIT | FAST, 0);
+	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_HYPERCALL), 3);
+	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_PORT_MESSAGE), 1);
+	regs.cpl = 3;
+	assert_int_equal(hypercall_dispatch(vm->vcpu[0], 0, &regs), HV_FAULT_UD);
+	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_HYPERCALL_FAULT), 1);
+}
+
+static int stop_at_once(void *arg, const uint64_t *key, const void *info)
+{
+	++*(unsigned *)arg;
+	return 1;
+}
+
 static int collect_code(void *arg, const uint64_t *key, const void *info)
 {
 	uint64_t *codes = arg;
@@ -488,7 +517,10 @@ static void hypercalls_are_listed_in_order(void **state)
 	static const uint64_t expected[] = {4, 0x08, 0x5c, 0x5d, HYPERCALL_CODE_OTHER};
 	static const uint64_t after = 0x5c;
 	struct hypercall_info info;
+	unsigned visits = 0;
 
+	hypercall_node_class.list(*state, NULL, 0, NULL, stop_at_once, &visits);
+	assert_int_equal(visits, 1);
 	hypercall_node_class.list(*state, NULL, 0, NULL, collect_code, all);
 	assert_memory_equal(all, expected, sizeof(expected));
 	hypercall_node_class.list(*state, NULL, 0, &after, collect_code, rest);
@@ -554,6 +586,7 @@ int main(void)
 		TEST(signal_flags_and_ids_are_checked_in_order),
 		TEST(long_spin_wait_always_succeeds_and_is_counted),
 		TEST(calls_are_counted_by_status),
+		TEST(a_call_leaves_one_record),
 		TEST(hypercalls_are_listed_in_order),
 		TEST(every_status_of_ours_has_a_name),
 	};

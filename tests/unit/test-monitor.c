@@ -274,7 +274,26 @@ static void the_thread_starts_when_needed_and_services_bits(void **state)
 	port_release(port);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+static void the_thread_comes_back_for_a_later_monitor(void **state)
+{
+	struct vm *vm = *state;
+
+	assert_int_equal(monitor_set_page(&vm->monitor, PAGE_GPA), 0);
+	for (unsigned round = 0; round < 5; round++) {
+		struct receiver receiver = {0};
+		struct port *port = add(vm, CONNECTION, 7, &receiver);
+
+		set_bit(vm, 7);
+		while (!receiver.calls)
+			sched_yield();
+		port_release(port);
+		assert_int_equal(monitor_set_page(&vm->monitor, UINT64_MAX), 0);
+		assert_int_equal(monitor_set_page(&vm->monitor, PAGE_GPA), 0);
+	}
+}
+
+#define THREADED(name) cmocka_unit_test_setup_teardown(name, setup_threaded, teardown_threaded)
+#define TEST(name)     cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
@@ -289,8 +308,8 @@ int main(void)
 		TEST(the_page_cannot_move_under_monitors),
 		TEST(a_monitor_id_is_given_once),
 		TEST(a_node_counts_hits),
-		cmocka_unit_test_setup_teardown(the_thread_starts_when_needed_and_services_bits,
-			setup_threaded, teardown_threaded),
+		THREADED(the_thread_starts_when_needed_and_services_bits),
+		THREADED(the_thread_comes_back_for_a_later_monitor),
 	};
 
 	return cmocka_run_group_tests_name("monitor", tests, NULL, NULL);

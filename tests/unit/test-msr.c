@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Synthetic MSRs: every register, every #GP of spec 2, the ordering rules of spec 2.1. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "fake_vm.h"
 #include "hvdef/hv_cpuid.h"
 #include "hvdef/hv_msr.h"
+#include "vmm/event.h"
 #include "vmm/vm.h"
 
 static struct fake_vm *fake_of(struct vm *vm)
@@ -537,6 +539,59 @@ static void an_unknown_vtl_has_no_node(void **state)
 	assert_int_equal(hv_node_class.get(*state, &(uint64_t){UINT64_MAX}, &info), -ENOENT);
 }
 
+/* ---- records and threads -------------------------------------------------- */
+
+static void writes_faults_and_pages_are_recorded(void **state)
+{
+	struct vm *vm = *state;
+
+	wr(vm, HV_MSR_GUEST_OS_ID, OS_ID);
+	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_MSR_WRITE), 1);
+	wr(vm, HV_MSR_HYPERCALL, PAGE(0x3000));
+	wr(vm, HV_MSR_HYPERCALL, PAGE(0x3000));
+	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_PAGE), 1);
+	wr_gp(vm, HV_MSR_HYPERCALL, PAGE(OUTSIDE_RAM));
+	rd_gp(vm, HV_MSR_EOI);
+	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_MSR_FAULT), 2);
+	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_MSR_WRITE), 4);
+	/* EOM has a record of its own, the SynIC's. */
+	wr(vm, HV_MSR_EOM, 0);
+	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_MSR_WRITE), 4);
+	wr(vm, HV_MSR_CRASH_CTL, HV_CRASH_NOTIFY);
+	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_CRASH), 1);
+}
+
+enum { RACE_WRITES = 2000 };
+
+/* Moves the hypercall page between its own place and nowhere. */
+static void *move_page(void *arg)
+{
+	struct vcpu *vcpu = arg;
+	uint64_t gpa = vcpu->index ? 0x5000 : 0x3000;
+
+	for (unsigned i = 0; i < RACE_WRITES; i++)
+		hv_msr_write(vcpu, 0, HV_MSR_HYPERCALL, i % 4 ? PAGE(gpa) : 0);
+	return NULL;
+}
+
+static void register_and_page_agree_after_a_race_of_two_vps(void **state)
+{
+	struct vm *vm = *state;
+	pthread_t thread[2];
+	uint64_t gpa;
+
+	fill(vm, 0x3000, 0x33);
+	fill(vm, 0x5000, 0x55);
+	wr(vm, HV_MSR_GUEST_OS_ID, OS_ID);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, move_page, vm->vcpu[i]), 0);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	gpa = rd(vm, HV_MSR_HYPERCALL) & HV_PAGE_GPA_MASK;
+	assert_hypercall_page(vm, gpa);
+	assert_filled(vm, gpa == 0x3000 ? 0x5000 : 0x3000, gpa == 0x3000 ? 0x55 : 0x33);
+}
+
 /* ---- CPUID ---------------------------------------------------------------- */
 
 static void cpuid_shows_what_is_enforced(void **state)
@@ -622,6 +677,8 @@ int main(void)
 		TEST(a_crash_report_is_kept_and_control_is_not_stored),
 		TEST(each_vtl_has_registers_of_its_own),
 		TEST(an_unknown_vtl_has_no_node),
+		TEST(writes_faults_and_pages_are_recorded),
+		TEST(register_and_page_agree_after_a_race_of_two_vps),
 		TEST(cpuid_shows_what_is_enforced),
 		TEST(cpuid_leaves_have_the_specified_values),
 		TEST(cpuid_follows_the_tsc_and_what_is_withheld),

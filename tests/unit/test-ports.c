@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include "common/rcu.h"
 #include "fake_vm.h"
+#include "vmm/event.h"
 #include "vmm/vm.h"
 
 static struct fake_vm *fake_of(struct vm *vm)
@@ -366,6 +367,16 @@ static void a_node_tells_what_the_port_is(void **state)
 	port_release(monitor);
 }
 
+static void registration_and_release_are_recorded(void **state)
+{
+	struct vm *vm = *state;
+	struct receiver receiver = {0};
+
+	port_release(add(vm, message_spec(1, &receiver)));
+	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_PORT_ADD), 1);
+	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_PORT_RELEASE), 1);
+}
+
 /* ---- listing -------------------------------------------------------------- */
 
 struct seen {
@@ -560,6 +571,7 @@ int main(void)
 		TEST(results_are_counted_by_kind),
 		TEST(the_age_of_the_last_call_follows_the_clock),
 		TEST(a_node_tells_what_the_port_is),
+		TEST(registration_and_release_are_recorded),
 		TEST(a_listing_ascends_and_resumes),
 		TEST(a_taken_monitor_id_leaves_no_port_behind),
 		TEST(release_waits_for_a_running_handler),
