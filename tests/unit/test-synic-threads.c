@@ -38,6 +38,7 @@ struct world {
 	struct sint_route *route;
 	unsigned next[SENDERS]; /* guest thread: the number expected next of each sender */
 	unsigned wrong;         /* guest thread: messages lost, doubled or out of order */
+	unsigned ticks;         /* guest thread: timer messages, in the same slot */
 	unsigned route_done;    /* main loop */
 	unsigned route_failed;  /* main loop */
 	bool stop;              /* atomic: helpers end */
@@ -123,13 +124,16 @@ static void check_message(struct world *world, uint32_t payload)
 static void consume(struct world *world, unsigned page)
 {
 	struct hv_message *slot = slot_at(world, page);
-	uint64_t word;
+	uint32_t type = __atomic_load_n(&slot->header.type, __ATOMIC_ACQUIRE);
+	uint64_t word = __atomic_load_n((uint64_t *)(void *)slot->payload, __ATOMIC_RELAXED);
 
-	if (__atomic_load_n(&slot->header.type, __ATOMIC_ACQUIRE) == 0)
+	if (type == HV_MESSAGE_TYPE_NONE)
 		return;
-	word = __atomic_load_n((uint64_t *)(void *)slot->payload, __ATOMIC_RELAXED);
-	check_message(world, (uint32_t)word);
-	__atomic_store_n(&slot->header.type, 0, __ATOMIC_SEQ_CST);
+	if (type == HV_MESSAGE_TYPE_TIMER_EXPIRED)
+		world->ticks++;
+	else
+		check_message(world, (uint32_t)word);
+	__atomic_store_n(&slot->header.type, HV_MESSAGE_TYPE_NONE, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&slot->header.flags, __ATOMIC_SEQ_CST) & HV_MESSAGE_FLAG_PENDING)
 		(void)synic_msr_write(world->synic, HV_MSR_EOM, 0);
 }
@@ -163,7 +167,10 @@ static void disturb(struct world *world, unsigned *seed, unsigned *page)
 		(void)synic_msr_write(world->synic, HV_MSR_SCONTROL, HV_SCONTROL_ENABLE);
 		break;
 	case 4:
-		synic_deadline(world->synic); /* what the loop timer does */
+		(void)synic_msr_write(world->synic, HV_MSR_STIMER0_CONFIG,
+			(uint64_t)SINT << HV_STIMER_SINT_SHIFT | HV_STIMER_AUTO_ENABLE |
+				HV_STIMER_PERIODIC);
+		(void)synic_msr_write(world->synic, HV_MSR_STIMER0_COUNT, 50);
 		break;
 	}
 }
@@ -271,7 +278,7 @@ static void no_message_is_lost_doubled_or_reordered(unsigned options)
 	/* This thread is the main loop: ports refill from there, routes complete there. */
 	while (pthread_tryjoin_np(guest, NULL) == EBUSY) {
 		loop_drain(world.fake->vm.loop);
-		clock_manual_advance(&world.fake->clock, NSEC_PER_USEC);
+		fake_vm_advance_ns(world.fake, NSEC_PER_USEC);
 		sched_yield();
 	}
 	__atomic_store_n(&world.stop, true, __ATOMIC_RELEASE);
@@ -282,6 +289,7 @@ static void no_message_is_lost_doubled_or_reordered(unsigned options)
 	pthread_join(client, NULL);
 	loop_drain(world.fake->vm.loop);
 	assert_int_equal(world.wrong, 0);
+	assert_int_not_equal(world.ticks, 0);
 	assert_int_equal(world.route_done, MESSAGES);
 	assert_int_equal(world.route_failed, 0);
 	end_world(&world);
@@ -353,12 +361,67 @@ static void every_accepted_message_is_told_once_across_resets(void **state)
 	end_world(world);
 }
 
+/* ---- ports that come and go ----------------------------------------------------------------- */
+
+enum { CHURNS = 300 };
+
+/* Each round makes a port, fills it beyond the FIFO and frees it with messages everywhere. */
+static void *churn_thread(void *arg)
+{
+	struct world *world = arg;
+	uint32_t payload = payload_of(0, 0);
+
+	for (unsigned i = 0; i < CHURNS; i++) {
+		struct guest_message_port *port;
+
+		if (guest_message_port_new(&world->fake->vm, 0, 0, SINT, &port) != 0)
+			continue;
+		for (unsigned j = 0; j < 2 * HV_MESSAGE_QUEUE_MAX; j++)
+			(void)!guest_message_port_post(port, TYPE_BASE, &payload, sizeof(payload));
+		guest_message_port_free(port);
+	}
+	__atomic_store_n(&world->stop, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void *careless_guest_thread(void *arg)
+{
+	struct world *world = arg;
+
+	while (!stopping(world)) {
+		consume(world, 0);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void a_port_can_be_freed_while_its_messages_are_delivered(void **state)
+{
+	struct world world;
+	pthread_t churn, guest;
+
+	start_world(&world, 0);
+	spawn(&churn, churn_thread, &world);
+	spawn(&guest, careless_guest_thread, &world);
+	while (!stopping(&world)) {
+		fake_vm_advance_ns(world.fake, NSEC_PER_MSEC);
+		loop_drain(world.fake->vm.loop);
+		sched_yield();
+	}
+	pthread_join(churn, NULL);
+	pthread_join(guest, NULL);
+	consume(&world, 0);
+	assert_int_equal(world.synic->sint[SINT].depth, 0);
+	end_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_survive_any_schedule_without_irqfd),
 		cmocka_unit_test(messages_survive_any_schedule_with_irqfd),
 		cmocka_unit_test(every_accepted_message_is_told_once_across_resets),
+		cmocka_unit_test(a_port_can_be_freed_while_its_messages_are_delivered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
