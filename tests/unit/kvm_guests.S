@@ -172,15 +172,33 @@ text_end:
 	finish 0
 	end_guest hypercall
 
+	/* an interrupt table whose gate `vector` leads to `handler`, both of guest `name` */
+	.macro load_tables name, handler, vector
+	mov $0x300000, %esp
+	lgdt \name\()_gdtr - guest_\name + LOAD
+	mov $\handler - guest_\name + LOAD, %eax
+	mov %ax, 0x310000 + \vector * 8
+	movw $8, 0x310002 + \vector * 8
+	movw $0x8e00, 0x310004 + \vector * 8
+	shr $16, %eax
+	mov %ax, 0x310006 + \vector * 8
+	lidt \name\()_idtr - guest_\name + LOAD
+	.endm
+	.macro tables name
+	.balign 8
+\name\()_gdt:
+	.quad 0, 0x00cf9a000000ffff, 0x00cf92000000ffff
+\name\()_gdtr:
+	.word 23
+	.long \name\()_gdt - guest_\name + LOAD
+\name\()_idtr:
+	.word 256 * 8 - 1
+	.long 0x310000
+	.endm
+
 	/* a MSR access that is refused is #GP, at the instruction, once */
 	guest fault
-	mov $0x300000, %esp
-	lgdt fault_gdtr - guest_fault + LOAD
-	mov $fault_handler - guest_fault + LOAD, %eax
-	mov %ax, fault_gate - guest_fault + LOAD
-	shr $16, %eax
-	mov %ax, fault_gate_high - guest_fault + LOAD
-	lidt fault_idtr - guest_fault + LOAD
+	load_tables fault, fault_handler, 13
 	mov $0x40000002, %ecx /* VP_INDEX is read only */
 	xor %eax, %eax
 	xor %edx, %edx
@@ -195,22 +213,59 @@ fault_handler:
 	cmp $fault_instruction - guest_fault + LOAD, %eax
 	need_equal
 	finish 0
-	.balign 8
-fault_gdt:
-	.quad 0, 0x00cf9a000000ffff, 0x00cf92000000ffff
-fault_gdtr:
-	.word fault_gdtr - fault_gdt - 1
-	.long fault_gdt - guest_fault + LOAD
-	.balign 8
-fault_idt:
-	.fill 13, 8, 0
-fault_gate:
-	.word 0, 8, 0x8e00
-fault_gate_high:
-	.word 0
-fault_idtr:
-	.word fault_idtr - fault_idt - 1
-	.long fault_idt - guest_fault + LOAD
+	tables fault
 	end_guest fault
+
+	/* a hypercall page of its own making: #UD at the OUT, each time, registers untouched */
+	guest forged
+	load_tables forged, forged_handler, 6
+	movl $0xfa1e0ff3, 0x201000
+	movl $0xccc3f6e7, 0x201004
+	mov $100, %ebp
+forged_again:
+	mov $0x5d, %eax
+	mov $0x201000, %esi
+	jmp *%esi
+forged_handler:
+	cmp $0x5d, %eax
+	need_equal
+	pop %eax
+	cmp $0x201004, %eax
+	need_equal
+	add $8, %esp
+	dec %ebp
+	jnz forged_again
+	finish 0
+	tables forged
+	end_guest forged
+
+	/*
+	 * Takes vector 0x60 and never writes an EOI: 'r' when it may be sent, 'i' for each one taken.
+	 * Interrupts are off until the word at 2 MiB is set.
+	 */
+	guest auto_eoi
+	load_tables auto_eoi, auto_eoi_handler, 0x60
+	mov $0xff, %al /* no interrupts from the PICs */
+	out %al, $0x21
+	out %al, $0xa1
+	mov $0xfee000f0, %edi
+	movl $0x1ff, (%edi)
+	cli
+	put 'r'
+auto_eoi_wait:
+	pause
+	cmpl $0, 0x200000
+	je auto_eoi_wait
+	sti
+auto_eoi_sleep:
+	hlt
+	jmp auto_eoi_sleep
+auto_eoi_handler: /* without IRET: a KVM that must emulate this mode does not know it */
+	put 'i'
+	add $12, %esp
+	sti
+	jmp auto_eoi_sleep
+	tables auto_eoi
+	end_guest auto_eoi
 
 	.section .note.GNU-stack, "", @progbits

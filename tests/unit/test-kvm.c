@@ -12,14 +12,16 @@
 #include <cmocka.h>
 #include "vmm/boot/multiboot.h"
 #include "vmm/dev/debug_exit.h"
+#include "vmm/kvm_backend.h"
 #include "vmm/vm.h"
 
 enum { MEMORY_BYTES = 16 << 20, CONSOLE_PORT = 0xe9, PATIENCE_MS = 10000 };
 
-#define GUESTS(X)                                                                           \
-	X(boot)                                                                             \
-	X(spin) X(halt) X(unmapped) X(triple_fault) X(reset) X(cpuid) X(ports) X(hypercall) \
-		X(fault)
+/* clang-format off */
+#define GUESTS(X) \
+	X(boot) X(spin) X(halt) X(unmapped) X(triple_fault) X(reset) X(cpuid) X(ports) \
+	X(hypercall) X(fault) X(forged) X(auto_eoi)
+/* clang-format on */
 #define GUEST_EXTERN(name) extern const uint8_t guest_##name[], guest_##name##_end[];
 GUESTS(GUEST_EXTERN)
 
@@ -103,6 +105,11 @@ static uint64_t now_ms(void)
 	return clock_now_ns(&clock_monotonic) / NSEC_PER_MSEC;
 }
 
+static uint64_t in_ms(unsigned ms)
+{
+	return clock_now_ns(&clock_monotonic) + ms * NSEC_PER_MSEC;
+}
+
 static void run_until_state(struct machine *m, enum vm_state state)
 {
 	uint64_t deadline = now_ms() + PATIENCE_MS;
@@ -118,7 +125,8 @@ static void run_until_console(struct machine *m, unsigned count)
 	uint64_t deadline = now_ms() + PATIENCE_MS;
 
 	while (m->console_count < count) {
-		assert_true(now_ms() < deadline);
+		if (now_ms() >= deadline)
+			fail_msg("console \"%s\", stop: %s", m->console, m->vm->stop.what);
 		assert_true(sd_event_run(loop_event(m->loop), 1000) >= 0);
 	}
 }
@@ -209,6 +217,58 @@ static void test_hypercall(void **state)
 static void test_fault(void **state)
 {
 	test_guest(guest_fault, guest_fault_end, "");
+}
+
+static void test_forged_hypercall_page(void **state)
+{
+	test_guest(guest_forged, guest_forged_end, "");
+}
+
+/* auto-EOI */
+
+static void send_auto_eoi(struct machine *m)
+{
+	assert_int_equal(accel_kvm.assert_vector(m->vm->vcpu[0], 0x60, true), 0);
+}
+
+static bool auto_eoi_is_pending(struct machine *m)
+{
+	return kvm_auto_eoi_pending(&kvm_vcpu_of(m->vm->vcpu[0])->auto_eoi);
+}
+
+static void read_lapic(struct vcpu *vcpu, void *arg)
+{
+	assert_int_equal(accel_kvm.vcpu_lapic(vcpu, arg), 0);
+}
+
+static void test_auto_eoi(void **state)
+{
+	struct vcpu_lapic lapic;
+	uint32_t go = 1;
+	struct machine m;
+
+	machine_init(&m, 1);
+	LOAD(&m, auto_eoi);
+	start(&m);
+	run_until_console(&m, 1);
+	send_auto_eoi(&m);
+	assert_int_equal(vcpu_run_on(m.vm->vcpu[0], read_lapic, &lapic, in_ms(1000)), 0);
+	assert_int_equal(lapic.irr[1], BIT64(0x60 - 64)); /* the guest's interrupts are off */
+	usleep(20000);
+	assert_true(auto_eoi_is_pending(&m)); /* and nobody forgets that it must be ended */
+	assert_int_equal(guest_memory_write(&m.vm->memory, 0x200000, &go, sizeof(go)), 0);
+	for (unsigned taken = 1; taken <= 50; taken++) {
+		uint64_t deadline = now_ms() + PATIENCE_MS;
+
+		run_until_console(&m, 1 + taken);
+		/* The guest sleeps: only the sweep's own timer can take it out. */
+		while (auto_eoi_is_pending(&m))
+			assert_true(now_ms() < deadline);
+		assert_int_equal(vcpu_run_on(m.vm->vcpu[0], read_lapic, &lapic, in_ms(1000)), 0);
+		assert_int_equal(lapic.isr[1] | lapic.irr[1], 0);
+		send_auto_eoi(&m);
+	}
+	machine_deinit(&m);
 }
 
 /* stops */
@@ -345,11 +405,6 @@ static void count_call(struct vcpu *vcpu, void *arg)
 	++*(unsigned *)arg;
 }
 
-static uint64_t in_ms(unsigned ms)
-{
-	return clock_now_ns(&clock_monotonic) + ms * NSEC_PER_MSEC;
-}
-
 static void test_mail_reaches_every_state(void **state)
 {
 	unsigned calls = 0;
@@ -476,6 +531,8 @@ int main(void)
 		{"unclaimed ports read all ones; string output is whole and in order", test_ports},
 		{"the hypercall page calls; its OUT elsewhere is ordinary I/O", test_hypercall},
 		{"a refused MSR access is #GP at the instruction", test_fault},
+		{"a forged hypercall page is #UD at its OUT", test_forged_hypercall_page},
+		{"auto-EOI vectors are ended though the guest never does", test_auto_eoi},
 		{"an unmapped access stops the VM and says where", test_unmapped_access_stops},
 		{"a triple fault stops the VM", test_triple_fault_stops},
 		{"the first reason to stop wins", test_first_stop_wins},
