@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/actions.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/help.h"
@@ -86,6 +87,9 @@ static bool shows_state(const struct command *command)
 /* Global options that mean nothing for this command are refused, not ignored. */
 static enum cli_exit check_options(const struct cli_options *options, const struct command *command)
 {
+	/* For the shell they are what its lines begin with. */
+	if (command->run == run_shell)
+		return CLI_OK;
 	if (options->watch && !shows_state(command))
 		return problem_report(options, CLI_USAGE, "usage",
 			"it repeats list and show commands",
@@ -120,13 +124,13 @@ enum cli_exit cli_main(int argc, char **argv, const struct cli_options *defaults
 	const char *noun = NULL;
 	enum cli_exit r = parser_parse(argc, argv, &options, &invocation, &noun);
 
+	/* No command: the shell, on a terminal or for the lines of a pipe. */
+	if (!noun)
+		invocation.command = command_find("shell", NULL);
 	if (r == CLI_OK && options.help)
-		help_put(stdout, noun, invocation.command);
+		help_put(stdout, noun, noun ? invocation.command : NULL);
 	else if (r == CLI_OK && options.version)
 		puts("hvctl " HVD_VERSION);
-	else if (r == CLI_OK && !invocation.command)
-		r = problem_report(&options, CLI_USAGE, "usage", "\"hvctl --help\" lists them",
-			"hvctl wants a command");
 	else if (r == CLI_OK)
 		r = dispatch(&options, &invocation);
 	invocation_deinit(&invocation);
