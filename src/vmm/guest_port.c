@@ -43,13 +43,6 @@ struct guest_message_port {
 	struct message_buffer buffer[GUEST_PORT_MESSAGES];
 };
 
-static struct synic *target_of(struct vm *vm, uint8_t vtl, uint32_t vp)
-{
-	struct vcpu *vcpu = vm_vcpu(vm, vp);
-
-	return vcpu ? &vcpu->synic[vtl] : NULL;
-}
-
 static void port_unref(struct guest_message_port *port)
 {
 	if (atomic_fetch_sub(&port->references, 1) != 1)
@@ -134,11 +127,12 @@ static void work_on_loop(struct loop_work *work)
 int guest_message_port_new(
 	struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, struct guest_message_port **ret_port)
 {
+	struct synic *target = synic_find(vm, vp, vtl);
 	struct guest_message_port *port;
 
 	if (vtl >= HV_VTL_COUNT || sint >= HV_SINT_COUNT)
 		return -EINVAL;
-	if (!vm_vcpu(vm, vp))
+	if (!target)
 		return -ENOENT;
 	port = calloc(1, sizeof(*port));
 	if (!port)
@@ -149,7 +143,7 @@ int guest_message_port_new(
 	port->references = 1;
 	port->work.run = work_on_loop;
 	port->waiter.room = on_room;
-	port->target = target_of(vm, vtl, vp);
+	port->target = target;
 	pthread_mutex_init(&port->lock, NULL);
 	TAILQ_INIT(&port->free);
 	TAILQ_INIT(&port->waiting);
@@ -221,7 +215,7 @@ int guest_message_port_post(
 
 int guest_message_port_set_target(struct guest_message_port *port, uint32_t vp)
 {
-	struct synic *target = target_of(port->vm, port->vtl, vp);
+	struct synic *target = synic_find(port->vm, vp, port->vtl);
 
 	if (!target)
 		return -ENOENT;
@@ -242,11 +236,12 @@ struct guest_event_port {
 int guest_event_port_new(struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, uint16_t flag,
 	struct guest_event_port **ret_port)
 {
+	struct synic *target = synic_find(vm, vp, vtl);
 	struct guest_event_port *port;
 
 	if (vtl >= HV_VTL_COUNT || sint >= HV_SINT_COUNT || flag >= HV_EVENT_FLAGS_COUNT)
 		return -EINVAL;
-	if (!vm_vcpu(vm, vp))
+	if (!target)
 		return -ENOENT;
 	port = calloc(1, sizeof(*port));
 	if (!port)
@@ -255,7 +250,7 @@ int guest_event_port_new(struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, 
 	port->vtl = vtl;
 	port->sint = sint;
 	port->flag = flag;
-	atomic_init(&port->target, target_of(vm, vtl, vp));
+	atomic_init(&port->target, target);
 	*ret_port = port;
 	return 0;
 }
@@ -274,7 +269,7 @@ int guest_event_port_signal(struct guest_event_port *port)
 
 int guest_event_port_set_target(struct guest_event_port *port, uint32_t vp)
 {
-	struct synic *target = target_of(port->vm, port->vtl, vp);
+	struct synic *target = synic_find(port->vm, vp, port->vtl);
 
 	if (!target)
 		return -ENOENT;

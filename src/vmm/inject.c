@@ -58,13 +58,6 @@ struct injector {
 
 static const uint64_t retry_interval_ns = NSEC_PER_MSEC;
 
-static struct synic *synic_of(struct vm *vm, const struct inject_request *request)
-{
-	struct vcpu *vcpu = vm_vcpu(vm, request->vp);
-
-	return vcpu ? &vcpu->synic[request->vtl] : NULL;
-}
-
 /* ---- what a start would come to ----------------------------------------------------------- */
 
 static bool is_valid(const struct inject_request *request)
@@ -139,7 +132,7 @@ void inject_check(
 		*ret_result = (struct inject_result){.outcome = INJECT_INVALID, .status = -EINVAL};
 		return;
 	}
-	synic = synic_of(vm, request);
+	synic = synic_find(vm, request->vp, request->vtl);
 	if (synic)
 		*ret_result = check_synic(synic, request);
 	else
@@ -312,7 +305,7 @@ static int lane_new_locked(struct injector *injector, const struct inject_reques
 static int get_lane_locked(
 	struct injector *injector, const struct inject_request *request, struct lane **ret_lane)
 {
-	struct synic *synic = synic_of(injector->vm, request);
+	struct synic *synic = synic_find(injector->vm, request->vp, request->vtl);
 	struct lane *lane = find_lane_locked(injector, synic, request->sint);
 
 	if (!lane)

@@ -57,13 +57,6 @@ void sint_routes_deinit(struct sint_routes *routes)
 	pthread_mutex_destroy(&routes->lock);
 }
 
-static struct synic *find_synic(struct vm *vm, uint32_t vp, uint8_t vtl)
-{
-	struct vcpu *vcpu = vm_vcpu(vm, vp);
-
-	return vcpu && vtl < HV_VTL_COUNT ? &vcpu->synic[vtl] : NULL;
-}
-
 /* ---- routing ----------------------------------------------------------- */
 
 /* What the GSI has to raise now: 0 when the SINT cannot be asserted by MSI. */
@@ -122,7 +115,7 @@ static void update_locked(struct sint_route *route)
 
 void sint_routes_update(struct sint_routes *routes, uint32_t vp, uint8_t vtl, uint8_t sint)
 {
-	struct synic *synic = find_synic(routes->vm, vp, vtl);
+	struct synic *synic = synic_find(routes->vm, vp, vtl);
 
 	if (!synic || sint >= HV_SINT_COUNT)
 		return;
@@ -231,7 +224,7 @@ static void route_destroy(struct sint_route *route)
 int sint_route_get(
 	struct vm *vm, uint32_t vp, uint8_t vtl, uint8_t sint, struct sint_route **ret_route)
 {
-	struct synic *synic = find_synic(vm, vp, vtl);
+	struct synic *synic = synic_find(vm, vp, vtl);
 	int r = 0;
 
 	if (vtl >= HV_VTL_COUNT || sint >= HV_SINT_COUNT)
@@ -500,7 +493,7 @@ static void fill_route(struct sint_route *route, struct route_info *ret_info)
 static int get_route(void *owner, const uint64_t *key, void *ret_info)
 {
 	struct vm *vm = owner;
-	struct synic *synic = synic_of_key(vm, key[0], key[2]);
+	struct synic *synic = synic_find(vm, key[0], key[2]);
 	int r = -ENOENT;
 
 	if (!synic || key[1] >= HV_SINT_COUNT)

@@ -61,6 +61,13 @@ void synic_deinit(struct synic *synic)
 	synic->vcpu = NULL;
 }
 
+struct synic *synic_find(struct vm *vm, uint64_t vp, uint64_t vtl)
+{
+	struct vcpu *vcpu = vm_vcpu(vm, vp);
+
+	return vcpu && vtl < HV_VTL_COUNT ? &vcpu->synic[vtl] : NULL;
+}
+
 /* Keeps the GSIs of one or all SINTs pointing where the registers say. No lock held. */
 static void update_routes(struct synic *synic, unsigned first, unsigned last)
 {

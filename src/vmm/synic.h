@@ -104,6 +104,8 @@ struct synic {
 int synic_init(struct synic *synic, struct vcpu *vcpu, uint8_t vtl) MUST_CHECK;
 /* Takes one that was never initialised. Completes what is queued with -ECANCELED. */
 void synic_deinit(struct synic *synic);
+/* The SynIC of (vp, vtl), NULL if there is none. */
+struct synic *synic_find(struct vm *vm, uint64_t vp, uint64_t vtl);
 /* VP INIT and VM reset: reset values, pages zeroed, timers stopped, queue completed with -ECANCELED. */
 void synic_reset(struct synic *synic);
 

@@ -10,13 +10,6 @@
 
 /* ---- keys and lists ---------------------------------------------------- */
 
-struct synic *synic_of_key(struct vm *vm, uint64_t vp, uint64_t vtl)
-{
-	struct vcpu *vcpu = vm_vcpu(vm, vp);
-
-	return vcpu && vtl < HV_VTL_COUNT ? &vcpu->synic[vtl] : NULL;
-}
-
 static bool comes_after(uint64_t vp, uint64_t column, const uint64_t *after)
 {
 	if (!after)
@@ -75,7 +68,7 @@ static void fill_synic_locked(const struct synic *synic, struct synic_info *ret_
 
 static int get_synic(void *owner, const uint64_t *key, void *ret_info)
 {
-	struct synic *synic = synic_of_key(owner, key[0], key[1]);
+	struct synic *synic = synic_find(owner, key[0], key[1]);
 
 	if (!synic)
 		return -ENOENT;
@@ -213,7 +206,7 @@ static void fill_sint_locked(const struct synic *synic, unsigned n, struct sint_
 
 static int get_sint(void *owner, const uint64_t *key, void *ret_info)
 {
-	struct synic *synic = synic_of_key(owner, key[0], key[2]);
+	struct synic *synic = synic_find(owner, key[0], key[2]);
 
 	if (!synic || key[1] >= HV_SINT_COUNT)
 		return -ENOENT;
@@ -333,7 +326,7 @@ static void fill_stimer_locked(struct synic *synic, unsigned i, struct stimer_in
 
 static int get_stimer(void *owner, const uint64_t *key, void *ret_info)
 {
-	struct synic *synic = synic_of_key(owner, key[0], key[2]);
+	struct synic *synic = synic_find(owner, key[0], key[2]);
 
 	if (!synic || key[1] >= HV_STIMER_COUNT)
 		return -ENOENT;
@@ -450,7 +443,7 @@ static unsigned snapshot_messages(
 
 static int get_message(void *owner, const uint64_t *key, void *ret_info)
 {
-	struct synic *synic = synic_of_key(owner, key[0], key[3]);
+	struct synic *synic = synic_find(owner, key[0], key[3]);
 	struct message_info infos[MESSAGES_MAX];
 	unsigned count;
 
@@ -493,7 +486,8 @@ static int visit_messages(struct synic *synic, unsigned n, const struct message_
 	unsigned count = snapshot_messages(synic, n, infos);
 
 	for (unsigned i = 0; i < count; i++) {
-		const uint64_t full[NODE_MAX_KEYS + 1] = {infos[i].vp, n, infos[i].position, infos[i].vtl};
+		const uint64_t full[NODE_MAX_KEYS + 1] = {
+			infos[i].vp, n, infos[i].position, infos[i].vtl};
 		int stop = message_wanted(query, full) ? query->visit(query->arg, full, &infos[i])
 						       : 0;
 
@@ -510,7 +504,7 @@ static void list_messages(void *owner, const uint64_t *key, unsigned fixed, cons
 	struct vm *vm = owner;
 
 	for (uint64_t vp = 0; vp < vm->vp_count; vp++) {
-		struct synic *synic = synic_of_key(vm, vp, key[3]);
+		struct synic *synic = synic_find(vm, vp, key[3]);
 
 		for (unsigned n = 0; synic && n < HV_SINT_COUNT; n++) {
 			if (visit_messages(synic, n, &query) != 0)

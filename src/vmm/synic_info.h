@@ -13,7 +13,6 @@
 #include "common/node.h"
 #include "hvdef/hv_synic.h"
 
-struct synic;
 struct vm;
 
 enum { SINT_INFO_FLAGS = 64, MESSAGE_INFO_PAYLOAD = 32 };
@@ -95,9 +94,6 @@ struct route_info {
 	struct staged_info staged;
 	uint64_t sets, acks, posts, completions, refused;
 };
-
-/* The SynIC named by two keys, or NULL. */
-struct synic *synic_of_key(struct vm *vm, uint64_t vp, uint64_t vtl);
 
 /*
  * Lists what is addressed by (VP, column) with the VTL behind: for node_class.list. Objects for
