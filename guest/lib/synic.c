@@ -85,15 +85,16 @@ void gx_eom(struct gx_vp *vp)
 	gx_set_msr(vp, HV_MSR_EOM, 0);
 }
 
-/* The flags byte may be set by the hypervisor while we copy: read it as the atomic it is. */
-static void copy_message(const struct hv_message *slot, struct hv_message *ret_message)
+/* The hypervisor may set the pending flag meanwhile: no load may cover more than its field. */
+void gx_copy_message(const struct hv_message *slot, struct hv_message *ret_message)
 {
+	const struct hv_message_header *header = &slot->header;
+
 	ret_message->header = (struct hv_message_header){
-		.type = slot->header.type,
-		.payload_size = slot->header.payload_size,
-		.flags = __atomic_load_n(&slot->header.flags, __ATOMIC_RELAXED),
-		.reserved = slot->header.reserved,
-		.sender = slot->header.sender,
+		.type = __atomic_load_n(&header->type, __ATOMIC_ACQUIRE),
+		.payload_size = __atomic_load_n(&header->payload_size, __ATOMIC_RELAXED),
+		.flags = __atomic_load_n(&header->flags, __ATOMIC_RELAXED),
+		.sender = __atomic_load_n(&header->sender, __ATOMIC_RELAXED),
 	};
 	__builtin_memcpy(ret_message->payload, slot->payload, sizeof(ret_message->payload));
 }
@@ -102,7 +103,7 @@ bool gx_take_message(struct gx_vp *vp, unsigned sint, struct hv_message *ret_mes
 {
 	if (gx_slot_type(vp, sint) == HV_MESSAGE_TYPE_NONE)
 		return false;
-	copy_message(gx_slot(vp, sint), ret_message);
+	gx_copy_message(gx_slot(vp, sint), ret_message);
 	if (gx_slot_free(vp, sint))
 		gx_eom(vp);
 	return true;

@@ -20,6 +20,8 @@ struct hv_event_flags *gx_flags(struct gx_vp *vp, unsigned sint);
 
 uint32_t gx_slot_type(struct gx_vp *vp, unsigned sint);
 bool gx_slot_pending(struct gx_vp *vp, unsigned sint);
+/* Copies an occupied slot. */
+void gx_copy_message(const struct hv_message *slot, struct hv_message *ret_message);
 /* Frees a slot, of whichever VP; true when a message is pending and EOM must follow. */
 bool gx_free_message(struct hv_message *slot);
 bool gx_slot_free(struct gx_vp *vp, unsigned sint);

@@ -134,12 +134,14 @@ static void count_message(struct demo_vp *self, const struct hv_message *message
 static void take_messages(struct gx_vp *vp)
 {
 	struct demo_vp *self = self_of(vp);
+	struct hv_message message;
 
 	while (gx_slot_type(vp, SINT) != HV_MESSAGE_TYPE_NONE) {
 		update_fault_state(vp);
 		if (misbehaves(vp, STOP_CONSUMING))
 			return;
-		count_message(self, gx_slot(vp, SINT));
+		gx_copy_message(gx_slot(vp, SINT), &message);
+		count_message(self, &message);
 		if (gx_slot_free(vp, SINT) && !misbehaves(vp, STOP_EOM))
 			gx_eom(vp);
 	}
