@@ -2,6 +2,9 @@
 #include "vmm/dev/demo.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include "common/log.h"
+#include "common/loop.h"
 #include "vmm/guest_port.h"
 #include "vmm/vm.h"
 
@@ -16,6 +19,12 @@ struct demo {
 	struct vm *vm;                                         /* borrows */
 	struct port *message_port, *event_port, *monitor_port; /* owns */
 	struct answer answer[VM_MAX_VPS];
+	struct vm_device device;
+
+	/* The monitor page asked for last; handlers may not set it themselves. */
+	struct loop_work page_work;
+	_Atomic uint64_t page_gpa;
+	_Atomic uint32_t page_vp;
 };
 
 static struct answer *answer_for(struct demo *demo, const struct vcpu *caller)
@@ -23,16 +32,65 @@ static struct answer *answer_for(struct demo *demo, const struct vcpu *caller)
 	return &demo->answer[caller ? caller->index : 0];
 }
 
-static enum hv_status on_message(
-	void *arg, struct vcpu *caller, const struct hv_post_message_input *input)
+static enum hv_status send_back(
+	struct answer *answer, uint32_t type, const void *payload, size_t size)
 {
-	struct answer *answer = answer_for(arg, caller);
-	int r = guest_message_port_post(
-		answer->echo, input->message_type, input->payload, input->payload_size);
+	int r = guest_message_port_post(answer->echo, type, payload, size);
 
 	if (r == -EAGAIN)
 		return HV_STATUS_INSUFFICIENT_BUFFERS;
 	return r ? HV_STATUS_INVALID_SYNIC_STATE : HV_STATUS_SUCCESS;
+}
+
+/* ---- the monitor page --------------------------------------------------------------------------
+ */
+
+static void set_page_on_loop(struct loop_work *work)
+{
+	struct demo *demo = container_of(work, struct demo, page_work);
+	struct monitor *monitor = &demo->vm->monitor;
+	int32_t result = monitor_set_page(monitor, UINT64_MAX);
+
+	if (result == 0)
+		result = monitor_set_page(monitor, atomic_load(&demo->page_gpa));
+	/* A guest that lets no room for the answer goes without. */
+	(void)send_back(&demo->answer[atomic_load(&demo->page_vp)], DEMO_MONITOR_PAGE_TYPE, &result,
+		sizeof(result));
+}
+
+static enum hv_status take_page(
+	struct demo *demo, struct vcpu *caller, const struct hv_post_message_input *input)
+{
+	uint64_t gpa;
+
+	if (input->payload_size != sizeof(gpa))
+		return HV_STATUS_INVALID_PARAMETER;
+	memcpy(&gpa, input->payload, sizeof(gpa));
+	atomic_store(&demo->page_gpa, gpa);
+	atomic_store(&demo->page_vp, caller ? caller->index : 0);
+	loop_defer(demo->vm->loop, &demo->page_work);
+	return HV_STATUS_SUCCESS;
+}
+
+static void reset_device(struct vm_device *device)
+{
+	struct demo *demo = container_of(device, struct demo, device);
+
+	loop_drain(demo->vm->loop);
+	if (monitor_set_page(&demo->vm->monitor, UINT64_MAX) < 0)
+		log_debug("the monitor page stays");
+}
+
+/* ---- handlers ----------------------------------------------------------------------------------
+ */
+
+static enum hv_status on_message(
+	void *arg, struct vcpu *caller, const struct hv_post_message_input *input)
+{
+	if (input->message_type == DEMO_MONITOR_PAGE_TYPE)
+		return take_page(arg, caller, input);
+	return send_back(
+		answer_for(arg, caller), input->message_type, input->payload, input->payload_size);
 }
 
 static enum hv_status signal_guest(struct guest_event_port *port)
@@ -107,6 +165,9 @@ int demo_new(struct vm *vm, struct demo **ret_demo)
 	if (!demo)
 		return -ENOMEM;
 	demo->vm = vm;
+	demo->page_work.run = set_page_on_loop;
+	demo->device.reset = reset_device;
+	vm_add_device(vm, &demo->device);
 	for (uint32_t vp = 0; !r && vp < vm->vp_count; vp++)
 		r = make_answer(vm, vp, &demo->answer[vp]);
 	if (!r)
@@ -127,6 +188,8 @@ struct demo *demo_free(struct demo *demo)
 	port_release(demo->message_port);
 	port_release(demo->event_port);
 	port_release(demo->monitor_port);
+	loop_drain(demo->vm->loop);
+	vm_remove_device(demo->vm, &demo->device);
 	for (uint32_t vp = 0; vp < demo->vm->vp_count; vp++) {
 		guest_message_port_free(demo->answer[vp].echo);
 		guest_event_port_free(demo->answer[vp].event);

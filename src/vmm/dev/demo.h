@@ -11,6 +11,11 @@
  * holds what the guest does not take yet; when it holds GUEST_PORT_MESSAGES, a post is answered
  * INSUFFICIENT_BUFFERS.
  *
+ * A guest that wants monitored notification gives its page through the message port: a message of
+ * type DEMO_MONITOR_PAGE_TYPE whose payload is the page's GPA (8 bytes). It comes back, when the
+ *page is in use or was refused, with a payload of 4 bytes: 0 or a negative errno. A reset takes it
+ *away.
+ *
  * Purpose: give --demo somebody to talk to.
  * Threads: new and free on the main loop, handlers on any thread, without allocation.
  * Errors:  those of ports.h and guest_port.h.
@@ -23,6 +28,8 @@ struct vm;
 #define DEMO_MESSAGE_PORT 0x10001u
 #define DEMO_EVENT_PORT   0x10002u
 #define DEMO_MONITOR_PORT 0x10003u
+
+#define DEMO_MONITOR_PAGE_TYPE 0x6d6fu
 
 enum { DEMO_SINT = 2, DEMO_EVENT_FLAG = 1, DEMO_MONITOR_FLAG = 2 };
 
