@@ -21,6 +21,7 @@
 	X(hypercall_32bit) \
 	X(hypercall_cpl3)  \
 	X(masked_owed)     \
+	X(monitor)         \
 	X(msr_gp)          \
 	X(os_id_order)     \
 	X(overlay)         \
