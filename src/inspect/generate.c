@@ -2,15 +2,16 @@
 /*
  * generate DIRECTORY: writes every schema and the OpenAPI description, as committed under schema/.
  */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "common/cleanup.h"
+#include "common/loop.h"
 #include "common/record.h"
 #include "inspect/catalog.h"
 #include "inspect/inspect.h"
 #include "inspect/schema.h"
-#include <jansson.h>
 
 /* Indented, keys in the order of the tables: made to be read and to be compared. */
 static int write_file(void *arg, const char *name, const struct writer *text)

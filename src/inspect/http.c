@@ -25,7 +25,7 @@
  *
  * MHD calls on_request() at the end of the headers, for each piece of the body, at the end of the
  * body, and again after a resume. A reply may only be queued before the body starts (the
- * connection then closes) or when it is complete.
+ * connection then closes, with or without a body) or when it is complete.
  *
  * What 0.9.75 does not do, and is done here: the raw target is taken before MHD decodes it;
  * ambiguous headers are refused; a connection that does not get its request out is hung up on; a
@@ -206,12 +206,17 @@ static enum MHD_Result send_reply(struct http_request *hr)
 	return result;
 }
 
+/* MHD does not wake itself when it is polled from outside: its turn must be asked for. */
+static void resume(struct http_request *hr)
+{
+	MHD_resume_connection(hr->connection);
+	sd_event_source_set_enabled(hr->listener->again, SD_EVENT_ONESHOT);
+}
+
 /* The operation ended or its deadline passed: MHD calls on_request() again after this. */
 static void on_answered(struct request *request)
 {
-	struct http_request *hr = container_of(request, struct http_request, request);
-
-	MHD_resume_connection(hr->connection);
+	resume(container_of(request, struct http_request, request));
 }
 
 /* ---- requests ------------------------------------------------------------------------------- */
@@ -323,9 +328,7 @@ static enum MHD_Result begin(
 		return refuse(hr, PROBLEM_BAD_HEADER, why);
 	if (hr->bad_target)
 		return refuse(hr, PROBLEM_BAD_TARGET, "the path cannot be split safely");
-	/* Nothing follows: the reply can be made without another round through MHD. */
-	if (scan.lengths == 0 && scan.encodings == 0)
-		return handle(hr);
+	/* A reply queued here would close the connection, even when no body follows. */
 	return MHD_YES;
 }
 
@@ -478,7 +481,7 @@ static void on_pump(void *arg)
 		if (!hr->stream_waits || !stream_ready(hr->request.reply.stream))
 			continue;
 		hr->stream_waits = false;
-		MHD_resume_connection(hr->connection);
+		resume(hr);
 	}
 	if (!TAILQ_EMPTY(&http->streams))
 		loop_timer_arm(http->pump, now_ns() + http->limits.pump_ns);

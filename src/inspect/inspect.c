@@ -11,6 +11,8 @@
 #include "inspect/rest.h"
 #include "inspect/server.h"
 
+#define HEARTBEAT_DEFAULT_NS (5 * NSEC_PER_SEC)
+
 static int add_own_nodes(struct inspect *inspect)
 {
 	const struct node_provider recorder = {&recorder_node_class, inspect->config.recorder};
@@ -22,10 +24,14 @@ static int add_own_nodes(struct inspect *inspect)
 
 static int init(struct inspect *inspect, const struct inspect_config *config)
 {
-	const struct http_limits limits = HTTP_LIMITS_DEFAULT;
+	struct http_limits limits = HTTP_LIMITS_DEFAULT;
 	int r;
 
 	inspect->config = *config;
+	if (config->idle_ns)
+		limits.idle_ns = config->idle_ns;
+	if (!config->heartbeat_ns)
+		inspect->config.heartbeat_ns = HEARTBEAT_DEFAULT_NS;
 	inspect->version = strdup(config->version);
 	inspect->runtime_dir = config->runtime_dir ? strdup(config->runtime_dir) : NULL;
 	if (!inspect->version || (config->runtime_dir && !inspect->runtime_dir))

@@ -42,6 +42,10 @@ struct inspect_config {
 	struct loop *loop;         /* borrows until free: the main loop */
 	const char *version;       /* copied */
 	const char *runtime_dir;   /* copied; NULL: unknown */
+	/* A client that does not get its request out is hung up on after this; 0: a minute. */
+	uint64_t idle_ns;
+	/* What a stream says at least this often, so that both ends know of each other; 0: 5 s. */
+	uint64_t heartbeat_ns;
 };
 
 /* Registers the recorder and daemon nodes itself; the daemon adds those of the machine. */

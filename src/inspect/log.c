@@ -18,8 +18,6 @@ enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, BATCH = 64, ARG_NAME_BYTES = 32 };
  */
 enum { SCAN_MAX = 1 << 16 };
 
-#define HEARTBEAT_NS (5 * NSEC_PER_SEC)
-
 /* ---- records -------------------------------------------------------------------------------- */
 
 static const char *event_name(uint16_t type)
@@ -277,7 +275,7 @@ static void open_stream(struct request *request, const struct log_query *query, 
 		.next = next,
 		.limit = query->limit,
 		.sse = wants_sse(request),
-		.heartbeat_ns = HEARTBEAT_NS,
+		.heartbeat_ns = request->inspect->config.heartbeat_ns,
 	};
 	int r = stream_new(request->inspect, &config, &request->reply.stream);
 

@@ -225,7 +225,7 @@ static int emit_class(struct generator *generator, const struct resource *resour
 	const struct field_table *table = resource->class->fields;
 	int r = emit_table(generator, table);
 
-	if (r == 0 && resource->class->list)
+	if (r == 0 && (resource->list_path[0] || resource->class->flat_path))
 		r = emit_page(
 			generator, resource->list_schema, table->doc, write_table_item, table);
 	return r;
