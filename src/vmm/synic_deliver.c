@@ -404,8 +404,11 @@ static void retry_locked(struct synic *synic)
 	}
 }
 
+/* A VM that stopped stays as it was: nothing expires, and the timer is not armed again. */
 void synic_deadline(struct synic *synic)
 {
+	if (atomic_load(&synic->vm->state) == VM_STOPPED)
+		return;
 	pthread_mutex_lock(&synic->lock);
 	synic->armed_ns = 0;
 	synic_expire_locked(synic);

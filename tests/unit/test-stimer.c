@@ -435,6 +435,15 @@ static void reset_stops_timers(void **state)
 	assert_true(slot_is_empty());
 }
 
+static void a_stopped_vm_stays_as_it_was(void **state)
+{
+	start(0, periodic, MS);
+	atomic_store(&fake->vm.state, VM_STOPPED);
+	advance(10 * MS);
+	assert_true(slot_is_empty());
+	assert_int_equal(synic->stimer[0].expirations, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -464,6 +473,7 @@ int main(void)
 		TEST(timers_and_queued_messages_take_turns),
 		TEST(of_several_timers_the_earliest_goes_first),
 		TEST(reset_stops_timers),
+		TEST(a_stopped_vm_stays_as_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
