@@ -353,6 +353,30 @@ static void each_vtl_has_its_own_route(void **state)
 	sint_route_unref(other);
 }
 
+static int note_key(void *arg, const uint64_t *key, const void *info)
+{
+	const struct route_info *route_info = info;
+	uint64_t **next = arg;
+
+	assert_int_equal(route_info->sint, key[1]);
+	*(*next)++ = key[1];
+	return 0;
+}
+
+static void only_sints_with_a_route_are_listed(void **state)
+{
+	static const uint64_t key[NODE_MAX_KEYS + 1];
+	uint64_t seen[HV_SINT_COUNT] = {0}, *next = seen;
+	struct sint_route *other;
+
+	assert_int_equal(sint_route_get(&fake->vm, 0, 0, 9, &other), 0);
+	route_node_class.list(&fake->vm, key, 0, NULL, note_key, &next);
+	assert_int_equal(next - seen, 2);
+	assert_int_equal(seen[0], SINT);
+	assert_int_equal(seen[1], 9);
+	sint_route_unref(other);
+}
+
 /* ---- GSI and set
  * ------------------------------------------------------------------------------------- */
 
@@ -550,6 +574,7 @@ int main(void)
 		TEST(a_message_in_flight_holds_the_route),
 		TEST(a_route_for_nothing_is_refused),
 		TEST(each_vtl_has_its_own_route),
+		TEST(only_sints_with_a_route_are_listed),
 		TEST_IRQFD(the_msi_route_follows_the_sint),
 		TEST_IRQFD(set_goes_through_the_eventfd_while_the_gsi_is_in_step),
 		TEST_IRQFD(set_goes_the_direct_way_otherwise),
