@@ -7,6 +7,9 @@
 bats_load_library bats-support
 bats_load_library bats-assert
 
+# In front of a command. No function, so that $! is the command itself.
+as_nobody=(setpriv --reuid nobody --clear-groups --inh-caps=-all --bounding-set=-all --)
+
 common_setup() {
 	export HVD_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
 	unset HVD_VM HVD_SOCKET XDG_RUNTIME_DIR NOTIFY_SOCKET
@@ -20,6 +23,7 @@ common_teardown() {
 		kill -KILL "$pid" 2>/dev/null || continue
 		wait "$pid" 2>/dev/null || true
 	done
+	[ -z "${nobody_dir-}" ] || rm -rf "$nobody_dir"
 	# What hvd said, should the test have failed.
 	cat "$BATS_TEST_TMPDIR"/*.log 2>/dev/null || true
 }
@@ -62,6 +66,21 @@ start_hvd() {
 stop_hvd() {
 	kill -TERM "$hvd_pid"
 	wait "$hvd_pid"
+}
+
+# become_nobody: prepares $nobody_dir, which belongs to nobody and holds a copy of hvd (the build may
+# lie where nobody else can look). Skips the test where it cannot work.
+become_nobody() {
+	[ "$(id -u)" = 0 ] || skip 'needs root to become somebody else'
+	nobody_dir=$(mktemp -d /tmp/hvd-nobody.XXXXXX)
+	install -m 755 "$HVD" "$nobody_dir/hvd"
+	chown nobody "$nobody_dir"
+	export HVD_RUNTIME_DIR=$nobody_dir/run
+}
+
+# need_closed_kvm: skips the test where nobody may open /dev/kvm.
+need_closed_kvm() {
+	! "${as_nobody[@]}" sh -c ': <>/dev/kvm' 2>/dev/null || skip 'everybody may open /dev/kvm here'
 }
 
 # accels: what guests can run on here, one a line. HVD_TEST_ACCELS overrides.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2154 # nobody_dir, as_nobody, stderr: helpers.bash and bats set them
 # hvd's options, configuration and the exit statuses of what it refuses.
 
 setup() {
@@ -14,7 +15,6 @@ teardown() {
 @test "--help goes to stdout and names every option of the manual" {
 	run --separate-stderr "$HVD" --help
 	assert_success
-	# shellcheck disable=SC2154 # bats sets it
 	assert_equal "$stderr" ''
 	for option in name accel synic cpus memory kernel initrd append demo serial testdev config \
 		check-config print-config runtime-dir http token-file paused on-stop log-level \
@@ -89,40 +89,23 @@ teardown() {
 }
 
 @test "an image that may not be read: 77" {
-	[ "$(id -u)" = 0 ] || skip 'needs root to become somebody else'
-	install -m 600 /dev/null "$BATS_TEST_TMPDIR/secret.elf"
-	chmod 755 "$BATS_TEST_TMPDIR"
-	install -d -o nobody "$HVD_RUNTIME_DIR"
-	run as_nobody "$HVD" --kernel "$BATS_TEST_TMPDIR/secret.elf"
+	become_nobody
+	install -m 600 /dev/null "$nobody_dir/secret.elf"
+	run "${as_nobody[@]}" "$nobody_dir/hvd" --kernel "$nobody_dir/secret.elf"
 	assert_failure 77
 	assert_output --partial 'secret.elf'
 }
 
-# The build may lie where nobody else can look: hand over a copy.
-as_nobody() {
-	install -m 755 "$1" "$BATS_TEST_TMPDIR/hvd"
-	shift
-	setpriv --reuid nobody --clear-groups --inh-caps=-all --bounding-set=-all -- \
-		"$BATS_TEST_TMPDIR/hvd" "$@"
-}
-
-# kvm_is_closed: /dev/kvm does not open for nobody.
-kvm_is_closed() {
-	! setpriv --reuid nobody --clear-groups -- sh -c ': <>/dev/kvm' 2>/dev/null
-}
-
 @test "no accelerator: 69, naming /dev/kvm and the errno" {
-	[ "$(id -u)" = 0 ] || skip 'needs root to become somebody else'
-	kvm_is_closed || skip 'everybody may open /dev/kvm here'
-	chmod 755 "$BATS_TEST_TMPDIR"
-	install -d -o nobody "$HVD_RUNTIME_DIR"
-	head -c 20000 /dev/zero >"$BATS_TEST_TMPDIR/zeroes.elf"
-	run as_nobody "$HVD" --kernel "$BATS_TEST_TMPDIR/zeroes.elf"
+	become_nobody
+	need_closed_kvm
+	head -c 20000 /dev/zero >"$nobody_dir/zeroes.elf"
+	run "${as_nobody[@]}" "$nobody_dir/hvd" --kernel "$nobody_dir/zeroes.elf"
 	assert_failure 69
 	assert_output --regexp '/dev/kvm: .*\((EACCES|ENOENT)\)'
-	run as_nobody "$HVD" --demo --accel kvm
+	run "${as_nobody[@]}" "$nobody_dir/hvd" --demo --accel kvm
 	assert_failure 69
-	run as_nobody "$HVD" --demo --synic user
+	run "${as_nobody[@]}" "$nobody_dir/hvd" --demo --synic user
 	assert_failure 69
 }
 
