@@ -404,17 +404,21 @@ static void retry_locked(struct synic *synic)
 	}
 }
 
-/* A VM that stopped stays as it was: nothing expires, and the timer is not armed again. */
-void synic_deadline(struct synic *synic)
+static void look_at_deadlines_locked(struct synic *synic)
 {
-	if (atomic_load(&synic->vm->state) == VM_STOPPED)
-		return;
-	pthread_mutex_lock(&synic->lock);
-	synic->armed_ns = 0;
 	synic_expire_locked(synic);
 	if (synic->retry_ns && synic->retry_ns <= clock_now_ns(synic->vm->clock))
 		retry_locked(synic);
 	synic_arm_locked(synic);
+}
+
+/* A VM that stopped stays as it was: nothing expires, and the timer is not armed again. */
+void synic_deadline(struct synic *synic)
+{
+	pthread_mutex_lock(&synic->lock);
+	synic->armed_ns = 0;
+	if (atomic_load(&synic->vm->state) != VM_STOPPED)
+		look_at_deadlines_locked(synic);
 	pthread_mutex_unlock(&synic->lock);
 }
 

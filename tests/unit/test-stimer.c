@@ -442,6 +442,26 @@ static void a_stopped_vm_stays_as_it_was(void **state)
 	advance(10 * MS);
 	assert_true(slot_is_empty());
 	assert_int_equal(synic->stimer[0].expirations, 0);
+	/* Booted again, it has timers again. */
+	synic_reset(synic);
+	fake_vm_enable(fake, 0);
+	atomic_store(&fake->vm.state, VM_RUNNING);
+	start(0, periodic, MS);
+	assert_int_equal(synic->armed_ns, clock_now_ns(fake->vm.clock) + NSEC_PER_MSEC);
+}
+
+static void the_loop_timer_stands_at_the_earliest_deadline(void **state)
+{
+	uint64_t now_ns = clock_now_ns(fake->vm.clock);
+
+	start(0, TO_SINT | HV_STIMER_AUTO_ENABLE, now() + 5 * MS);
+	assert_int_equal(synic->armed_ns, now_ns + 5 * NSEC_PER_MSEC);
+	start(1, TO_SINT | HV_STIMER_AUTO_ENABLE, now() + 2 * MS);
+	assert_int_equal(synic->armed_ns, now_ns + 2 * NSEC_PER_MSEC);
+	start(2, TO_SINT | HV_STIMER_AUTO_ENABLE, now() + 9 * MS);
+	assert_int_equal(synic->armed_ns, now_ns + 2 * NSEC_PER_MSEC);
+	advance(2 * MS);
+	assert_int_equal(synic->armed_ns, now_ns + 5 * NSEC_PER_MSEC);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -474,6 +494,7 @@ int main(void)
 		TEST(of_several_timers_the_earliest_goes_first),
 		TEST(reset_stops_timers),
 		TEST(a_stopped_vm_stays_as_it_was),
+		TEST(the_loop_timer_stands_at_the_earliest_deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
