@@ -88,6 +88,7 @@ static void on_wake(struct gx_vp *vp, unsigned vector, void *arg)
 void gx_idle(struct gx_vp *vp)
 {
 	gx_handle(vp, GX_VECTOR_WAKE, on_wake, NULL);
+	gx_enter_vtl(vp);
 	if (!vp->input)
 		vp->input = gx_pages(vp, 1);
 	atomic_store(&vp->job_state, GX_JOB_IDLE);

@@ -56,6 +56,8 @@ struct gx_machine {
 _Noreturn void gx_main(struct gx_vp *vp);
 /* Every other VP: waits for jobs for ever. */
 _Noreturn void gx_idle(struct gx_vp *vp);
+/* Every VP, before it runs any of the program: the VTL the command line asks for. */
+void gx_enter_vtl(struct gx_vp *vp);
 /* The machine's interrupt entry: calls the handler, or fails loudly. */
 void gx_interrupt(struct gx_vp *vp, unsigned vector);
 size_t gx_format(char *buffer, size_t size, const char *format, va_list args);

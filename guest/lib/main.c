@@ -87,6 +87,15 @@ static void list_programs(struct gx_vp *vp)
 		gx_print(vp, "  %s: %s", gx_programs[i]->name, gx_programs[i]->rule);
 }
 
+/* vtl=N: the program runs in a VTL of its own choice. */
+void gx_enter_vtl(struct gx_vp *vp)
+{
+	uint64_t vtl;
+
+	if (gx_option(vp, "vtl", &vtl) && (vtl >= HV_VTL_COUNT || !gx_set_vtl(vp, (uint8_t)vtl)))
+		gx_die(vp, "VTL %lu cannot be had here", vtl);
+}
+
 void gx_main(struct gx_vp *vp)
 {
 	const struct gx_program *program = find_program(vp);
@@ -101,6 +110,7 @@ void gx_main(struct gx_vp *vp)
 	machine->state = gx_at(vp, gx_pages(vp, pages ? pages : 1));
 	vp->input = gx_pages(vp, 1);
 	gx_arch_start_vps(vp);
+	gx_enter_vtl(vp);
 	gx_irq_enable(vp);
 	gx_print(vp, "# %s: %s (%u VPs)", program->name, program->rule, machine->vp_count);
 	program->run(vp);
