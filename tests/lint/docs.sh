@@ -31,8 +31,8 @@ missing_files() {
 }
 
 missing_programs() {
-	quoted 'guest/[a-z0-9_]+' | while IFS=/ read -r _ program; do
-		grep -qE "\bX\($program\)" guest/programs/programs.h || echo "guest/$program"
+	quoted 'guest/[a-z0-9-]+' | while IFS=/ read -r _ program; do
+		grep -qE "\bX\(${program//-/_}\)" guest/programs/programs.h || echo "guest/$program"
 	done
 }
 
