@@ -69,6 +69,12 @@ bool gx_set_vtl(struct gx_vp *vp, uint8_t vtl);
 
 void gx_out(struct gx_vp *vp, uint16_t port, unsigned size, uint32_t value);
 uint32_t gx_in(struct gx_vp *vp, uint16_t port, unsigned size);
+/*
+ * While on, a hypercall is a write to a port nobody claims, through a copy of the hypercall page's
+ * code: what an exit alone costs, with the same instructions around it. Its result means nothing.
+ * Returns whether hypercalls are exits at all; on sim they are not, and nothing changes.
+ */
+bool gx_bare_hypercalls(struct gx_vp *vp, bool on);
 
 /* ---- hypercalls ---------------------------------------------------------- */
 

@@ -123,6 +123,11 @@ void gx_out(struct gx_vp *vp, uint16_t port, unsigned size, uint32_t value)
 	sim_io(sim_vp(vp), port, size, true, &value);
 }
 
+bool gx_bare_hypercalls(struct gx_vp *vp, bool on)
+{
+	return false;
+}
+
 uint32_t gx_in(struct gx_vp *vp, uint16_t port, unsigned size)
 {
 	uint32_t value = UINT32_MAX >> (32 - 8 * size);

@@ -318,6 +318,13 @@ static uint64_t call_user(
 	return vector;
 }
 
+bool gx_bare_hypercalls(struct gx_vp *vp, bool on)
+{
+	vp->hypercall_page = on ? (uintptr_t)x86_bare_exit :
+				  atomic_load(&vp->machine->hypercall_page);
+	return true;
+}
+
 enum gx_fault gx_hypercall_as(struct gx_vp *vp, enum gx_caller caller, uint64_t control,
 	uint64_t input, uint64_t output, uint64_t *ret_result)
 {

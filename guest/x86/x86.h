@@ -93,6 +93,8 @@ uint64_t x86_rdmsr(uint32_t index, uint64_t *ret_value);
 uint64_t x86_wrmsr(uint32_t index, uint64_t value);
 uint64_t x86_call64(
 	uint64_t page, uint64_t control, uint64_t input, uint64_t output, uint64_t *ret_result);
+/* The code of the hypercall page with a port nobody claims. */
+extern const char x86_bare_exit[];
 uint64_t x86_call32(uint32_t page, struct x86_call32 *regs);
 /* Notes the stack pointer to come back to in the TSS's RSP0 and for x86_user_return(). */
 uint64_t x86_call_user(const struct x86_user_call *call, void *ret_rsp0, uint64_t *ret_return);
