@@ -320,8 +320,8 @@ static uint64_t call_user(
 
 bool gx_bare_hypercalls(struct gx_vp *vp, bool on)
 {
-	vp->hypercall_page = on ? (uintptr_t)x86_bare_exit :
-				  atomic_load(&vp->machine->hypercall_page);
+	vp->hypercall_page = on ? (uintptr_t)x86_bare_exit
+				: atomic_load(&vp->machine->hypercall_page);
 	return true;
 }
 
