@@ -118,6 +118,56 @@ static void the_monitor_port_sets_its_own_flag(void **state)
 	assert_int_equal(flags(vm, 0), BIT64(DEMO_MONITOR_FLAG));
 }
 
+static enum hv_status give_monitor_page(struct vm *vm, uint64_t gpa, uint32_t size)
+{
+	struct hv_post_message_input input = {
+		.connection_id = DEMO_MESSAGE_PORT,
+		.message_type = DEMO_MONITOR_PAGE_TYPE,
+		.payload_size = size,
+	};
+	enum hv_status status;
+
+	memcpy(input.payload, &gpa, sizeof(gpa));
+	status = ports_post_message(&vm->ports, vm->vcpu[1], 0, &input);
+	fake_vm_run_loop(fake_of(vm));
+	return status;
+}
+
+static int32_t answered(struct vm *vm)
+{
+	int32_t result;
+
+	assert_int_equal(slot(vm, 1)->header.type, DEMO_MONITOR_PAGE_TYPE);
+	memcpy(&result, slot(vm, 1)->payload, sizeof(result));
+	__atomic_store_n(&slot(vm, 1)->header.type, 0, __ATOMIC_SEQ_CST);
+	return result;
+}
+
+static void a_monitor_page_is_taken_and_answered(void **state)
+{
+	struct vm *vm = *state;
+
+	assert_int_equal(give_monitor_page(vm, 0x30000, 8), HV_STATUS_SUCCESS);
+	assert_int_equal(answered(vm), 0);
+	assert_int_equal(vm->monitor.page_gpa, 0x30000);
+	/* A guest may move it. */
+	assert_int_equal(give_monitor_page(vm, 0x31000, 8), HV_STATUS_SUCCESS);
+	assert_int_equal(answered(vm), 0);
+	assert_int_equal(vm->monitor.page_gpa, 0x31000);
+	TAILQ_FIRST(&vm->devices)->reset(TAILQ_FIRST(&vm->devices));
+	assert_true(vm->monitor.page_gpa == UINT64_MAX);
+}
+
+static void a_bad_monitor_page_is_refused(void **state)
+{
+	struct vm *vm = *state;
+
+	assert_int_equal(give_monitor_page(vm, 0x30000, 7), HV_STATUS_INVALID_PARAMETER);
+	assert_int_equal(give_monitor_page(vm, UINT64_C(1) << 40, 8), HV_STATUS_SUCCESS);
+	assert_int_equal(answered(vm), -EFAULT);
+	assert_true(vm->monitor.page_gpa == UINT64_MAX);
+}
+
 static void without_siefp_an_event_is_refused(void **state)
 {
 	struct vm *vm = *state;
@@ -178,6 +228,8 @@ int main(void)
 		TEST(a_post_of_the_api_is_answered_on_vp_0),
 		TEST(an_event_sets_its_flag_on_the_calling_vp),
 		TEST(the_monitor_port_sets_its_own_flag),
+		TEST(a_monitor_page_is_taken_and_answered),
+		TEST(a_bad_monitor_page_is_refused),
 		TEST(without_siefp_an_event_is_refused),
 		TEST(a_flood_is_bounded_and_comes_back_in_order),
 		TEST(a_taken_id_makes_no_demo),

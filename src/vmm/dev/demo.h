@@ -13,8 +13,8 @@
  *
  * A guest that wants monitored notification gives its page through the message port: a message of
  * type DEMO_MONITOR_PAGE_TYPE whose payload is the page's GPA (8 bytes). It comes back, when the
- *page is in use or was refused, with a payload of 4 bytes: 0 or a negative errno. A reset takes it
- *away.
+ * page is in use or was refused, with a payload of 4 bytes: 0 or a negative errno. A reset takes it
+ * away.
  *
  * Purpose: give --demo somebody to talk to.
  * Threads: new and free on the main loop, handlers on any thread, without allocation.
