@@ -5,7 +5,7 @@
  * bench: batches of bare port I/O, HvSignalEvent and HvPostMessage by turns, so that whatever else
  * the host does hits all three; medians of the batches. The port I/O is called as a hypercall is:
  * a KVM that emulates a guest's instructions would else be measured by how many there are. The
- * ports are message-port=N and event-port=N (default: the demo's).
+ * ports are message-port=N and event-port=N (default: the demo's sinks).
  *
  * spin-work: a fixed amount of computing with a little SynIC traffic, on every VP. Its elapsed time
  * with a watcher against without one is what watching costs. rounds=N sets the amount.
@@ -16,6 +16,8 @@ enum { SINT = 2, VECTOR = 0x60, BATCHES = 51, CALLS = 100, PLAIN_PORT = 0x80 };
 
 #define MESSAGE_PORT 0x10001u
 #define EVENT_PORT   0x10002u
+#define MESSAGE_SINK 0x10004u
+#define EVENT_SINK   0x10005u
 
 static uint64_t option_or(struct gx_vp *vp, const char *name, uint64_t otherwise)
 {
@@ -113,8 +115,8 @@ static void run_bench(struct gx_vp *vp)
 	struct hv_post_message_input *input = gx_at(vp, gx_input(vp));
 	uint64_t result[MEASURES];
 
-	bench->message_port = (uint32_t)option_or(vp, "message-port", MESSAGE_PORT);
-	bench->event_port = (uint32_t)option_or(vp, "event-port", EVENT_PORT);
+	bench->message_port = (uint32_t)option_or(vp, "message-port", MESSAGE_SINK);
+	bench->event_port = (uint32_t)option_or(vp, "event-port", EVENT_SINK);
 	set_up(vp);
 	*input = (struct hv_post_message_input){
 		.connection_id = bench->message_port, .message_type = 1, .payload_size = 16};

@@ -15,9 +15,11 @@ struct answer {
 	struct guest_event_port *monitor; /* owns */
 };
 
+enum { DEMO_PORTS = 5 };
+
 struct demo {
-	struct vm *vm;                                         /* borrows */
-	struct port *message_port, *event_port, *monitor_port; /* owns */
+	struct vm *vm;                 /* borrows */
+	struct port *port[DEMO_PORTS]; /* owns */
 	struct answer answer[VM_MAX_VPS];
 	struct vm_device device;
 
@@ -42,8 +44,7 @@ static enum hv_status send_back(
 	return r ? HV_STATUS_INVALID_SYNIC_STATE : HV_STATUS_SUCCESS;
 }
 
-/* ---- the monitor page --------------------------------------------------------------------------
- */
+/* ---- the monitor page ----------------------------------------------------- */
 
 static void set_page_on_loop(struct loop_work *work)
 {
@@ -81,8 +82,7 @@ static void reset_device(struct vm_device *device)
 		log_debug("the monitor page stays");
 }
 
-/* ---- handlers ----------------------------------------------------------------------------------
- */
+/* ---- handlers ------------------------------------------------------------- */
 
 static enum hv_status on_message(
 	void *arg, struct vcpu *caller, const struct hv_post_message_input *input)
@@ -122,39 +122,40 @@ static int make_answer(struct vm *vm, uint32_t vp, struct answer *answer)
 	return guest_event_port_new(vm, 0, vp, DEMO_SINT, DEMO_MONITOR_FLAG, &answer->monitor);
 }
 
+static enum hv_status sink_message(
+	void *arg, struct vcpu *caller, const struct hv_post_message_input *input)
+{
+	return HV_STATUS_SUCCESS;
+}
+
+static enum hv_status sink_event(void *arg, struct vcpu *caller, uint16_t flag)
+{
+	return HV_STATUS_SUCCESS;
+}
+
 static int add_ports(struct demo *demo)
 {
-	struct ports *ports = &demo->vm->ports;
-	const struct port_spec message = {
-		.connection_id = DEMO_MESSAGE_PORT,
-		.type = PORT_MESSAGE,
-		.owner = "demo",
-		.on_message = on_message,
-		.arg = demo,
+	const struct port_spec specs[DEMO_PORTS] = {
+		{.connection_id = DEMO_MESSAGE_PORT,
+			.type = PORT_MESSAGE,
+			.on_message = on_message},
+		{.connection_id = DEMO_EVENT_PORT, .type = PORT_EVENT, .on_event = on_event},
+		{.connection_id = DEMO_MONITOR_PORT, .type = PORT_MONITOR, .on_event = on_monitor},
+		{.connection_id = DEMO_MESSAGE_SINK,
+			.type = PORT_MESSAGE,
+			.on_message = sink_message},
+		{.connection_id = DEMO_EVENT_SINK, .type = PORT_EVENT, .on_event = sink_event},
 	};
-	const struct port_spec event = {
-		.connection_id = DEMO_EVENT_PORT,
-		.type = PORT_EVENT,
-		.owner = "demo",
-		.on_event = on_event,
-		.arg = demo,
-	};
-	const struct port_spec monitor = {
-		.connection_id = DEMO_MONITOR_PORT,
-		.type = PORT_MONITOR,
-		.owner = "demo",
-		.on_event = on_monitor,
-		.arg = demo,
-	};
-	int r;
+	int r = 0;
 
-	r = ports_add(ports, &message, &demo->message_port);
-	if (r)
-		return r;
-	r = ports_add(ports, &event, &demo->event_port);
-	if (r)
-		return r;
-	return ports_add(ports, &monitor, &demo->monitor_port);
+	for (unsigned i = 0; r == 0 && i < DEMO_PORTS; i++) {
+		struct port_spec spec = specs[i];
+
+		spec.owner = "demo";
+		spec.arg = demo;
+		r = ports_add(&demo->vm->ports, &spec, &demo->port[i]);
+	}
+	return r;
 }
 
 int demo_new(struct vm *vm, struct demo **ret_demo)
@@ -185,9 +186,8 @@ struct demo *demo_free(struct demo *demo)
 	if (!demo)
 		return NULL;
 	/* The ports first: no handler may find an answer that is gone. */
-	port_release(demo->message_port);
-	port_release(demo->event_port);
-	port_release(demo->monitor_port);
+	for (unsigned i = 0; i < DEMO_PORTS; i++)
+		port_release(demo->port[i]);
 	loop_drain(demo->vm->loop);
 	vm_remove_device(demo->vm, &demo->device);
 	for (uint32_t vp = 0; vp < demo->vm->vp_count; vp++) {

@@ -6,6 +6,8 @@
  *	0x10001  message  each message comes back to the calling VP's SINT 2
  *	0x10002  event    sets flag DEMO_EVENT_FLAG of the calling VP's SINT 2
  *	0x10003  monitor  monitor id 0; sets flag DEMO_MONITOR_FLAG of the calling VP's SINT 2
+ *	0x10004  message  takes each message and does nothing: what a bare HvPostMessage costs
+ *	0x10005  event    the same for HvSignalEvent
  *
  * A call without a VP (the API, the monitor page) is answered on VP 0. The echo keeps order and
  * holds what the guest does not take yet; when it holds GUEST_PORT_MESSAGES, a post is answered
@@ -28,6 +30,8 @@ struct vm;
 #define DEMO_MESSAGE_PORT 0x10001u
 #define DEMO_EVENT_PORT   0x10002u
 #define DEMO_MONITOR_PORT 0x10003u
+#define DEMO_MESSAGE_SINK 0x10004u
+#define DEMO_EVENT_SINK   0x10005u
 
 #define DEMO_MONITOR_PAGE_TYPE 0x6d6fu
 
