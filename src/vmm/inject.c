@@ -314,8 +314,7 @@ static int get_lane_locked(
 	return 0;
 }
 
-/* ---- starting ---------------------------------------------------------------------------------
- */
+/* ---- starting ---------------------------------------------------------- */
 
 static struct job *job_new(struct injector *injector, const struct inject_request *request,
 	inject_done_fn done, void *arg)
@@ -441,8 +440,7 @@ void inject_pump(struct injector *injector)
 	tell_finished(injector);
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life -------------------------------------------------------------- */
 
 static void on_retry(void *arg)
 {

@@ -283,8 +283,7 @@ unsigned fake_vm_recorded(struct fake_vm *fake, uint16_t type)
 	return count;
 }
 
-/* ---- the guest's side -------------------------------------------------------------------------
- */
+/* ---- the guest's side -------------------------------------------------- */
 
 struct synic *fake_vm_synic(struct fake_vm *fake, uint32_t vp)
 {

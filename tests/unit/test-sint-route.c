@@ -116,8 +116,7 @@ static void write_msr(uint32_t index, uint64_t value)
 	assert_int_equal(synic_msr_write(synic, index, value), HV_FAULT_NONE);
 }
 
-/* ---- states ------------------------------------------------------------------------------------
- */
+/* ---- states ------------------------------------------------------------ */
 
 static void free_busy_posted_free(void **state)
 {

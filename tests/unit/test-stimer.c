@@ -87,8 +87,7 @@ static void start(unsigned n, uint64_t config, uint64_t count)
 	write_msr(COUNT(n), count);
 }
 
-/* ---- registers --------------------------------------------------------------------------------
- */
+/* ---- registers --------------------------------------------------------- */
 
 static void config_writes_are_stored_adjusted_or_fault(void **state)
 {
@@ -144,8 +143,7 @@ static void a_count_write_enables_or_disables(void **state)
 	}
 }
 
-/* ---- one-shot ----------------------------------------------------------------------------------
- */
+/* ---- one-shot ---------------------------------------------------------- */
 
 static void a_one_shot_sends_one_message_at_its_time_and_is_disabled(void **state)
 {
@@ -229,8 +227,7 @@ static void a_timer_finds_a_slot_that_was_freed_without_eom(void **state)
 	take_message();
 }
 
-/* ---- periodic -----------------------------------------------------------------------------------
- */
+/* ---- periodic ---------------------------------------------------------- */
 
 static const uint64_t periodic = TO_SINT | HV_STIMER_AUTO_ENABLE | HV_STIMER_PERIODIC;
 

@@ -56,8 +56,7 @@ static void write_msr(struct run *run, uint32_t index, uint64_t value)
 	CHECK(run, synic_msr_write(run->synic, index, value) == HV_FAULT_NONE);
 }
 
-/* ---- the host ----------------------------------------------------------------------------------
- */
+/* ---- the host ---------------------------------------------------------- */
 
 static void on_done(struct synic_entry *entry, int status)
 {
@@ -113,8 +112,7 @@ static void signal_event(struct run *run)
 		run->flags_set++;
 }
 
-/* ---- the guest ---------------------------------------------------------------------------------
- */
+/* ---- the guest --------------------------------------------------------- */
 
 static struct hv_message *visible_slot(struct run *run)
 {

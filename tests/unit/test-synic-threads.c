@@ -98,8 +98,7 @@ static void *route_thread(void *arg)
 	return NULL;
 }
 
-/* ---- the guest --------------------------------------------------------------------------------
- */
+/* ---- the guest --------------------------------------------------------- */
 
 /* The page the SIMP is on now; only this thread moves it. */
 static const uint64_t pages[] = {FAKE_SIMP_GPA, FAKE_SIMP_GPA + 0x4000};
@@ -305,8 +304,7 @@ static void messages_survive_any_schedule_with_irqfd(void **state)
 	no_message_is_lost_doubled_or_reordered(FAKE_WITH_IRQFD | FAKE_WITH_TSC);
 }
 
-/* ---- resets ------------------------------------------------------------------------------------
- */
+/* ---- resets ------------------------------------------------------------ */
 
 enum { RESETS = 200, PATIENCE = 50 };
 

@@ -92,8 +92,7 @@ static struct sint_info info(void)
 	return info;
 }
 
-/* ---- registers --------------------------------------------------------------------------------
- */
+/* ---- registers --------------------------------------------------------- */
 
 static void registers_start_at_their_reset_values(void **state)
 {
@@ -163,8 +162,7 @@ static void an_index_that_is_no_register_faults(void **state)
 	}
 }
 
-/* ---- delivery ---------------------------------------------------------------------------------
- */
+/* ---- delivery ---------------------------------------------------------- */
 
 static void a_message_goes_into_the_empty_slot_and_interrupts(void **state)
 {
@@ -367,8 +365,7 @@ static void a_failed_interrupt_is_the_messages_status(void **state)
 	assert_int_equal(info().last_error, -EIO);
 }
 
-/* ---- once (spec 4.2) ---------------------------------------------------------------------------
- */
+/* ---- once (spec 4.2) --------------------------------------------------- */
 
 static void a_once_message_is_delivered_when_the_slot_is_free(void **state)
 {
