@@ -9,7 +9,8 @@
 #include "vmm/vm.h"
 
 /*
- * Registers, reset, event flags. Delivery is in synic_deliver.c, snapshots in synic_info.c.
+ * Registers, reset, event flags. The FIFOs are in synic_queue.c, delivery in synic_deliver.c,
+ * snapshots in synic_info.c and synic_messages.c.
  *
  * A page register is written in three steps under setup_lock: move the overlay (synic->lock must
  * not be held), store the register, look whether something waited for the page.

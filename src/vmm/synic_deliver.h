@@ -19,6 +19,8 @@ void synic_arm_locked(struct synic *synic);
 int synic_interrupt_locked(struct synic *synic, unsigned sint);
 /* Raises an owed interrupt if it can be raised now and there still is something to see. */
 void synic_pay_owed_locked(struct synic *synic, unsigned sint);
+/* Takes a queued entry out and tells its owner. */
+void synic_finish_locked(struct synic_sint *sint, struct synic_entry *entry, int status);
 /* Completes everything queued with `status`; returns how many messages that were. */
 unsigned synic_flush_locked(struct synic *synic, int status);
 

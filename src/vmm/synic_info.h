@@ -13,6 +13,7 @@
 #include "common/node.h"
 #include "hvdef/hv_synic.h"
 
+struct synic;
 struct vm;
 
 enum { SINT_INFO_FLAGS = 64, MESSAGE_INFO_PAYLOAD = 32 };
@@ -94,6 +95,9 @@ struct route_info {
 	struct staged_info staged;
 	uint64_t sets, acks, posts, completions, refused;
 };
+
+/* Time since `then_ns`; all ones (JSON null) when that is 0. */
+uint64_t synic_age_or_null(const struct synic *synic, uint64_t then_ns);
 
 /*
  * Lists what is addressed by (VP, column) with the VTL behind: for node_class.list. Objects for
