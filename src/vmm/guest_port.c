@@ -34,6 +34,8 @@ struct guest_message_port {
 	_Atomic unsigned references; /* the owner's, and one for `work` while it is queued */
 	struct loop_work work;
 
+	_Atomic(struct sint_route *) route; /* ref: the target's, so that its GSI exists */
+
 	pthread_mutex_t lock; /* guards the rest */
 	struct synic *target; /* borrows */
 	bool closed;
@@ -42,6 +44,20 @@ struct guest_message_port {
 	struct synic *waited; /* borrows: whose FIFO `waiter` may be at, or NULL */
 	struct message_buffer buffer[GUEST_PORT_MESSAGES];
 };
+
+/* Moves a port's reference to the route of another target. No lock held. */
+static int hold_route(
+	struct vm *vm, uint32_t vp, uint8_t vtl, uint8_t sint, _Atomic(struct sint_route *) *held)
+{
+	struct sint_route *route;
+	int r;
+
+	r = sint_route_get(vm, vp, vtl, sint, &route);
+	if (r < 0)
+		return r;
+	sint_route_unref(atomic_exchange(held, route));
+	return 0;
+}
 
 static void port_unref(struct guest_message_port *port)
 {
@@ -127,23 +143,26 @@ static void work_on_loop(struct loop_work *work)
 int guest_message_port_new(
 	struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, struct guest_message_port **ret_port)
 {
-	struct synic *target = synic_find(vm, vp, vtl);
 	struct guest_message_port *port;
+	int r;
 
 	if (vtl >= HV_VTL_COUNT || sint >= HV_SINT_COUNT)
 		return -EINVAL;
-	if (!target)
-		return -ENOENT;
 	port = calloc(1, sizeof(*port));
 	if (!port)
 		return -ENOMEM;
+	r = hold_route(vm, vp, vtl, sint, &port->route);
+	if (r < 0) {
+		free(port);
+		return r;
+	}
 	port->vm = vm;
 	port->vtl = vtl;
 	port->sint = sint;
 	port->references = 1;
 	port->work.run = work_on_loop;
 	port->waiter.room = on_room;
-	port->target = target;
+	port->target = synic_find(vm, vp, vtl);
 	pthread_mutex_init(&port->lock, NULL);
 	TAILQ_INIT(&port->free);
 	TAILQ_INIT(&port->waiting);
@@ -174,6 +193,7 @@ struct guest_message_port *guest_message_port_free(struct guest_message_port *po
 			(void)synic_withdraw(buffer->target, port->sint, &buffer->entry);
 	}
 	pthread_mutex_unlock(&port->lock);
+	sint_route_unref(atomic_exchange(&port->route, NULL));
 	port_unref(port);
 	return NULL;
 }
@@ -215,12 +235,12 @@ int guest_message_port_post(
 
 int guest_message_port_set_target(struct guest_message_port *port, uint32_t vp)
 {
-	struct synic *target = synic_find(port->vm, vp, port->vtl);
+	int r = hold_route(port->vm, vp, port->vtl, port->sint, &port->route);
 
-	if (!target)
-		return -ENOENT;
+	if (r < 0)
+		return r;
 	pthread_mutex_lock(&port->lock);
-	port->target = target;
+	port->target = synic_find(port->vm, vp, port->vtl);
 	pthread_mutex_unlock(&port->lock);
 	return 0;
 }
@@ -230,33 +250,40 @@ struct guest_event_port {
 	struct vm *vm; /* borrows */
 	uint8_t vtl, sint;
 	uint16_t flag;
-	_Atomic(struct synic *) target; /* borrows (outlived by vm) */
+	_Atomic(struct sint_route *) route; /* ref: the target's */
+	_Atomic(struct synic *) target;     /* borrows (outlived by vm) */
 };
 
 int guest_event_port_new(struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, uint16_t flag,
 	struct guest_event_port **ret_port)
 {
-	struct synic *target = synic_find(vm, vp, vtl);
 	struct guest_event_port *port;
+	int r;
 
 	if (vtl >= HV_VTL_COUNT || sint >= HV_SINT_COUNT || flag >= HV_EVENT_FLAGS_COUNT)
 		return -EINVAL;
-	if (!target)
-		return -ENOENT;
 	port = calloc(1, sizeof(*port));
 	if (!port)
 		return -ENOMEM;
+	r = hold_route(vm, vp, vtl, sint, &port->route);
+	if (r < 0) {
+		free(port);
+		return r;
+	}
 	port->vm = vm;
 	port->vtl = vtl;
 	port->sint = sint;
 	port->flag = flag;
-	atomic_init(&port->target, target);
+	atomic_init(&port->target, synic_find(vm, vp, vtl));
 	*ret_port = port;
 	return 0;
 }
 
 struct guest_event_port *guest_event_port_free(struct guest_event_port *port)
 {
+	if (!port)
+		return NULL;
+	sint_route_unref(port->route);
 	free(port);
 	return NULL;
 }
@@ -269,10 +296,10 @@ int guest_event_port_signal(struct guest_event_port *port)
 
 int guest_event_port_set_target(struct guest_event_port *port, uint32_t vp)
 {
-	struct synic *target = synic_find(port->vm, vp, port->vtl);
+	int r = hold_route(port->vm, vp, port->vtl, port->sint, &port->route);
 
-	if (!target)
-		return -ENOENT;
-	atomic_store(&port->target, target);
+	if (r < 0)
+		return r;
+	atomic_store(&port->target, synic_find(port->vm, vp, port->vtl));
 	return 0;
 }

@@ -4,10 +4,12 @@
  * Guest ports: host-to-guest message and event senders (spec 10.1).
  *
  * A message port owns GUEST_PORT_MESSAGES buffers. Messages go straight into the SINT's FIFO while
- * it has room and wait in the port, in order, while it has not.
+ * it has room and wait in the port, in order, while it has not. Either kind of port holds a
+ * reference to the SINT route of its target.
  *
  * Purpose: post messages in order to a (VTL, VP, SINT) and set one event flag there.
- * Threads: any, VP threads inside a hypercall too: no allocation, no wait.
+ * Threads: post and signal on any thread, VP threads inside a hypercall too: no allocation, no
+ *          wait. new, free and set_target on any but VP threads: a route may be made.
  * Errors:  -EAGAIN every buffer is in use, -EINVAL, -ENOENT no such VP, or those of synic.h.
  */
 #include <stdint.h>

@@ -247,7 +247,7 @@ static void end_world(struct world *world)
 	loop_drain(world->fake->vm.loop);
 	assert_int_equal(route_node_class.get(&world->fake->vm, key, &info), 0);
 	assert_int_equal(info.staged.state, STAGED_FREE);
-	assert_int_equal(info.refcount, 1);
+	assert_int_equal(info.refcount, 1 + PORTS); /* ours, and each port's */
 	for (unsigned i = 0; i < PORTS; i++)
 		guest_message_port_free(world->port[i]);
 	sint_route_unref(world->route);
