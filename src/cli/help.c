@@ -113,6 +113,30 @@ static void put_args(FILE *out, const struct command *command, bool options, con
 	}
 }
 
+/* The paths of "path:HEADER,..." */
+static void put_paths(FILE *out, const char *columns, const char *separator)
+{
+	while (*columns) {
+		size_t length = strcspn(columns, ",");
+
+		fputs(separator, out);
+		fwrite(columns, 1, strcspn(columns, ":,"), out);
+		columns += length + (columns[length] == ',');
+		separator = ",";
+	}
+}
+
+static void put_columns(FILE *out, const struct command *command)
+{
+	if (!command->columns)
+		return;
+	fputs("\nColumns: ", out);
+	put_paths(out, command->columns, "");
+	if (command->wide)
+		put_paths(out, command->wide, ",");
+	fputc('\n', out);
+}
+
 static void put_command(FILE *out, const struct command *command)
 {
 	fputs("Usage: ", out);
@@ -121,6 +145,7 @@ static void put_command(FILE *out, const struct command *command)
 	fprintf(out, "\n%c%s.\n", command->help[0] & ~0x20, command->help + 1);
 	put_args(out, command, false, "\nArguments:\n");
 	put_args(out, command, true, "\nOptions:\n");
+	put_columns(out, command);
 	if (command->method)
 		fprintf(out, "\nRequest: %s %s\n", command->method,
 			command->narrow_path ? command->narrow_path : command->path);
