@@ -210,6 +210,9 @@ static const int allowed_calls[] = {
 	SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(rt_sigtimedwait),
 	SCMP_SYS(sigaltstack),
+	SCMP_SYS(timer_create), /* auto-EOI retries */
+	SCMP_SYS(timer_settime),
+	SCMP_SYS(timer_delete),
 	SCMP_SYS(prctl),
 	SCMP_SYS(sched_getaffinity),
 	/* who and when */
