@@ -135,13 +135,31 @@ static const char *suberror_name(uint32_t suberror)
 	return "KVM reported an internal error";
 }
 
+/* The bytes of the instruction KVM could not emulate, when it gives them: ": 0f 01 c1". */
+static void describe_instruction(const struct kvm_run *run, char *text, size_t size)
+{
+	size_t count = 0, used = 0;
+
+	if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION &&
+		run->emulation_failure.ndata >= 3 &&
+		run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES)
+		count = MIN((size_t)run->emulation_failure.insn_size,
+			sizeof(run->emulation_failure.insn_bytes));
+	text[0] = '\0';
+	for (size_t i = 0; i < count && used + 4 < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%02x", i ? " " : ": ",
+			run->emulation_failure.insn_bytes[i]);
+}
+
 static bool stop_internal_error(struct kvm_vcpu *kv)
 {
 	struct vm_stop stop = stop_here(kv, VM_STOP_INTERNAL_ERROR);
+	char instruction[48];
 
+	describe_instruction(kv->run, instruction, sizeof(instruction));
 	stop.code = kv->run->internal.suberror;
-	snprintf(stop.what, sizeof(stop.what), "%s (suberror %llu)",
-		suberror_name(kv->run->internal.suberror), (unsigned long long)stop.code);
+	snprintf(stop.what, sizeof(stop.what), "%s%s", suberror_name(kv->run->internal.suberror),
+		instruction);
 	vm_request_stop(kv->vcpu->vm, &stop);
 	return false;
 }

@@ -86,6 +86,12 @@ spin:	jmp spin
 	finish 1
 	end_guest unmapped
 
+	/* runs code where there is no memory */
+	guest nowhere
+	mov $0xd0000000, %eax
+	jmp *%eax
+	end_guest nowhere
+
 	guest triple_fault
 	lidt triple_fault_idt - guest_triple_fault + LOAD
 	ud2

@@ -20,7 +20,7 @@ enum { MEMORY_BYTES = 16 << 20, CONSOLE_PORT = 0xe9, PATIENCE_MS = 10000 };
 /* clang-format off */
 #define GUESTS(X) \
 	X(boot) X(spin) X(halt) X(unmapped) X(triple_fault) X(reset) X(cpuid) X(ports) \
-	X(hypercall) X(fault) X(forged) X(auto_eoi)
+	X(hypercall) X(fault) X(forged) X(auto_eoi) X(nowhere)
 /* clang-format on */
 #define GUEST_EXTERN(name) extern const uint8_t guest_##name[], guest_##name##_end[];
 GUESTS(GUEST_EXTERN)
@@ -301,6 +301,20 @@ static void test_triple_fault_stops(void **state)
 	machine_deinit(&m);
 }
 
+static void test_internal_error_stops(void **state)
+{
+	struct machine m;
+
+	machine_init(&m, 1);
+	LOAD(&m, nowhere);
+	run_to_the_end(&m);
+	assert_int_equal(m.vm->stop.reason, VM_STOP_INTERNAL_ERROR);
+	assert_int_equal(m.vm->stop.code, KVM_INTERNAL_ERROR_EMULATION);
+	assert_int_equal(m.vm->stop.rip, 0xd0000000);
+	assert_int_equal(m.vm->stop.vp, 0);
+	machine_deinit(&m);
+}
+
 static void test_first_stop_wins(void **state)
 {
 	struct vm_stop later = VM_STOP(VM_STOP_POWER_OFF);
@@ -535,6 +549,7 @@ int main(void)
 		{"auto-EOI vectors are ended though the guest never does", test_auto_eoi},
 		{"an unmapped access stops the VM and says where", test_unmapped_access_stops},
 		{"a triple fault stops the VM", test_triple_fault_stops},
+		{"code where there is no memory stops the VM", test_internal_error_stops},
 		{"the first reason to stop wins", test_first_stop_wins},
 		{"pause parks every VP of a spinning guest, every time", test_pause_and_resume},
 		{"a paused VM stays paused over a reset", test_paused_stays_paused_over_reset},
