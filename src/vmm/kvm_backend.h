@@ -7,6 +7,7 @@
  *	kvm_irq.c       irqchip, PIT, GSI routes, irqfds, interrupt lines, MSIs
  *	kvm_cpuid.c     what a VP sees in CPUID
  *	kvm_vcpu.c      a VP: creation, run loop, exits, kicks
+ *	kvm_stop.c      exits that end the VM
  *	kvm_state.c     power-on state: capture, restore, boot registers, inspection
  *	kvm_auto_eoi.c  auto-EOI over an in-kernel LAPIC
  *
@@ -115,6 +116,15 @@ void kvm_vcpu_kick(struct vcpu *vcpu);
 /* Installs the handler of the kick signal, which does nothing. */
 int kvm_kick_signal_init(void) MUST_CHECK;
 int kvm_kick_signal(void);
+
+/* kvm_stop.c: VP thread; whether the instruction must still be finished */
+bool kvm_stop_unmapped(struct kvm_vcpu *kv);
+bool kvm_stop_triple_fault(struct kvm_vcpu *kv);
+bool kvm_stop_internal_error(struct kvm_vcpu *kv);
+bool kvm_stop_entry_failed(struct kvm_vcpu *kv);
+bool kvm_stop_unknown_exit(struct kvm_vcpu *kv);
+/* KVM_RUN, or what must go with it, failed; returns 0: the stop says it all. */
+int kvm_stop_run_failed(struct kvm_vcpu *kv, int error);
 
 /* kvm_state.c */
 int kvm_vcpu_reset(struct vcpu *vcpu) MUST_CHECK;
