@@ -2,6 +2,7 @@
 #include "inspect/resource.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,10 +66,26 @@ static bool read_query(struct request *request, struct resource_query *ret_query
 
 /* ---- objects -------------------------------------------------------------------------------- */
 
-static void reply_error(struct reply *reply, int error)
+/* "there is no port with connection_id 99", "there is no route with vp 0, sint 5" */
+static void reply_absent(struct reply *reply, const struct resource *resource, const uint64_t *key)
+{
+	char keys[2 * RESOURCE_PATH_BYTES] = "";
+	const char *name = resource->class->path;
+	size_t used = 0;
+
+	for (unsigned i = 0; i < resource->class->key_count && (name = strchr(name, '{')); i++) {
+		name++;
+		used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%.*s %" PRIu64,
+			i == 0 ? " with " : ", ", (int)strcspn(name, "}"), name, key[i]);
+	}
+	problem(reply, PROBLEM_NOT_FOUND, "there is no %s%s", resource->class->fields->name, keys);
+}
+
+static void reply_error(
+	struct reply *reply, const struct resource *resource, const uint64_t *key, int error)
 {
 	if (error == -ENOENT)
-		problem(reply, PROBLEM_NOT_FOUND, "there is no such object");
+		reply_absent(reply, resource, key);
 	else if (error == -ETIMEDOUT)
 		problem(reply, PROBLEM_TIMEOUT, "the VP did not answer in time");
 	else
@@ -87,7 +104,7 @@ static void get_now(const struct resource *resource, const uint64_t *key, struct
 	int r = info ? resource->class->get(resource->owner, key, info) : -ENOMEM;
 
 	if (r < 0)
-		reply_error(reply, r);
+		reply_error(reply, resource, key, r);
 	else
 		reply_info(reply, resource, info);
 }
@@ -108,7 +125,7 @@ static void run_get(struct operation *operation)
 		     : -ENOMEM;
 
 	if (r < 0)
-		reply_error(&operation->reply, r);
+		reply_error(&operation->reply, get->resource, get->key, r);
 	else
 		reply_info(&operation->reply, get->resource, info);
 	operation_finish(operation);
@@ -137,7 +154,8 @@ static void handle_object(struct request *request)
 		return;
 	if (!resource_parse_keys(
 		    resource, request->match.key, request->match.key_count, query.vtl, key))
-		problem(&request->reply, PROBLEM_NOT_FOUND, "there is no such object");
+		problem(&request->reply, PROBLEM_NOT_FOUND,
+			"the path has a key that no %s can have", resource->class->fields->name);
 	else if (resource->class->on_vcpu)
 		get_later(request, key, query.timeout_ms);
 	else
