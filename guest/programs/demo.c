@@ -69,6 +69,8 @@ struct demo_vp {
 	bool tick;
 	enum fault_state fault_state;
 	bool announced;
+	struct hv_message_header visitor; /* the latest message not ours */
+	uint32_t visitors_reported;
 	uint64_t fault_began_100ns;
 };
 
@@ -123,6 +125,7 @@ static void count_message(struct demo_vp *self, const struct hv_message *message
 
 	if (message->header.type != HV_MESSAGE_TYPE_VMBUS ||
 		message->header.payload_size != sizeof(number)) {
+		self->visitor = message->header;
 		atomic_fetch_add(&self->others, 1);
 		return;
 	}
@@ -318,6 +321,18 @@ static void set_up(struct gx_vp *vp, struct demo *demo)
 	start_timers(vp, demo->period_ms);
 }
 
+/* What an operator injected shows on the console. */
+static void report_visitors(struct gx_vp *vp, struct demo_vp *self)
+{
+	uint32_t others = atomic_load(&self->others);
+
+	if (others == self->visitors_reported)
+		return;
+	self->visitors_reported = others;
+	gx_print(vp, "demo: VP %u: message of type %x, %u bytes, from elsewhere (%u so far)",
+		gx_index(vp), self->visitor.type, self->visitor.payload_size, others);
+}
+
 static void wait_for_work(struct gx_vp *vp, struct demo_vp *self)
 {
 	gx_irq_disable(vp);
@@ -338,6 +353,7 @@ static void run_vp(struct gx_vp *vp, struct demo *demo)
 			self->tick = false;
 			exchange(vp);
 		}
+		report_visitors(vp, self);
 		if (gx_index(vp) == 0)
 			summarize(vp, demo);
 		if (!misbehaves(vp, FLOOD))
