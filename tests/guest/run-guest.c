@@ -10,9 +10,6 @@
  * NAME and the OPTIONs go onto the guest's command line. The guest's console goes to stdout. The
  * exit status is 0 when the guest ended with 0 through the debug exit, 77 when the accelerator
  * cannot be used here, else 1.
- *
- * Besides the demo's ports and the test device there are two ports that take everything and do
- * nothing, for benchmarks: message port NULL_MESSAGE_PORT and event port NULL_EVENT_PORT.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -33,9 +30,6 @@
 #include "vmm/dev/uart.h"
 #include "vmm/vm.h"
 
-#define NULL_MESSAGE_PORT 0x20001u
-#define NULL_EVENT_PORT   0x20002u
-
 enum { EXIT_SKIPPED = 77, MEMORY_BYTES = 64 << 20, RING_RECORDS = 1024 };
 
 struct options {
@@ -54,7 +48,6 @@ struct runner {
 	struct vm *vm;
 	struct testdev *testdev;
 	struct demo *demo;
-	struct port *null_message, *null_event;
 	struct vm_device watch; /* counts resets */
 	unsigned resets;
 	bool timed_out;
@@ -81,17 +74,6 @@ static void on_timeout(void *arg)
 	loop_exit(runner->loop, 0);
 }
 
-static enum hv_status take_message(
-	void *arg, struct vcpu *caller, const struct hv_post_message_input *input)
-{
-	return HV_STATUS_SUCCESS;
-}
-
-static enum hv_status take_event(void *arg, struct vcpu *caller, uint16_t flag)
-{
-	return HV_STATUS_SUCCESS;
-}
-
 /* ---- building the VM ----------------------------------------------------- */
 
 static int make_vm(struct runner *runner)
@@ -116,25 +98,6 @@ static int make_vm(struct runner *runner)
 	return 0;
 }
 
-static int add_null_ports(struct runner *runner)
-{
-	const struct port_spec message = {
-		.connection_id = NULL_MESSAGE_PORT,
-		.type = PORT_MESSAGE,
-		.owner = "null",
-		.on_message = take_message,
-	};
-	const struct port_spec event = {
-		.connection_id = NULL_EVENT_PORT,
-		.type = PORT_EVENT,
-		.owner = "null",
-		.on_event = take_event,
-	};
-	int r = ports_add(&runner->vm->ports, &message, &runner->null_message);
-
-	return r < 0 ? r : ports_add(&runner->vm->ports, &event, &runner->null_event);
-}
-
 static int add_devices(struct runner *runner)
 {
 	int r = uart_new(runner->vm, runner->console, &runner->uart);
@@ -145,7 +108,7 @@ static int add_devices(struct runner *runner)
 		r = testdev_new(runner->vm, &runner->testdev);
 	if (r == 0)
 		r = demo_new(runner->vm, &runner->demo);
-	return r < 0 ? r : add_null_ports(runner);
+	return r;
 }
 
 static int load_guest(struct runner *runner)
@@ -183,8 +146,6 @@ static void tear_down(struct runner *runner)
 {
 	if (runner->vm && vm_shutdown(runner->vm) < 0)
 		fprintf(stderr, "run-guest: the VM did not shut down\n");
-	port_release(runner->null_event);
-	port_release(runner->null_message);
 	demo_free(runner->demo);
 	testdev_free(runner->testdev);
 	vm_free(runner->vm);
