@@ -16,7 +16,7 @@ import json
 import re
 import sys
 
-TAP_LINE = re.compile(r"^(not )?ok\b\s*\d*\s*(?:- )?(.*?)(?:\s*#\s*(skip|todo)\b\S*\s*(.*))?$", re.I | re.M)
+TAP_LINE = re.compile(r"^(not )?ok\b\s*\d*\s*(?:- )?(.*?)(?:\s*#\s*(skip|todo)\b\S*[ \t]*(.*))?$", re.I | re.M)
 TAP_PLAN = re.compile(r"^1\.\.\d+(?:\s*#\s*skip\S*\s*(.*))?$", re.I | re.M)
 CMOCKA_LINE = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] (.*)$", re.M)
 CMOCKA_RUN = re.compile(r"^\[=+\] .*Running \d+ test", re.M)

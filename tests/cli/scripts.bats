@@ -23,10 +23,11 @@ print(json.dumps({"name": "hvd:unit / " + name, "result": result, "stdout": stdo
 }
 
 @test "tally counts every TAP line, also names with a hash" {
-	program rules OK '1..3\nok 1 one # of many\nok 2 - two\nok 3 three # skip no KVM'
+	program rules OK '1..4\nok 1 one # of many\nok 2 - two\nok 3 three # skip no KVM\nok 4 - four # SKIP\n# done'
 	run "$tally" "$testlog" gcc
-	assert_line --index 0 '2 0 1'
+	assert_line --index 0 '2 0 2'
 	assert_line 'skip gcc: rules / three: no KVM'
+	assert_line 'skip gcc: rules / four'
 }
 
 @test "tally counts every cmocka test, whose summary is not counted twice" {
