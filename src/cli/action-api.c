@@ -99,8 +99,7 @@ static enum cli_exit set_leaf(struct cli *cli, const struct invocation *invocati
 	enum cli_exit r;
 
 	if (!path || is_glob(path) || invocation_given(invocation, "depth"))
-		return problem_report(&cli->options, CLI_USAGE, "usage",
-			"hvctl inspect recorder/enabled --set false",
+		return problem_usage(&cli->options, "hvctl inspect recorder/enabled --set false",
 			"--set writes one leaf: give one PATH, no pattern and no --depth");
 	body = json_pack("{s:o}", "value", literal(invocation_value(invocation, "set")->text));
 	target = tree_target(invocation, path);
@@ -143,7 +142,7 @@ static enum cli_exit read_text(struct cli *cli, const char *source, char **ret_t
 		if (file && !from_stdin)
 			fclose(file);
 		free(text);
-		return problem_report(&cli->options, CLI_USAGE, "usage", NULL, "-d %s: %s", source,
+		return problem_usage(&cli->options, NULL, "-d %s: %s", source,
 			error ? strerror(error) : "cannot be read, or is larger than 64 KiB");
 	}
 	if (!from_stdin)
@@ -208,10 +207,10 @@ enum cli_exit run_api(struct cli *cli, const struct invocation *invocation)
 	if (r != CLI_OK)
 		return r;
 	if (method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0' || !*method)
-		return problem_report(&cli->options, CLI_USAGE, "usage", "hvctl api GET /v1/ports",
-			"METHOD is a word in capitals");
+		return problem_usage(
+			&cli->options, "hvctl api GET /v1/ports", "METHOD is a word in capitals");
 	if (path[0] != '/' || path[strcspn(path, " \t\r\n")] != '\0')
-		return problem_report(&cli->options, CLI_USAGE, "usage", "hvctl api GET /v1/ports",
+		return problem_usage(&cli->options, "hvctl api GET /v1/ports",
 			"PATH begins with / and has no blanks");
 	if (strcmp(method, "GET") == 0 && strstr(path, "follow=1"))
 		return client_stream(cli, path, put_stream_line, cli);

@@ -188,8 +188,7 @@ static enum cli_exit check_since(struct cli *cli, const char *text)
 	if (!text || parse_u64(text, 0, INT64_MAX, &unused) == 0 ||
 		parse_duration(text, &unused) == 0)
 		return CLI_OK;
-	return problem_report(&cli->options, CLI_USAGE, "usage",
-		"write a sequence number, or how far back: 30s, 5m, 1h",
+	return problem_usage(&cli->options, "write a sequence number, or how far back: 30s, 5m, 1h",
 		"--since: \"%s\" is neither", text);
 }
 

@@ -248,13 +248,13 @@ enum cli_exit run_signal(struct cli *cli, const struct invocation *invocation)
 
 	if (invocation_given(invocation, "connection_id")) {
 		if (vp || sint)
-			return problem_report(&cli->options, CLI_USAGE, "usage", NULL,
+			return problem_usage(&cli->options, NULL,
 				"--connection acts as the guest; --vp and --sint do not go with it");
 		return run_hypercall(
 			cli, invocation, "HvSignalEvent", "/v1/hypercalls/signal-event");
 	}
 	if (!vp || !sint || !flag)
-		return problem_report(&cli->options, CLI_USAGE, "usage",
+		return problem_usage(&cli->options,
 			"hvctl signal --vp 0 --sint 2 --flag 5, or hvctl signal --connection 0x10002",
 			"signal wants --vp, --sint and --flag, or --connection");
 	return set_flag(cli, invocation);

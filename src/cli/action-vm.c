@@ -92,8 +92,7 @@ enum cli_exit run_vms_list(struct cli *cli, const struct invocation *invocation)
 	enum cli_exit r;
 
 	if (cli->options.curl)
-		return problem_report(&cli->options, CLI_USAGE, "usage",
-			"\"hvctl vm show --curl\" asks one VM",
+		return problem_usage(&cli->options, "\"hvctl vm show --curl\" asks one VM",
 			"\"vms list\" looks at sockets and is no single request");
 	r = endpoint_list(&cli->options, &list, &count);
 	for (size_t i = 0; i < count && r == CLI_OK; i++)

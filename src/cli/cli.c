@@ -91,16 +91,15 @@ static enum cli_exit check_options(const struct cli_options *options, const stru
 	if (command->run == run_shell)
 		return CLI_OK;
 	if (options->watch && !shows_state(command))
-		return problem_report(options, CLI_USAGE, "usage",
-			"it repeats list and show commands",
+		return problem_usage(options, "it repeats list and show commands",
 			"--watch makes no sense with \"%s%s%s\"", command->noun,
 			command->verb ? " " : "", command->verb ? command->verb : "");
 	if ((options->filter || options->sort) && !(command->flags & COMMAND_LIST))
-		return problem_report(options, CLI_USAGE, "usage", NULL, "--%s works on lists only",
+		return problem_usage(options, NULL, "--%s works on lists only",
 			options->filter ? "filter" : "sort");
 	if (options->format == CLI_FORMAT_NAME && !command->names)
-		return problem_report(options, CLI_USAGE, "usage", NULL,
-			"\"%s\" has no names to print with -o name", command->noun);
+		return problem_usage(
+			options, NULL, "\"%s\" has no names to print with -o name", command->noun);
 	return CLI_OK;
 }
 

@@ -2,17 +2,15 @@
 #include "cli/parser.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/problem.h"
 #include "cli/text.h"
+#include "cli/value.h"
 #include "common/cleanup.h"
-#include "common/parse.h"
 
-enum { PAYLOAD_MAX = 240, MAX_WORDS = 64 };
+enum { MAX_WORDS = 64 };
 
 /* The state of one parse. */
 struct parser {
@@ -26,139 +24,6 @@ struct parser {
 	size_t positionals; /* taken so far */
 	bool seen[32];      /* global options given, in step with global_options */
 };
-
-static PRINTF(3, 4) enum cli_exit
-	usage(const struct parser *parser, const char *hint, const char *format, ...)
-{
-	CLEANUP(free) char *detail = NULL;
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&detail, format, args) < 0)
-		detail = NULL;
-	va_end(args);
-	return problem_report(
-		parser->options, CLI_USAGE, "usage", hint, "%s", detail ? detail : "out of memory");
-}
-
-/* "did you mean" when one of the words is near, otherwise where to look. */
-static enum cli_exit unknown_word(const struct parser *parser, const char *what, const char *word,
-	const char *const *words, size_t count, const char *help_words)
-{
-	const char *near = text_did_you_mean(word, words, count);
-	CLEANUP(free)
-	char *hint = near ? text_format("did you mean \"%s\"?", near)
-			  : text_format("\"hvctl%s --help\" lists them", help_words);
-
-	return usage(parser, hint, "unknown %s \"%s\"", what, word);
-}
-
-/* ---- values -------------------------------------------------------------- */
-
-static enum cli_exit parse_uint(
-	const struct parser *parser, const struct arg *arg, const char *text, uint64_t *ret_number)
-{
-	uint64_t maximum = arg->maximum ? arg->maximum : UINT32_MAX;
-	int r = parse_u64(text, 0, maximum, ret_number);
-
-	if (r == -ERANGE)
-		return usage(parser, NULL, "%s: %s is out of range, 0 to %lu", arg->name, text,
-			(unsigned long)maximum);
-	if (r < 0)
-		return usage(parser, NULL, "%s: \"%s\" is not a number", arg->name, text);
-	return CLI_OK;
-}
-
-static enum cli_exit check_choice(
-	const struct parser *parser, const struct arg *arg, const char *text)
-{
-	size_t count = 0;
-	CLEANUP(free) char *what = text_format("value of %s", arg->name);
-
-	for (; arg->choices[count]; count++)
-		if (strcmp(arg->choices[count], text) == 0)
-			return CLI_OK;
-	return unknown_word(parser, what ? what : "value", text, arg->choices, count, "");
-}
-
-/* Raw bytes of a file or stdin, one more than allowed at most. */
-static enum cli_exit read_payload(const struct parser *parser, const struct arg *arg,
-	const char *text, uint8_t *bytes, size_t capacity, size_t *ret_count)
-{
-	bool from_stdin = strcmp(text, "-") == 0;
-	FILE *file = from_stdin ? stdin : fopen(text + 1, "rbe");
-	bool failed;
-
-	if (!file)
-		return usage(parser, NULL, "%s: %s: %s", arg->name, text + 1, strerror(errno));
-	*ret_count = fread(bytes, 1, capacity, file);
-	failed = ferror(file) != 0;
-	if (!from_stdin)
-		fclose(file);
-	return failed ? usage(parser, NULL, "%s: cannot read %s", arg->name, text) : CLI_OK;
-}
-
-static enum cli_exit parse_payload(
-	const struct parser *parser, const struct arg *arg, const char *text, char **ret_hex)
-{
-	uint8_t bytes[PAYLOAD_MAX + 1];
-	size_t count = 0;
-	enum cli_exit result = CLI_OK;
-	char *hex;
-	int r = 0;
-
-	if (text[0] == '@' || strcmp(text, "-") == 0)
-		result = read_payload(parser, arg, text, bytes, sizeof(bytes), &count);
-	else
-		r = parse_hex_bytes(text, bytes, sizeof(bytes), &count);
-	if (result != CLI_OK)
-		return result;
-	if (r == -EINVAL)
-		return usage(parser, "write hex digits, @FILE, or - for stdin",
-			"%s: \"%s\" is not hex bytes", arg->name, text);
-	if (r == -ENOSPC || count > PAYLOAD_MAX)
-		return usage(parser, NULL, "%s: a message holds at most %d bytes", arg->name,
-			PAYLOAD_MAX);
-	hex = malloc(2 * count + 1);
-	if (!hex)
-		return problem_errno(parser->options, ENOMEM, arg->name);
-	hex[0] = '\0';
-	for (size_t i = 0; i < count; i++)
-		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-	*ret_hex = hex;
-	return CLI_OK;
-}
-
-static enum cli_exit parse_value(const struct parser *parser, const struct arg *arg,
-	const char *text, struct value *ret_value)
-{
-	struct value value = {.text = text};
-	enum cli_exit r = CLI_OK;
-
-	switch (arg->type) {
-	case ARG_UINT:
-		r = parse_uint(parser, arg, text, &value.number);
-		break;
-	case ARG_DURATION:
-		if (parse_duration(text, &value.number) < 0)
-			r = usage(parser, "write 500ms, 5s or 2m", "%s: \"%s\" is not a duration",
-				arg->name, text);
-		break;
-	case ARG_CHOICE:
-		r = check_choice(parser, arg, text);
-		break;
-	case ARG_PAYLOAD:
-		r = parse_payload(parser, arg, text, &value.payload);
-		break;
-	case ARG_TEXT:
-	case ARG_SET:
-	case ARG_CLEAR:
-		break;
-	}
-	if (r == CLI_OK)
-		*ret_value = value;
-	return r;
-}
 
 /* ---- global options ------------------------------------------------------ */
 
@@ -231,13 +96,13 @@ static enum cli_exit store_option(
 	if (is_global(arg)) {
 		seen = &parser->seen[arg - global_options];
 		if (*seen && arg_takes_value(arg))
-			return usage(parser, NULL, "%s is given twice", arg->name);
+			return problem_usage(parser->options, NULL, "%s is given twice", arg->name);
 		*seen = true;
 		set_global(parser->options, arg, value);
 		return CLI_OK;
 	}
 	if (parser->invocation->values[arg - parser->invocation->command->args].text)
-		return usage(parser, NULL, "%s is given twice", arg->name);
+		return problem_usage(parser->options, NULL, "%s is given twice", arg->name);
 	parser->invocation->values[arg - parser->invocation->command->args] = *value;
 	return CLI_OK;
 }
@@ -258,7 +123,8 @@ static enum cli_exit unknown_option(const struct parser *parser, const char *nam
 			names[count++] = arg->name;
 	for (const struct arg *arg = global_options; arg->name; arg++)
 		names[count++] = arg->name;
-	return unknown_word(parser, "option", name, names, count, where ? where : "");
+	return problem_unknown_word(
+		parser->options, "option", name, names, count, where ? where : "");
 }
 
 /* Takes an option's value: after '=', glued to the letter, or the next word. */
@@ -267,16 +133,17 @@ static enum cli_exit option_value(
 {
 	if (!arg_takes_value(arg)) {
 		if (glued)
-			return usage(parser, NULL, "%s takes no value", arg->name);
+			return problem_usage(parser->options, NULL, "%s takes no value", arg->name);
 		ret_value->text = arg->name;
 		return CLI_OK;
 	}
 	if (!glued) {
 		if (parser->position + 1 >= parser->argc)
-			return usage(parser, NULL, "%s wants a value: %s", arg->name, arg->metavar);
+			return problem_usage(parser->options, NULL, "%s wants a value: %s",
+				arg->name, arg->metavar);
 		glued = parser->argv[++parser->position];
 	}
-	return parse_value(parser, arg, glued, ret_value);
+	return value_parse(parser->options, arg, glued, ret_value);
 }
 
 static enum cli_exit take_option(struct parser *parser, const char *name, const char *glued)
@@ -350,8 +217,8 @@ static enum cli_exit take_noun(struct parser *parser, const char *word)
 	const char *words[MAX_WORDS];
 
 	if (!command_is_noun(word))
-		return unknown_word(
-			parser, "command", word, words, collect_nouns(words, ARRAY_LEN(words)), "");
+		return problem_unknown_word(parser->options, "command", word, words,
+			collect_nouns(words, ARRAY_LEN(words)), "");
 	parser->noun = word;
 	parser->invocation->command = command_find(word, NULL);
 	return CLI_OK;
@@ -366,7 +233,7 @@ static enum cli_exit take_verb(struct parser *parser, const char *word)
 	parser->invocation->command = command_find(parser->noun, word);
 	if (parser->invocation->command)
 		return CLI_OK;
-	return unknown_word(parser, what ? what : "command", word, words,
+	return problem_unknown_word(parser->options, what ? what : "command", word, words,
 		collect_verbs(parser->noun, words, ARRAY_LEN(words)), noun ? noun : "");
 }
 
@@ -400,9 +267,9 @@ static enum cli_exit take_positional(struct parser *parser, const char *word)
 	enum cli_exit r;
 
 	if (!arg)
-		return usage(parser, NULL, "\"%s\" is one argument too many for %s%s%s", word,
-			command->noun, command->verb ? " " : "",
-			command->verb ? command->verb : "");
+		return problem_usage(parser->options, NULL,
+			"\"%s\" is one argument too many for %s%s%s", word, command->noun,
+			command->verb ? " " : "", command->verb ? command->verb : "");
 	parser->positionals++;
 	value = &parser->invocation->values[arg - command->args];
 	if (arg->flags & ARG_REPEAT) {
@@ -410,7 +277,7 @@ static enum cli_exit take_positional(struct parser *parser, const char *word)
 		value->text = word;
 		return r;
 	}
-	return parse_value(parser, arg, word, value);
+	return value_parse(parser->options, arg, word, value);
 }
 
 static enum cli_exit take_word(struct parser *parser, const char *word)
@@ -433,15 +300,16 @@ static enum cli_exit check_complete(const struct parser *parser)
 		CLEANUP(free)
 		char *hint = text_format("\"hvctl %s --help\" lists them", parser->noun);
 
-		return usage(parser, hint, "\"%s\" wants a command after it", parser->noun);
+		return problem_usage(
+			parser->options, hint, "\"%s\" wants a command after it", parser->noun);
 	}
 	for (size_t i = 0; command->args[i].name; i++) {
 		if (command->args[i].flags & ARG_REQUIRED && !invocation->values[i].text) {
 			CLEANUP(free) char *hint = text_format("for example: %s", command->example);
 
-			return usage(parser, hint, "%s%s%s wants %s", command->noun,
-				command->verb ? " " : "", command->verb ? command->verb : "",
-				command->args[i].name);
+			return problem_usage(parser->options, hint, "%s%s%s wants %s",
+				command->noun, command->verb ? " " : "",
+				command->verb ? command->verb : "", command->args[i].name);
 		}
 	}
 	return CLI_OK;

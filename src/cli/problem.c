@@ -121,24 +121,51 @@ static char *format_detail(const char *format, va_list args)
 	return NULL;
 }
 
-enum cli_exit problem_report(const struct cli_options *options, enum cli_exit exit_code,
-	const char *code, const char *hint, const char *format, ...)
+static void report(const struct cli_options *options, const char *code, const char *hint,
+	const char *format, va_list args)
 {
-	CLEANUP(free) char *detail = NULL;
-	json_auto_t *problem = NULL;
-	va_list args;
+	CLEANUP(free) char *detail = format_detail(format, args);
+	json_auto_t *problem = json_pack("{s:s, s:s, s:n, s:s, s:s, s:s*}", "type", "about:blank",
+		"title", "hvctl failed", "status", "detail", detail ? detail : "out of memory",
+		"code", code, "hint", hint);
 
-	va_start(args, format);
-	detail = format_detail(format, args);
-	va_end(args);
-	problem = json_pack("{s:s, s:s, s:n, s:s, s:s, s:s*}", "type", "about:blank", "title",
-		"hvctl failed", "status", "detail", detail ? detail : "out of memory", "code", code,
-		"hint", hint);
 	if (problem)
 		print(options, problem);
 	else if (!options->silent)
 		fputs("hvctl: out of memory\n", stderr);
+}
+
+enum cli_exit problem_report(const struct cli_options *options, enum cli_exit exit_code,
+	const char *code, const char *hint, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	report(options, code, hint, format, args);
+	va_end(args);
 	return exit_code;
+}
+
+enum cli_exit problem_usage(
+	const struct cli_options *options, const char *hint, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	report(options, "usage", hint, format, args);
+	va_end(args);
+	return CLI_USAGE;
+}
+
+enum cli_exit problem_unknown_word(const struct cli_options *options, const char *what,
+	const char *word, const char *const *words, size_t count, const char *help_words)
+{
+	const char *near = text_did_you_mean(word, words, count);
+	CLEANUP(free)
+	char *hint = near ? text_format("did you mean \"%s\"?", near)
+			  : text_format("\"hvctl%s --help\" lists them", help_words);
+
+	return problem_usage(options, hint, "unknown %s \"%s\"", what, word);
 }
 
 enum cli_exit problem_from_reply(const struct cli_options *options, long status, const json_t *body)

@@ -186,8 +186,7 @@ static enum cli_exit unknown_field(
 			  : strdup("-o json shows all fields");
 	enum cli_exit r;
 
-	r = problem_report(options, CLI_USAGE, "usage", hint, "%s: there is no field \"%s\" here",
-		option, path);
+	r = problem_usage(options, hint, "%s: there is no field \"%s\" here", option, path);
 	for (size_t i = 0; i < count; i++)
 		free(fields[i]);
 	return r;
@@ -216,7 +215,7 @@ enum cli_exit select_matches(const struct cli_options *options, const char *opti
 		__attribute__((cleanup(cleanup_comparison))) struct comparison comparison = {0};
 
 		if (!split_comparison(expression, length, &comparison))
-			return problem_report(options, CLI_USAGE, "usage",
+			return problem_usage(options,
 				"write field=value, or with !=, <, >, ~glob; a comma means and",
 				"%s: \"%.*s\" is not a comparison", option, (int)length,
 				expression);

@@ -125,7 +125,7 @@ static enum cli_exit start_watch(struct shell *shell, char **args, size_t count)
 	int ends[2], r;
 
 	if (!shell->interactive || count > WATCH_MAX_WORDS)
-		return problem_report(&shell->defaults, CLI_USAGE, "usage", "use watch --count N",
+		return problem_usage(&shell->defaults, "use watch --count N",
 			"\"watch on\" is for the interactive shell");
 	stop_watch(shell);
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -206,12 +206,10 @@ static void run_line(struct shell *shell, char *line)
 
 	switch (words_split(line, words + 1, MAX_WORDS, &count)) {
 	case WORDS_E_OPEN_QUOTE:
-		shell->last = problem_report(
-			&shell->defaults, CLI_USAGE, "usage", NULL, "a quote is not closed");
+		shell->last = problem_usage(&shell->defaults, NULL, "a quote is not closed");
 		return;
 	case WORDS_E_TOO_MANY:
-		shell->last = problem_report(
-			&shell->defaults, CLI_USAGE, "usage", NULL, "the line has too many words");
+		shell->last = problem_usage(&shell->defaults, NULL, "the line has too many words");
 		return;
 	}
 	if (count == 0 || run_builtin(shell, words + 1, count))
@@ -407,7 +405,7 @@ enum cli_exit run_shell(struct cli *cli, const struct invocation *invocation UNU
 	};
 
 	if (cli->options.in_shell)
-		return problem_report(&cli->options, CLI_USAGE, "usage", NULL, "this is the shell");
+		return problem_usage(&cli->options, NULL, "this is the shell");
 	shell.defaults.in_shell = true;
 	return shell.interactive ? run_interactive(&shell) : run_pipe(&shell);
 }

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/value.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/problem.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+#include "common/parse.h"
+
+enum { PAYLOAD_MAX = 240 };
+
+static enum cli_exit parse_uint(const struct cli_options *options, const struct arg *arg,
+	const char *text, uint64_t *ret_number)
+{
+	uint64_t maximum = arg->maximum ? arg->maximum : UINT32_MAX;
+	int r = parse_u64(text, 0, maximum, ret_number);
+
+	if (r == -ERANGE)
+		return problem_usage(options, NULL, "%s: %s is out of range, 0 to %lu", arg->name,
+			text, (unsigned long)maximum);
+	if (r < 0)
+		return problem_usage(options, NULL, "%s: \"%s\" is not a number", arg->name, text);
+	return CLI_OK;
+}
+
+static enum cli_exit check_choice(
+	const struct cli_options *options, const struct arg *arg, const char *text)
+{
+	size_t count = 0;
+	CLEANUP(free) char *what = text_format("value of %s", arg->name);
+
+	for (; arg->choices[count]; count++)
+		if (strcmp(arg->choices[count], text) == 0)
+			return CLI_OK;
+	return problem_unknown_word(options, what ? what : "value", text, arg->choices, count, "");
+}
+
+/* Raw bytes of a file or stdin, one more than allowed at most. */
+static enum cli_exit read_payload(const struct cli_options *options, const struct arg *arg,
+	const char *text, uint8_t *bytes, size_t capacity, size_t *ret_count)
+{
+	bool from_stdin = strcmp(text, "-") == 0;
+	FILE *file = from_stdin ? stdin : fopen(text + 1, "rbe");
+	bool failed;
+
+	if (!file)
+		return problem_usage(
+			options, NULL, "%s: %s: %s", arg->name, text + 1, strerror(errno));
+	*ret_count = fread(bytes, 1, capacity, file);
+	failed = ferror(file) != 0;
+	if (!from_stdin)
+		fclose(file);
+	return failed ? problem_usage(options, NULL, "%s: cannot read %s", arg->name, text)
+		      : CLI_OK;
+}
+
+static enum cli_exit parse_payload(
+	const struct cli_options *options, const struct arg *arg, const char *text, char **ret_hex)
+{
+	uint8_t bytes[PAYLOAD_MAX + 1];
+	size_t count = 0;
+	enum cli_exit result = CLI_OK;
+	char *hex;
+	int r = 0;
+
+	if (text[0] == '@' || strcmp(text, "-") == 0)
+		result = read_payload(options, arg, text, bytes, sizeof(bytes), &count);
+	else
+		r = parse_hex_bytes(text, bytes, sizeof(bytes), &count);
+	if (result != CLI_OK)
+		return result;
+	if (r == -EINVAL)
+		return problem_usage(options, "write hex digits, @FILE, or - for stdin",
+			"%s: \"%s\" is not hex bytes", arg->name, text);
+	if (r == -ENOSPC || count > PAYLOAD_MAX)
+		return problem_usage(options, NULL, "%s: a message holds at most %d bytes",
+			arg->name, PAYLOAD_MAX);
+	hex = malloc(2 * count + 1);
+	if (!hex)
+		return problem_errno(options, ENOMEM, arg->name);
+	hex[0] = '\0';
+	for (size_t i = 0; i < count; i++)
+		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+	*ret_hex = hex;
+	return CLI_OK;
+}
+
+enum cli_exit value_parse(const struct cli_options *options, const struct arg *arg,
+	const char *text, struct value *ret_value)
+{
+	struct value value = {.text = text};
+	enum cli_exit r = CLI_OK;
+
+	switch (arg->type) {
+	case ARG_UINT:
+		r = parse_uint(options, arg, text, &value.number);
+		break;
+	case ARG_DURATION:
+		if (parse_duration(text, &value.number) < 0)
+			r = problem_usage(options, "write 500ms, 5s or 2m",
+				"%s: \"%s\" is not a duration", arg->name, text);
+		break;
+	case ARG_CHOICE:
+		r = check_choice(options, arg, text);
+		break;
+	case ARG_PAYLOAD:
+		r = parse_payload(options, arg, text, &value.payload);
+		break;
+	case ARG_TEXT:
+	case ARG_SET:
+	case ARG_CLEAR:
+		break;
+	}
+	if (r == CLI_OK)
+		*ret_value = value;
+	return r;
+}
