@@ -3,12 +3,14 @@
  * Event flags: each sets its own bit and raises the SINT when newly set (spec 3.2, 3.6).
  *
  * The test device sets the flag whose number is the connection id, so that the first 256 flags can
- * be reached from here; the numbers above are the unit tests'. HvSignalEvent's own flag number runs
- * up to 2047 and is the port's business: the test device's ports have one flag.
+ * be reached from here; the numbers above are the unit tests'. HvSignalEvent's own flag number is
+ * checked against the port's: one for the test device's ports, 2048 for the demo's.
  */
 #include "lib/synic.h"
 
-enum { VECTOR = 0x60, LAST_FLAG = 255 };
+#define DEMO_EVENT_PORT 0x10002u
+
+enum { VECTOR = 0x60, LAST_FLAG = 255, DEMO_SINT = 2, DEMO_FLAG = 1 };
 
 static const struct place {
 	uint8_t sint, flag;
@@ -62,6 +64,18 @@ static void check_place(struct gx_vp *vp, struct counts *counts, const struct pl
 	gx_testdev(vp, GX_TESTDEV_EVENT_DESTROY, gx_index(vp), place->sint, place->flag);
 }
 
+static void check_range(struct gx_vp *vp)
+{
+	gx_ok(vp, gx_signal(vp, DEMO_EVENT_PORT, HV_EVENT_FLAGS_COUNT - 1) == HV_STATUS_SUCCESS,
+		"flag number 2047 is accepted");
+	gx_ok(vp, gx_wait(vp, gx_take_flag(vp, DEMO_SINT, DEMO_FLAG)), "and reaches the port");
+	gx_ok(vp,
+		gx_signal(vp, DEMO_EVENT_PORT, HV_EVENT_FLAGS_COUNT) == HV_STATUS_INVALID_PARAMETER,
+		"flag number 2048 is refused");
+	gx_sleep_ms(vp, 5);
+	gx_ok(vp, !gx_take_flag(vp, DEMO_SINT, DEMO_FLAG), "and does not");
+}
+
 static void run(struct gx_vp *vp)
 {
 	struct counts *counts = gx_state(vp);
@@ -73,6 +87,7 @@ static void run(struct gx_vp *vp)
 		gx_set_sint(vp, places[i].sint, VECTOR);
 	for (size_t i = 0; i < GX_ARRAY_LEN(places); i++)
 		check_place(vp, counts, &places[i]);
+	check_range(vp);
 }
 
 const struct gx_program gx_program_event_flags = {
