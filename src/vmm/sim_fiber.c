@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A fiber runs between sim_fiber_enter() and sim_fiber_leave(), which only exchange stack pointers
+ * (sim_switch.S). Starting it again drops whatever stood on its stack: no destructor runs, so a
+ * guest must own nothing. The sanitizers keep shadow state per stack and are told of every switch.
+ */
 #include "vmm/sim_fiber.h"
 
 #include <errno.h>
