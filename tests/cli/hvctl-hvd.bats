@@ -44,7 +44,7 @@ first_session() {
 	assert_output --regexp '^delivered to VP 0 SINT 2 in [0-9.]+ (ns|us|ms)$'
 	run "$HVCTL" routes list
 	assert_success
-	assert_line --regexp '^ 0 +0 +2 +[0-9]+ +1 '
+	assert_line --regexp '^ 0 +0 +2 +[0-9]+ +[1-9]'
 	run "$HVCTL" routes show 0 2
 	assert_success
 	assert_line --regexp '^  state: +free$'
@@ -234,7 +234,9 @@ polled() {
 	assert_success
 	run "$HVCTL" vm wait --for state=stopped,stop.reason=requested
 	assert_success
-	run "$HVCTL" inject --vp 0 --sint 2
+	run "$HVCTL" -j vm show
+	assert_equal "$(field "$output" stop.reason)" requested
+	run "$HVCTL" vm resume
 	assert_failure 4
 }
 
