@@ -6,6 +6,7 @@
 
 #include "inspect/discovery.h"
 #include "inspect/log.h"
+#include "inspect/metrics.h"
 #include "inspect/tree.h"
 
 const struct route fixed_routes[] = {
@@ -24,6 +25,14 @@ const struct route fixed_routes[] = {
 		.reply_schema = "health",
 		.statuses = {200},
 		.doc = "The machine is built; 503 before that",
+	},
+	{
+		.method = "GET",
+		.pattern = "/metrics",
+		.handle = metrics_handle,
+		.statuses = {200},
+		.reply_type = "text/plain",
+		.doc = "Every number of every node, for Prometheus",
 	},
 	{
 		.method = "GET",

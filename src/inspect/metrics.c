@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "inspect/metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "common/cleanup.h"
+#include "inspect/json.h"
+#include "inspect/registry.h"
+#include "inspect/rest.h"
+#include "inspect/server.h"
+
+/*
+ * All samples of a metric must stand together, so the objects of a class are copied first and then
+ * walked once per member.
+ */
+enum { OBJECTS_MAX = 2048, NAME_BYTES = 128, LABELS_BYTES = 128 };
+
+struct samples {
+	const struct resource *resource;
+	unsigned count, capacity;
+	char *info; /* owns; count times the size of one */
+};
+
+static int keep(void *arg, const uint64_t *key, const void *info)
+{
+	struct samples *samples = arg;
+	size_t size = samples->resource->class->fields->size;
+
+	if (samples->count == samples->capacity) {
+		unsigned capacity = samples->capacity ? 2 * samples->capacity : 16;
+		char *grown = realloc(samples->info, capacity * size);
+
+		if (!grown)
+			return 1;
+		samples->info = grown;
+		samples->capacity = capacity;
+	}
+	memcpy(samples->info + samples->count * size, info, size);
+	return ++samples->count == OBJECTS_MAX;
+}
+
+static void collect(struct samples *samples)
+{
+	const struct node_class *class = samples->resource->class;
+	const uint64_t key[NODE_MAX_KEYS + 1] = {0};
+	CLEANUP(free) char *info = NULL;
+
+	if (class->list) {
+		class->list(samples->resource->owner, key, 0, NULL, keep, samples);
+		return;
+	}
+	info = class->key_count == 0 ? calloc(1, class->fields->size) : NULL;
+	if (info && class->get(samples->resource->owner, key, info) == 0)
+		keep(samples, key, info);
+}
+
+/* vp="0",sint="2": the keys are members of the struct. */
+static void write_labels(struct writer *w, const struct resource *resource, const char *info)
+{
+	const char *at = strchr(resource->class->path, '{');
+
+	for (unsigned i = 0; at; i++, at = strchr(at + 1, '{')) {
+		char name[32];
+		const struct field *field;
+
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(at + 1, "}"), at + 1);
+		field = json_find_field(resource->class->fields, name);
+		writer_format(w, "%s%s=\"%llu\"", i > 0 ? "," : "{", name,
+			(unsigned long long)json_field_value(field, info));
+	}
+	if (resource->class->key_count > 0)
+		writer_text(w, "}");
+}
+
+static bool is_number(const struct field *field)
+{
+	return field->type == FIELD_UINT || field->type == FIELD_BOOL;
+}
+
+static bool is_known(const struct field *field, const char *info)
+{
+	uint64_t unknown = field->size >= 8 ? UINT64_MAX : BIT64(field->size * 8) - 1;
+
+	return !(field->flags & FIELD_NULLABLE) || json_field_value(field, info) != unknown;
+}
+
+/* One member of every object. `base` is where the struct of `field` starts in the info struct. */
+static void write_metric(struct writer *w, const struct samples *samples, const char *name,
+	const struct field *field, size_t base)
+{
+	size_t size = samples->resource->class->fields->size;
+
+	writer_format(w, "# HELP %s %.300s\n# TYPE %s untyped\n", name, field->doc, name);
+	for (unsigned i = 0; i < samples->count; i++) {
+		const char *info = samples->info + i * size;
+
+		if (!is_known(field, info + base))
+			continue;
+		writer_text(w, name);
+		write_labels(w, samples->resource, info);
+		writer_format(
+			w, " %llu\n", (unsigned long long)json_field_value(field, info + base));
+	}
+}
+
+static bool is_key(const struct resource *resource, const char *name)
+{
+	char braced[48];
+
+	snprintf(braced, sizeof(braced), "{%s}", name);
+	return strstr(resource->class->path, braced);
+}
+
+static void write_members(struct writer *w, const struct samples *samples, const char *prefix,
+	const struct field_table *table, size_t base)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct field *field = &table->fields[i];
+		char name[NAME_BYTES];
+
+		snprintf(name, sizeof(name), "%s_%s", prefix, field->name);
+		if (field->type == FIELD_OBJECT && !(field->flags & FIELD_NULLABLE))
+			write_members(w, samples, name, field->table, base + field->offset);
+		else if (is_number(field) && !is_key(samples->resource, field->name))
+			write_metric(w, samples, name, field, base);
+	}
+}
+
+static void write_class(struct writer *w, const struct resource *resource)
+{
+	struct samples samples = {.resource = resource};
+	char prefix[NAME_BYTES];
+
+	collect(&samples);
+	snprintf(prefix, sizeof(prefix), "hvd_%s", resource->class->fields->name);
+	if (samples.count > 0)
+		write_members(w, &samples, prefix, resource->class->fields, 0);
+	free(samples.info);
+}
+
+void metrics_handle(struct request *request)
+{
+	const struct registry *registry = &request->inspect->registry;
+	struct writer *w = reply_json(&request->reply, 200, NULL);
+
+	request->reply.type = "text/plain; version=0.0.4";
+	for (unsigned i = 0; i < registry->count; i++) {
+		if (!registry->resource[i]->class->on_vcpu)
+			write_class(w, registry->resource[i]);
+	}
+}
