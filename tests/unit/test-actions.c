@@ -513,7 +513,7 @@ static void every_get_route_answers(void **state)
 		"/v1/vps/0/stimers", "/v1/vps/0/stimers/0", "/v1/stimers", "/v1/ports",
 		"/v1/ports/1", "/v1/routes", "/v1/routes/0/2", "/v1/messages", "/v1/messages/0/2/0",
 		"/v1/hypercalls", "/v1/hypercalls/0x5c", "/v1/hv", "/v1/hv?vtl=1", "/v1/monitor",
-		"/metrics"};
+		"/v1/monitor/5", "/metrics"};
 	struct machine *machine = *state;
 
 	enable(machine);
