@@ -248,6 +248,8 @@ static void run_message(struct operation *operation)
 	struct inject_result result = {0};
 	int r;
 
+	if (!action_guest_lives(operation))
+		return;
 	if (values->dry_run) {
 		check_message(op);
 		return;

@@ -31,6 +31,16 @@ static struct vm *vm_of(struct operation *operation)
 	return operation->inspect->config.vm;
 }
 
+bool action_guest_lives(struct operation *operation)
+{
+	if (atomic_load(&vm_of(operation)->state) != VM_STOPPED)
+		return true;
+	problem(&operation->reply, PROBLEM_WRONG_STATE,
+		"the VM has stopped: nothing reaches its guest");
+	operation_finish(operation);
+	return false;
+}
+
 static uint64_t patience(void)
 {
 	return clock_now_ns(&clock_monotonic) + ACTION_PATIENCE_NS;
@@ -185,6 +195,8 @@ static void run_event(struct operation *operation)
 	struct synic *synic = vcpu ? &vcpu->synic[values->vtl] : NULL;
 	int r;
 
+	if (!action_guest_lives(operation))
+		return;
 	if (!synic) {
 		problem_value(&operation->reply, PROBLEM_BAD_VALUE, "/vp", "there is no VP %u",
 			values->vp);
@@ -288,6 +300,8 @@ static void run_hypercall(struct operation *operation)
 		.vtl = values->vtl,
 	};
 
+	if (!action_guest_lives(operation))
+		return;
 	if (op->action == API_POST_MESSAGE)
 		info.status = post_message(vm, values);
 	else

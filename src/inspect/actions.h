@@ -7,10 +7,13 @@
  * Threads: the handlers on the HTTP thread; what they do runs on the main loop.
  * Errors:  problems in the reply.
  */
+#include <stdbool.h>
 #include <stddef.h>
+#include "common/util.h"
 #include "inspect/param.h"
 
 struct field_table;
+struct operation;
 struct request;
 
 /* The argument `action` of HV_EVENT_API. The numbers are part of the log's format. */
@@ -31,6 +34,12 @@ void action_vm(struct request *request); /* which one: the route's action */
 void action_message(struct request *request);
 void action_event(struct request *request);
 void action_hypercall(struct request *request); /* likewise */
+
+/*
+ * Main loop: whether anything can still reach the guest. If not, the operation has been finished
+ * with 409 and must not be touched any more.
+ */
+bool action_guest_lives(struct operation *operation) MUST_CHECK;
 
 extern const struct param_table action_message_body;
 extern const struct param_table action_event_body;

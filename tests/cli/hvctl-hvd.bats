@@ -238,6 +238,13 @@ polled() {
 	assert_equal "$(field "$output" stop.reason)" requested
 	run "$HVCTL" vm resume
 	assert_failure 4
+	for words in 'inject --vp 0 --sint 2' 'signal --vp 0 --sint 2 --flag 5' \
+		'post --connection 65540'; do
+		# shellcheck disable=SC2086 # several words
+		run "$HVCTL" $words
+		assert_failure 4
+		assert_output --partial 'the VM has stopped'
+	done
 }
 
 @test "the read-only socket reads, and refuses changes with 5" {
