@@ -13,20 +13,31 @@ die() {
 	exit 1
 }
 
-# configure DIR ARGS...: sets a build directory up, again only when the arguments have changed. One
-# that somebody set up by hand is used as it is.
+# toolchain: changes whenever one of our packages comes, goes or changes; what meson did not find once
+# it does not look for again.
+toolchain() {
+	local packages
+
+	mapfile -t packages < <(awk '/^[a-z]/ { print $2 }' "$root/scripts/packages")
+	dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null |
+		cksum
+}
+
+# configure DIR ARGS...: sets a build directory up, again only when the arguments or the packages have
+# changed. One that somebody set up by hand is used as it is.
 configure() {
-	local dir=$1 stamp=$1/.configured
+	local dir=$1 stamp=$1/.configured wanted
 	local -x CC=${CC:-gcc}
 	shift
 
+	wanted="$CC $* $(toolchain)"
 	if [ -f "$dir/build.ninja" ]; then
 		[ -f "$stamp" ] || return 0
-		[ "$(cat "$stamp")" != "$CC $*" ] || return 0
+		[ "$(cat "$stamp")" != "$wanted" ] || return 0
 	fi
 	rm -rf "$dir"
 	meson setup "$dir" "$root" "$@" || return
-	printf '%s\n' "$CC $*" >"$stamp"
+	printf '%s\n' "$wanted" >"$stamp"
 }
 
 # compile DIR ARGS...: sets DIR up and builds it.
