@@ -20,6 +20,7 @@
 #include "daemon/devices.h"
 #include "daemon/http_option.h"
 #include "daemon/sandbox.h"
+#include "inspect/catalog.h"
 #include "inspect/inspect.h"
 #include "vmm/inject.h"
 #include "vmm/vm.h"
@@ -218,24 +219,13 @@ static int make_injector(struct hvd *hvd, struct problem *ret_problem)
 
 static int add_providers(struct hvd *hvd)
 {
-	const struct node_provider providers[] = {
-		{&vm_node_class, hvd->vm},
-		{&vcpu_node_class, hvd->vm},
-		{&vcpu_cpu_node_class, hvd->vm},
-		{&synic_node_class, hvd->vm},
-		{&sint_node_class, hvd->vm},
-		{&stimer_node_class, hvd->vm},
-		{&message_node_class, hvd->vm},
-		{&port_node_class, hvd->vm},
-		{&route_node_class, hvd->vm},
-		{&hypercall_node_class, hvd->vm},
-		{&hv_node_class, hvd->vm},
-		{&monitor_node_class, hvd->vm},
-	};
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(providers) && r == 0; i++)
-		r = inspect_add_provider(hvd->inspect, &providers[i]);
+	for (size_t i = 0; i < catalog_machine_count && r == 0; i++) {
+		const struct node_provider provider = {catalog_machine[i], hvd->vm};
+
+		r = inspect_add_provider(hvd->inspect, &provider);
+	}
 	return r;
 }
 
