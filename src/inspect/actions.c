@@ -53,6 +53,21 @@ struct vm_operation {
 	enum api_action action;
 };
 
+static const char *state_name(struct vm *vm)
+{
+	switch ((enum vm_state)atomic_load(&vm->state)) {
+	case VM_CREATED:
+		return "created";
+	case VM_RUNNING:
+		return "running";
+	case VM_PAUSED:
+		return "paused";
+	case VM_STOPPED:
+		return "stopped";
+	}
+	return "in no known state";
+}
+
 static int change_vm(struct vm *vm, enum api_action action)
 {
 	switch (action) {
@@ -83,7 +98,8 @@ static void run_vm(struct operation *operation)
 	if (r == 0)
 		resource_reply(operation->inspect, "vm", &operation->reply);
 	else if (r == VM_E_WRONG_STATE)
-		problem(&operation->reply, PROBLEM_WRONG_STATE, "see the state under /v1/vm");
+		problem(&operation->reply, PROBLEM_WRONG_STATE, "the VM is %s",
+			state_name(vm_of(operation)));
 	else if (r == -ETIMEDOUT)
 		problem(&operation->reply, PROBLEM_TIMEOUT, "a VP did not park in time");
 	else

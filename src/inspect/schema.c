@@ -320,6 +320,24 @@ static void write_const(struct writer *w, const char *key, const char *value)
 	writer_object_end(w);
 }
 
+/* What every record has besides its type and its arguments. */
+static const struct {
+	const char *name, *schema;
+} record_members[] = {
+	{"seq", "{\"description\":\"Sequence number, 1, 2, 3 ... over all threads\","
+		"\"type\":\"integer\",\"minimum\":1}"},
+	{"time", "{\"description\":\"When, by the wall clock\",\"type\":\"string\","
+		 "\"format\":\"date-time\"}"},
+	{"mono_ns", "{\"description\":\"When, on CLOCK_MONOTONIC\",\"type\":\"integer\","
+		    "\"minimum\":0}"},
+	{"vp", "{\"description\":\"VP index; null: not about a VP\","
+	       "\"type\":[\"integer\",\"null\"],\"minimum\":0}"},
+	{"vtl", "{\"description\":\"Virtual trust level; null: not about a VP\","
+		"\"type\":[\"integer\",\"null\"],\"minimum\":0,\"maximum\":2}"},
+	{"sint", "{\"description\":\"SINT; null: not about a SINT\","
+		 "\"type\":[\"integer\",\"null\"],\"minimum\":0,\"maximum\":15}"},
+};
+
 static void write_event_schema(struct writer *w, const struct hv_event_desc *desc)
 {
 	writer_object_begin(w);
@@ -327,19 +345,11 @@ static void write_event_schema(struct writer *w, const struct hv_event_desc *des
 	writer_key_string(w, "type", "object");
 	writer_key(w, "properties");
 	writer_object_begin(w);
-	writer_key(w, "seq");
-	write_fixed(w, "{\"type\":\"integer\",\"minimum\":1}");
-	writer_key(w, "time");
-	write_fixed(w, "{\"type\":\"string\",\"format\":\"date-time\"}");
-	writer_key(w, "mono_ns");
-	write_fixed(w, "{\"type\":\"integer\",\"minimum\":0}");
+	for (size_t i = 0; i < ARRAY_LEN(record_members); i++) {
+		writer_key(w, record_members[i].name);
+		write_fixed(w, record_members[i].schema);
+	}
 	write_const(w, "type", desc->name);
-	writer_key(w, "vp");
-	write_fixed(w, "{\"type\":[\"integer\",\"null\"],\"minimum\":0}");
-	writer_key(w, "vtl");
-	write_fixed(w, "{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"maximum\":2}");
-	writer_key(w, "sint");
-	write_fixed(w, "{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"maximum\":15}");
 	writer_key(w, "args");
 	write_args_schema(w, desc);
 	writer_object_end(w);
