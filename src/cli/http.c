@@ -7,9 +7,12 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "cli/interrupt.h"
 #include "common/cleanup.h"
@@ -165,10 +168,22 @@ static int set_request(struct http *http, struct exchange *exchange)
 	return 0;
 }
 
-/* Drives the transfer to its end; SIGINT ends it early. */
-static int drive(struct http *http, CURLcode *ret_code)
+/* Whether stdout is a pipe nobody reads any more: a stream may stay silent for long. */
+static bool reader_left(void)
 {
-	struct curl_waitfd interrupt = {.fd = interrupt_fd(), .events = CURL_WAIT_POLLIN};
+	struct pollfd descriptor = {.fd = STDOUT_FILENO};
+
+	return poll(&descriptor, 1, 0) > 0 && (descriptor.revents & POLLERR);
+}
+
+/* Drives the transfer to its end; SIGINT ends it early, and so does a stream's reader that left. */
+static int drive(struct http *http, bool stream, CURLcode *ret_code)
+{
+	struct curl_waitfd watched[] = {
+		{.fd = interrupt_fd(), .events = CURL_WAIT_POLLIN},
+		{.fd = STDOUT_FILENO}, /* errors only */
+	};
+	unsigned count = stream ? 2 : 1;
 	int running = 1, left;
 	CURLMsg *message;
 
@@ -176,10 +191,14 @@ static int drive(struct http *http, CURLcode *ret_code)
 		if (curl_multi_perform(http->multi, &running) != CURLM_OK)
 			return -EIO;
 		if (running > 0 &&
-			curl_multi_poll(http->multi, &interrupt, 1, POLL_MS, NULL) != CURLM_OK)
+			curl_multi_poll(http->multi, watched, count, POLL_MS, NULL) != CURLM_OK)
 			return -EIO;
 		if (interrupt_pending())
 			return HTTP_E_INTERRUPTED;
+		if (stream && reader_left()) {
+			raise(SIGPIPE); /* ends us as the next write would, unless it is ignored */
+			return -EPIPE;
+		}
 	}
 	message = curl_multi_info_read(http->multi, &left);
 	if (!message)
@@ -241,7 +260,7 @@ int http_perform(
 		return r;
 	if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK)
 		return -EIO;
-	r = drive(http, &code);
+	r = drive(http, request->stream, &code);
 	curl_multi_remove_handle(http->multi, http->easy);
 	read_reply_head(http->easy, &reply);
 	reply.duration_ns = clock_now_ns(&clock_monotonic) - start_ns;

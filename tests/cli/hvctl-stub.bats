@@ -288,7 +288,7 @@ fails_with() {
 
 @test "a stream that falls silent is left when its reader closes" {
 	start_stub
-	run bash -c '"$HVCTL" watch --type hang | head -n 1'
+	run timeout 10 bash -c '"$HVCTL" watch --type hang | (read -r line; sleep 0.3; echo "$line")'
 	assert_success
 	assert_equal "${#lines[@]}" 1
 }
