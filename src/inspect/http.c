@@ -603,6 +603,7 @@ static void *run_http(void *arg)
 	bool attached;
 	int r;
 
+	pthread_setname_np(pthread_self(), "http");
 	rcu_thread_init();
 	attached = recorder_attach(recorder, "http") == 0; /* else it shares a ring */
 	r = loop_run(http->loop);

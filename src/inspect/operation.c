@@ -135,6 +135,7 @@ static void *run_worker(void *arg)
 	struct operations *ops = arg;
 	struct operation *operation;
 
+	pthread_setname_np(pthread_self(), "inspect");
 	rcu_thread_init();
 	while ((operation = queue_wait(&ops->to_worker)))
 		operation->run(operation);
