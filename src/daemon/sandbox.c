@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "daemon/options.h"
+#include "inspect/reply_log.h"
 
 /* A sanitizer needs files and system calls of its own, above all to report what it found. */
 bool sandbox_is_built(void)
@@ -52,17 +54,27 @@ static int allow_path(int ruleset, const char *path, uint64_t access)
 	return 0;
 }
 
-/* The log of the serial port must exist to have a rule of its own. */
-static int allow_serial(int ruleset, const char *serial)
+/* A file to write must exist to have a rule of its own. */
+static int allow_log(int ruleset, const char *path)
 {
-	const char *path = serial + strlen("file:");
-
-	if (strncmp(serial, "file:", strlen("file:")) != 0)
-		return 0;
 	CLEANUP(fd) int fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC, 0640);
 
-	/* The serial port will say what is wrong with it. */
+	/* Whoever opens it for good will say what is wrong with it. */
 	return fd < 0 ? 0 : allow_path(ruleset, path, MAY_WRITE);
+}
+
+static int allow_serial(int ruleset, const char *serial)
+{
+	if (strncmp(serial, "file:", strlen("file:")) != 0)
+		return 0;
+	return allow_log(ruleset, serial + strlen("file:"));
+}
+
+static int allow_reply_log(int ruleset)
+{
+	const char *path = getenv(REPLY_LOG_ENVIRONMENT);
+
+	return path ? allow_log(ruleset, path) : 0;
 }
 
 static int allow_all(int ruleset, const struct options *options, const char *runtime_dir)
@@ -84,6 +96,8 @@ static int allow_all(int ruleset, const struct options *options, const char *run
 	};
 	int r = allow_serial(ruleset, options->serial);
 
+	if (r == 0)
+		r = allow_reply_log(ruleset);
 	for (size_t i = 0; i < ARRAY_LEN(rules) && r == 0; i++) {
 		if (rules[i].path)
 			r = allow_path(ruleset, rules[i].path, rules[i].access);

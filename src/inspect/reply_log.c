@@ -10,7 +10,7 @@
 
 void reply_log_init(struct reply_log *log)
 {
-	const char *path = getenv("HVD_REPLY_LOG");
+	const char *path = getenv(REPLY_LOG_ENVIRONMENT);
 
 	log->fd = -1;
 	if (path && path[0])

@@ -15,6 +15,8 @@
 
 struct request;
 
+#define REPLY_LOG_ENVIRONMENT "HVD_REPLY_LOG"
+
 struct reply_log {
 	int fd; /* owns; -1: off */
 };
