@@ -16,7 +16,7 @@ struct field_table;
 struct operation;
 struct request;
 
-/* The argument `action` of HV_EVENT_API. The numbers are part of the log's format. */
+/* The argument `action` of HV_EVENT_API; its words are API_ACTION_WORDS of vmm/event.h. */
 enum api_action {
 	API_NONE = 0,
 	API_PATCH = 1,

@@ -11,6 +11,7 @@
 #include "inspect/stream.h"
 #include "vmm/event.h"
 #include "vmm/hypercall.h"
+#include "vmm/msr.h"
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, BATCH = 64, ARG_NAME_BYTES = 32 };
 
@@ -47,20 +48,53 @@ static void write_status(struct writer *w, uint64_t value)
 		writer_hex(w, value);
 }
 
-static void write_arg_value(struct writer *w, char kind, uint64_t value)
+static void write_msr(struct writer *w, uint64_t index)
 {
-	switch (kind) {
+	const char *name = hv_msr_name((uint32_t)index);
+
+	if (name)
+		writer_string(w, name);
+	else
+		writer_hex(w, index);
+}
+
+/* `words` is "a|b|c". A value without a word is shown as it is. */
+static void write_word(struct writer *w, const char *words, uint64_t value)
+{
+	for (; value > 0 && words; value--) {
+		words = strchr(words, '|');
+		words = words ? words + 1 : NULL;
+	}
+	if (words)
+		writer_string_n(w, words, strcspn(words, "|"));
+	else
+		writer_hex(w, value);
+}
+
+/* `kind` is what follows the colon in vmm/event.h. */
+static void write_arg_value(struct writer *w, const char *kind, uint64_t value)
+{
+	switch (*kind) {
 	case 'x':
 		writer_hex(w, value);
 		break;
 	case 'i':
 		writer_int(w, (int64_t)value);
 		break;
+	case 'b':
+		writer_bool(w, value);
+		break;
 	case 's':
 		writer_string(w, hv_status_name(value));
 		break;
 	case 'e':
 		write_status(w, value);
+		break;
+	case 'm':
+		write_msr(w, value);
+		break;
+	case '=':
+		write_word(w, kind + 1, value);
 		break;
 	default:
 		writer_uint(w, value);
@@ -75,7 +109,7 @@ static void write_arg(struct writer *w, const char *spec, uint64_t value)
 
 	snprintf(name, sizeof(name), "%.*s", (int)length, spec);
 	writer_key(w, name);
-	write_arg_value(w, spec[length] == ':' ? spec[length + 1] : 'u', value);
+	write_arg_value(w, spec + length + 1, value);
 }
 
 static void write_args(struct writer *w, const struct record *record)

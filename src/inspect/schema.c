@@ -275,15 +275,32 @@ static int emit_requests(struct generator *generator)
 
 /* ---- log records ---------------------------------------------------------------------------- */
 
-static void write_arg_schema(struct writer *w, char kind)
+/* `words` is "a|b|c". */
+static void write_words(struct writer *w, const char *words)
+{
+	writer_key(w, "enum");
+	writer_array_begin(w);
+	for (; words; words = strchr(words, '|')) {
+		words += *words == '|';
+		writer_string_n(w, words, strcspn(words, "|"));
+	}
+	writer_array_end(w);
+}
+
+/* `kind` is what follows the colon in vmm/event.h. */
+static void write_arg_schema(struct writer *w, const char *kind)
 {
 	writer_object_begin(w);
-	if (kind == 'u' || kind == 'i')
+	if (*kind == 'u' || *kind == 'i')
 		writer_key_string(w, "type", "integer");
+	else if (*kind == 'b')
+		writer_key_string(w, "type", "boolean");
 	else
 		writer_key_string(w, "type", "string");
-	if (kind == 'x')
+	if (*kind == 'x')
 		writer_key_string(w, "pattern", "^0x(0|[1-9a-f][0-9a-f]*)$");
+	if (*kind == '=')
+		write_words(w, kind + 1);
 	writer_object_end(w);
 }
 
@@ -300,7 +317,7 @@ static void write_args_schema(struct writer *w, const struct hv_event_desc *desc
 
 		snprintf(name, sizeof(name), "%.*s", (int)length, desc->args[i]);
 		writer_key(w, name);
-		write_arg_schema(w, desc->args[i][length] == ':' ? desc->args[i][length + 1] : 'u');
+		write_arg_schema(w, desc->args[i] + length + 1);
 	}
 	writer_object_end(w);
 	writer_key(w, "required");

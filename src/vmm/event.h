@@ -9,37 +9,45 @@
  *
  * X(ENUM, "name", "doc", "arg0", "arg1", "arg2", "arg3", "arg4"); an argument name is NULL when
  * unused; its suffix says how it is shown: "name:x" hex string, "name:u" integer, "name:i" signed
- * integer, "name:s" enum hv_status, "name:e" errno-style status (0 or negative errno, by name).
+ * integer, "name:b" boolean, "name:s" enum hv_status, "name:e" errno-style status (0 or negative
+ * errno, by name), "name:m" synthetic MSR by name, "name:=a|b|c" one of these words, 0 being a.
  */
 #include <stdint.h>
 #include "common/record.h"
 
+/* enum vm_stop_reason and enum api_action (inspect/actions.h), in order. */
+#define VM_STOP_WORDS                                                                              \
+	"none|requested|debug_exit|power_off|triple_fault|unmapped_access|internal_error|"         \
+	"entry_failed|ioctl_failed|guest_ended"
+#define API_ACTION_WORDS                                                                           \
+	"none|patch|vm_pause|vm_resume|vm_reset|vm_shutdown|message|event|post_message|signal_event"
+
 #define HV_EVENTS(X)                                                                               \
-	X(HV_EVENT_VM_STATE, "vm.state", "the VM changed state", "from:u", "to:u", "reason:u", NULL, NULL)      \
-	X(HV_EVENT_VP_STATE, "vp.state", "a VP changed state", "from:u", "to:u", NULL, NULL, NULL)              \
-	X(HV_EVENT_MSR_WRITE, "msr.write", "the guest wrote a synthetic MSR (EOM excepted)", "msr:x", "value:x", "fault:u", NULL, NULL)   \
-	X(HV_EVENT_MSR_FAULT, "msr.fault", "a synthetic MSR access was answered with #GP", "msr:x", "value:x", "write:u", NULL, NULL) \
+	X(HV_EVENT_VM_STATE, "vm.state", "the VM changed state", "from:=created|running|paused|stopped", "to:=created|running|paused|stopped", "reason:=" VM_STOP_WORDS, NULL, NULL) \
+	X(HV_EVENT_VP_STATE, "vp.state", "a VP changed state", "from:=created|running|parked|stopped", "to:=created|running|parked|stopped", NULL, NULL, NULL) \
+	X(HV_EVENT_MSR_WRITE, "msr.write", "the guest wrote a synthetic MSR (EOM excepted)", "msr:m", "value:x", "fault:=none|gp|ud", NULL, NULL)   \
+	X(HV_EVENT_MSR_FAULT, "msr.fault", "a synthetic MSR access was answered with #GP", "msr:m", "value:x", "write:b", NULL, NULL) \
 	X(HV_EVENT_HYPERCALL, "hypercall", "a hypercall that reached no port", "code:x", "control:x", "status:s", NULL, NULL) \
 	X(HV_EVENT_HYPERCALL_FAULT, "hypercall.fault", "a hypercall was answered with #UD", "control:x", "cpl:u", NULL, NULL, NULL) \
 	X(HV_EVENT_PORT_MESSAGE, "port.message", "HvPostMessage", "connection_id:u", "message_type:x", "payload_size:u", "status:s", NULL) \
 	X(HV_EVENT_PORT_SIGNAL, "port.signal", "HvSignalEvent", "connection_id:u", "flag:u", "status:s", NULL, NULL) \
-	X(HV_EVENT_PORT_ADD, "port.add", "a port was registered", "connection_id:u", "type:u", "minimum_vtl:u", NULL, NULL) \
+	X(HV_EVENT_PORT_ADD, "port.add", "a port was registered", "connection_id:u", "type:=message|event|monitor", "minimum_vtl:u", NULL, NULL) \
 	X(HV_EVENT_PORT_RELEASE, "port.release", "a port was released", "connection_id:u", NULL, NULL, NULL, NULL) \
-	X(HV_EVENT_STAGED, "staged", "a staged message changed state", "from:u", "to:u", "status:e", "message_type:x", "age_ns:u") \
+	X(HV_EVENT_STAGED, "staged", "a staged message changed state", "from:=free|busy|posted", "to:=free|busy|posted", "status:e", "message_type:x", "age_ns:u") \
 	X(HV_EVENT_MESSAGE_DELIVERED, "message.delivered", "a message was written into its slot", "message_type:x", "payload_size:u", "sender:x", "queue_depth:u", "latency_ns:u") \
 	X(HV_EVENT_MESSAGE_BUSY, "message.busy", "a slot was busy: pending flag set in the occupant", "occupant_type:x", "queue_depth:u", NULL, NULL, NULL) \
 	X(HV_EVENT_MESSAGE_DROPPED, "message.dropped", "a queued message was dropped", "message_type:x", "status:e", NULL, NULL, NULL) \
-	X(HV_EVENT_SINT_ASSERT, "sint.assert", "a SINT's vector was asserted", "vector:u", "auto_eoi:u", "status:e", NULL, NULL) \
+	X(HV_EVENT_SINT_ASSERT, "sint.assert", "a SINT's vector was asserted", "vector:u", "auto_eoi:b", "status:e", NULL, NULL) \
 	X(HV_EVENT_SINT_OWED, "sint.owed", "an interrupt was withheld (masked or SynIC off) and is owed", "sint_raw:x", "scontrol:x", NULL, NULL, NULL) \
 	X(HV_EVENT_EOM, "eom", "the guest wrote EOM", "acked:x", NULL, NULL, NULL, NULL)                         \
-	X(HV_EVENT_FLAG_SET, "event.flag", "an event flag was set towards the guest", "flag:u", "newly:u", "status:e", NULL, NULL) \
-	X(HV_EVENT_STIMER_EXPIRED, "stimer.expired", "a synthetic timer expired", "timer:u", "due_100ns:u", "late_100ns:u", "direct:u", NULL) \
+	X(HV_EVENT_FLAG_SET, "event.flag", "an event flag was set towards the guest", "flag:u", "newly:b", "status:e", NULL, NULL) \
+	X(HV_EVENT_STIMER_EXPIRED, "stimer.expired", "a synthetic timer expired", "timer:u", "due_100ns:u", "late_100ns:u", "direct:b", NULL) \
 	X(HV_EVENT_STIMER_DELIVERED, "stimer.delivered", "a timer message or interrupt was delivered", "timer:u", "waited_100ns:u", NULL, NULL, NULL) \
-	X(HV_EVENT_PAGE, "page", "an overlay page was enabled, moved or disabled", "msr:x", "old:x", "new:x", NULL, NULL) \
+	X(HV_EVENT_PAGE, "page", "an overlay page was enabled, moved or disabled", "msr:m", "old:x", "new:x", NULL, NULL) \
 	X(HV_EVENT_MONITOR, "monitor", "a monitor bit was serviced", "monitor_id:u", "connection_id:u", "flag:u", "status:s", NULL) \
 	X(HV_EVENT_SYNIC_RESET, "synic.reset", "a VP's SynIC went back to its reset values", "dropped:u", NULL, NULL, NULL, NULL) \
 	X(HV_EVENT_TESTDEV, "testdev", "the SynIC test device got a command", "command:u", "connection_id:u", "status:e", NULL, NULL) \
-	X(HV_EVENT_API, "api", "a client changed something", "uid:u", "pid:u", "action:u", "status:u", NULL)     \
+	X(HV_EVENT_API, "api", "a client changed something", "uid:u", "pid:u", "action:=" API_ACTION_WORDS, "status:u", NULL) \
 	X(HV_EVENT_CRASH, "crash", "the guest reported a crash through the crash MSRs", "p0:x", "p1:x", "p2:x", "p3:x", "p4:x")
 
 enum hv_event {

@@ -1145,7 +1145,7 @@ static void changes_are_recorded_with_who_made_them(void **state)
 
 	assert_int_equal(integer(args, "uid"), getuid());
 	assert_int_equal(integer(args, "pid"), getpid());
-	assert_int_equal(integer(args, "action"), 1);
+	assert_string_equal(json_string_value(json_object_get(args, "action")), "patch");
 	assert_int_equal(integer(args, "status"), 200);
 	answer_free(&change);
 	answer_free(&a);
