@@ -47,7 +47,7 @@ compile() {
 
 # why_no_kvm: prints why /dev/kvm cannot be used, or nothing when it can be opened.
 why_no_kvm() {
-	if [ ! -e /dev/kvm ]; then
+	if [ ! -c /dev/kvm ]; then # opening would make it
 		echo '/dev/kvm does not exist'
 	elif ! { : <>/dev/kvm; } 2>/dev/null; then
 		echo "/dev/kvm cannot be opened by $(id -un)"
