@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The local APIC: x2APIC when the processor has it, else the page at 0xfee00000.
+ * The local APIC: x2APIC when the processor has it and the option xapic does not forbid it, else
+ * the page at 0xfee00000.
  */
 #include "x86/x86.h"
 
@@ -15,10 +16,12 @@
 
 enum apic_register { APIC_EOI = 0xb, APIC_SPURIOUS = 0xf, APIC_ICR = 0x30, APIC_ICR_HIGH = 0x31 };
 
-static bool have_x2apic(void)
+static bool use_x2apic(struct gx_vp *vp)
 {
 	uint32_t eax = 1, ebx, ecx = 0, edx;
 
+	if (gx_has_option(vp, "xapic"))
+		return false;
 	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
 	return ecx & CPUID_1_ECX_X2APIC;
 }
@@ -38,11 +41,11 @@ static void apic_write(enum apic_register reg, uint64_t value)
 		*apic_page(reg) = (uint32_t)value;
 }
 
-void x86_apic_enable(void)
+void x86_apic_enable(struct gx_vp *vp)
 {
 	uint64_t base;
 
-	x2apic = have_x2apic();
+	x2apic = use_x2apic(vp);
 	if (!x86_rdmsr(MSR_APIC_BASE, &base))
 		(void)x86_wrmsr(
 			MSR_APIC_BASE, base | APIC_BASE_ENABLE | (x2apic ? APIC_BASE_X2APIC : 0));

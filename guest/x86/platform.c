@@ -54,7 +54,7 @@ static struct gx_vp *prepare_cpu(uint32_t index)
 	cpu->vp->index = index;
 	cpu->vp->arch = cpu;
 	x86_tables_load(cpu, index);
-	x86_apic_enable();
+	x86_apic_enable(cpu->vp);
 	return cpu->vp;
 }
 
