@@ -94,8 +94,7 @@ size_t gx_format(char *buffer, size_t size, const char *format, va_list args)
 	return line.length;
 }
 
-/* True when this VP now owns the console; false when it did already: a handler that must complain.
- */
+/* True when this VP now owns the console; false when it did already: a handler that complains. */
 static bool console_lock(struct gx_vp *vp)
 {
 	unsigned owner = 0, self = vp->index + 1;

@@ -44,8 +44,7 @@ static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
 	gx_eoi(vp);
 }
 
-/* Everything on this VP away from its reset value, with a message in the slot and a timer running.
- */
+/* Everything on this VP away from its reset value, a message in the slot, a timer running. */
 static void make_dirty(struct gx_vp *vp, void *arg)
 {
 	gx_hypercalls_enable(vp);

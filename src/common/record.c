@@ -14,8 +14,8 @@
  *	recorder.next_seq   every writer, fetch-and-add
  *	ring.busy           its writer: 1 while a sequence number has been taken and not published
  *	ring.head           its writer: records ever published
- *	ring.slot[]         its writer; word-wise relaxed atomics, because a reader may look at a
- *slot that is being overwritten and finds out afterwards from ring.head
+ *	ring.slot[]         its writer; word-wise relaxed atomics, because a reader may look at
+ *	                    a slot that is being overwritten, and finds out from ring.head
  *
  * A slot with index i is stable for a reader while head <= i + capacity - 1 both before and after
  * the copy: the writer may already be filling slot head % capacity.

@@ -17,8 +17,7 @@
 #include "hvdef/hv_msr.h"
 #include "vmm/vm.h"
 
-/* Three pages for VMX hosts without unrestricted guest, and its identity map: below the BIOS area.
- */
+/* For VMX hosts without unrestricted guest: three pages and an identity map, below the BIOS. */
 static const uint64_t identity_map_gpa = 0xfffbc000;
 static const uint64_t tss_gpa = 0xfffbd000;
 

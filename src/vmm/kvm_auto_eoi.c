@@ -9,7 +9,7 @@
  *
  * A mark is set after its MSI and taken before the LAPIC is read, so a vector that shows in neither
  * register was already ended. While marks remain, a timer takes the VP out again: the guest gives
- *no sign of its own when it accepts an interrupt.
+ * no sign of its own when it accepts an interrupt.
  *
  * How a vector is ended: by a write to an EOI register where KVM lets us reach one (x2APIC mode, or
  * its HV_X64_MSR_EOI), which touches nothing else; else by writing back the whole LAPIC without the

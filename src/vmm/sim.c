@@ -130,8 +130,7 @@ enum hv_fault sim_wrmsr(struct sim_vp *vp, uint32_t index, uint64_t value)
 	look(vp);
 	vcpu_count_exit(vp->vcpu, VCPU_EXIT_MSR_WRITE);
 	fault = hv_msr_write(vp->vcpu, vp->vtl, index, value);
-	look(vp); /* the write may have raised an interrupt: it is taken before the next instruction
-		   */
+	look(vp); /* an interrupt the write raised is taken before the next instruction */
 	return fault;
 }
 

@@ -211,8 +211,7 @@ static void route_destroy(struct sint_route *route)
 	publish(route, NULL);
 	vm->routes.count--;
 	if (route->set_fd >= 0) {
-		/* Best effort: nothing writes the eventfd any more, and the GSI stays the SINT's.
-		 */
+		/* Best effort: nobody writes the eventfd any more, the GSI stays the SINT's. */
 		(void)!vm->accel->irqfd(vm, route->set_fd, -1, route->gsi, false);
 		(void)!gsi_route(&vm->gsis, route->gsi, &none);
 	}
@@ -403,8 +402,7 @@ void sint_route_acked_locked(struct sint_route *route)
 {
 	route->acks++;
 	if (route->ack_fd >= 0)
-		(void)!signal_fd(
-			route->ack_fd); /* its reader sees the count grow or is far behind */
+		(void)!signal_fd(route->ack_fd); /* a reader far behind loses nothing */
 }
 
 int sint_route_set_fd(const struct sint_route *route)

@@ -4,9 +4,10 @@
  * register) is noted under life_lock, takes the VPs out of the guest at once (run_allowed), and is
  * carried out by life_work on the loop.
  *
- *	vm_resume          created|paused -> running      first time: loads the image, resets the
- *VPs vm_pause           running -> paused              once every VP has parked vm_reset all but
- *created -> running     paused stays paused vm_shutdown, stop  all but stopped -> stopped
+ *	vm_resume          created|paused -> running    first time: loads the image, resets VPs
+ *	vm_pause           running -> paused            once every VP has parked
+ *	vm_reset           running|stopped -> running   paused stays paused
+ *	vm_shutdown, stop  all but stopped -> stopped
  *
  * Invariant: run_allowed implies VM_RUNNING, no stop and no reset requested.
  */
@@ -208,8 +209,7 @@ int vm_shutdown(struct vm *vm)
 	snprintf(stop.what, sizeof(stop.what), "shut down on request");
 	if (vm_state(vm) == VM_STOPPED)
 		return VM_E_WRONG_STATE;
-	/* Losing to a request from the guest is fine: the VM stops all the same, with its reason.
-	 */
+	/* A request from the guest may have come first: the VM stops all the same. */
 	note_stop(vm, &stop);
 	stop_now(vm);
 	return 0;

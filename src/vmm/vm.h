@@ -3,7 +3,7 @@
 /*
  * The machine: memory, VPs, ports, GSIs, routes, devices, and its life.
  *
- *	created -> running <-> paused -> stopped       reset: running|paused|stopped -> running
+ *	created -> running <-> paused -> stopped       reset: stopped -> running; paused stays
  *
  * Purpose: own everything of one VM and drive its lifecycle.
  * Threads: lifecycle functions on the main loop; vm_request_stop() and vm_request_reset() from any

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The demo's host ports: who is answered, where, and what happens when the guest does not take it.
- */
+/* The demo's host ports: who is answered, where, and what happens when nobody takes it. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

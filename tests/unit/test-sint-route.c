@@ -255,8 +255,7 @@ static void a_bad_message_is_refused(void **state)
 	assert_int_equal(outcome.count, 0);
 }
 
-/* ---- acks (R3, R4, R6)
- * --------------------------------------------------------------------------- */
+/* ---- acks (R3, R4, R6) ----------------------------------------------------- */
 
 static void acks_complete_nothing(void **state)
 {
@@ -290,8 +289,7 @@ static void a_guest_that_never_writes_eom_does_not_stop_the_route(void **state)
 	assert_int_equal(outcome.status, 0);
 }
 
-/* ---- references
- * ------------------------------------------------------------------------------------ */
+/* ---- references ------------------------------------------------------------ */
 
 static void a_sint_has_one_route(void **state)
 {
@@ -376,8 +374,7 @@ static void only_sints_with_a_route_are_listed(void **state)
 	sint_route_unref(other);
 }
 
-/* ---- GSI and set
- * ------------------------------------------------------------------------------------- */
+/* ---- GSI and set ----------------------------------------------------------- */
 
 static struct gsi_entry gsi_entry(void)
 {

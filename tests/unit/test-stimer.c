@@ -322,8 +322,7 @@ static void a_period_at_the_end_of_the_scale_does_not_wrap(void **state)
 	}
 }
 
-/* ---- gates
- * ----------------------------------------------------------------------------------------- */
+/* ---- gates ----------------------------------------------------------------- */
 
 static void a_masked_sint_gets_its_message_once_and_the_interrupt_later(void **state)
 {
@@ -378,8 +377,7 @@ static void direct_mode_ticks_periodically(void **state)
 	}
 }
 
-/* ---- fairness
- * ---------------------------------------------------------------------------------------- */
+/* ---- fairness -------------------------------------------------------------- */
 
 static void forget(struct synic_entry *entry, int status)
 {

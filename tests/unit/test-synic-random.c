@@ -189,8 +189,7 @@ static void write_eom(struct run *run)
 	write_msr(run, HV_MSR_EOM, pick(run, 100));
 }
 
-/* ---- properties
- * ----------------------------------------------------------------------------------- */
+/* ---- properties ------------------------------------------------------------ */
 
 static struct run *run_new(unsigned seed)
 {

@@ -397,8 +397,7 @@ static void a_once_message_without_a_page_is_refused(void **state)
 	assert_int_equal(posts[1].status, STATUS_NONE);
 }
 
-/* ---- pages
- * --------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------- */
 
 static void a_message_posted_without_a_page_comes_when_the_page_is_enabled(void **state)
 {
@@ -438,8 +437,7 @@ static void simp_and_siefp_on_one_page_do_not_break_each_other(void **state)
 	assert_int_equal(slot()->header.flags, HV_MESSAGE_FLAG_PENDING);
 }
 
-/* ---- interrupts
- * ------------------------------------------------------------------------------------ */
+/* ---- interrupts ------------------------------------------------------------ */
 
 /* What stands between a written message and its interrupt, and the write that takes it away. */
 static const struct {
@@ -509,8 +507,7 @@ static void assert_answers_with_the_obstacle(void **state)
 	assert_int_equal(synic_assert(synic, HV_SINT_COUNT), -EINVAL);
 }
 
-/* ---- event flags
- * ------------------------------------------------------------------------------------ */
+/* ---- event flags ----------------------------------------------------------- */
 
 static void an_event_flag_sets_its_bit_and_interrupts_once(void **state)
 {
@@ -567,8 +564,7 @@ static void a_hosts_event_to_a_masked_sint_is_set_and_owed(void **state)
 	assert_int_equal(fake_vm_asserted(fake, 0, VECTOR), 1);
 }
 
-/* ---- reset
- * ------------------------------------------------------------------------------------------- */
+/* ---- reset ----------------------------------------------------------------- */
 
 static void reset_cancels_what_waits_and_zeroes_the_pages(void **state)
 {
@@ -603,8 +599,7 @@ static void reset_forgets_owed_interrupts(void **state)
 	assert_int_equal(fake_vm_asserted_in_all(fake), 0);
 }
 
-/* ---- waiters
- * ------------------------------------------------------------------------------------------ */
+/* ---- waiters --------------------------------------------------------------- */
 
 struct room {
 	struct synic_waiter waiter;
@@ -647,8 +642,7 @@ static void a_poster_that_gave_up_waiting_is_not_told(void **state)
 	assert_int_equal(room.told, 0);
 }
 
-/* ---- inspection
- * ----------------------------------------------------------------------------------------- */
+/* ---- inspection ------------------------------------------------------------ */
 
 struct visits {
 	unsigned count, stop_after;

@@ -87,8 +87,7 @@ static void send_text(int fd, const char *text)
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 }
 
-/* A terminal passes bytes on in its own time: runs the loop until they have done what they should.
- */
+/* A terminal passes bytes on in its own time: runs the loop until they have arrived. */
 #define WAIT_FOR(condition)                                                      \
 	do {                                                                     \
 		for (unsigned ms_ = 0; ms_ < PATIENCE_MS && !(condition); ms_++) \
