@@ -15,17 +15,18 @@
  * Only the head of `waiting` is offered to its SINT, so messages stay in order, also across a
  * change of the target. While anything waits, `waiter` stands in line at the head's FIFO.
  *
- * What the SynIC tells us comes under its lock, where port->lock must not be taken: a delivered
- * buffer is only marked, and collected by the next post; a FIFO with room is only noted, and
- * filled on the main loop. Lock order: port->lock, synic->lock.
+ * What the SynIC tells us comes under its lock, where port->lock must not be taken: a buffer that
+ * has left the FIFO is pushed on `finished`, which the next post takes as a whole; a FIFO with room
+ * is only noted, and filled on the main loop. Lock order: port->lock, synic->lock.
  */
 struct message_buffer {
-	TAILQ_ENTRY(message_buffer) link; /* in `free` or `waiting` */
+	TAILQ_ENTRY(message_buffer) link;     /* in `free` or `waiting` */
+	struct message_buffer *next_finished; /* in `finished` */
+	struct guest_message_port *port;      /* owns this */
 	struct synic_entry entry;
 	struct synic *target; /* borrows (outlived by vm); NULL: free */
 	uint32_t resets;      /* of the target, at the post */
-	bool in_fifo;
-	_Atomic bool finished; /* set under the SynIC's lock */
+	bool in_fifo;         /* or in `finished` */
 };
 
 struct guest_message_port {
@@ -35,6 +36,7 @@ struct guest_message_port {
 	struct loop_work work;
 
 	_Atomic(struct sint_route *) route; /* ref: the target's, so that its GSI exists */
+	_Atomic(struct message_buffer *) finished; /* stack: pushed singly, taken as a whole */
 
 	pthread_mutex_t lock; /* guards the rest */
 	struct synic *target; /* borrows */
@@ -70,8 +72,12 @@ static void port_unref(struct guest_message_port *port)
 static void on_done(struct synic_entry *entry, int status)
 {
 	struct message_buffer *buffer = container_of(entry, struct message_buffer, entry);
+	_Atomic(struct message_buffer *) *finished = &buffer->port->finished;
 
-	atomic_store_explicit(&buffer->finished, true, memory_order_release);
+	buffer->next_finished = atomic_load_explicit(finished, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(finished, &buffer->next_finished, buffer,
+		memory_order_release, memory_order_relaxed))
+		;
 }
 
 static void on_room(struct synic_waiter *waiter)
@@ -92,12 +98,12 @@ static void make_free_locked(struct guest_message_port *port, struct message_buf
 
 static void reclaim_locked(struct guest_message_port *port)
 {
-	for (unsigned i = 0; i < GUEST_PORT_MESSAGES; i++) {
-		struct message_buffer *buffer = &port->buffer[i];
+	struct message_buffer *buffer, *next;
 
-		if (buffer->in_fifo &&
-			atomic_load_explicit(&buffer->finished, memory_order_acquire))
-			make_free_locked(port, buffer);
+	buffer = atomic_exchange_explicit(&port->finished, NULL, memory_order_acquire);
+	for (; buffer; buffer = next) {
+		next = buffer->next_finished;
+		make_free_locked(port, buffer);
 	}
 }
 
@@ -109,7 +115,6 @@ static bool offer_locked(struct guest_message_port *port, struct message_buffer 
 		make_free_locked(port, buffer);
 		return true;
 	}
-	atomic_store_explicit(&buffer->finished, false, memory_order_relaxed);
 	buffer->in_fifo = true;
 	port->waited = buffer->target;
 	if (synic_post_or_wait(buffer->target, port->sint, &buffer->entry, &port->waiter) == 0)
@@ -146,8 +151,6 @@ int guest_message_port_new(
 	struct guest_message_port *port;
 	int r;
 
-	if (vtl >= HV_VTL_COUNT || sint >= HV_SINT_COUNT)
-		return -EINVAL;
 	port = calloc(1, sizeof(*port));
 	if (!port)
 		return -ENOMEM;
@@ -167,6 +170,7 @@ int guest_message_port_new(
 	TAILQ_INIT(&port->free);
 	TAILQ_INIT(&port->waiting);
 	for (unsigned i = 0; i < GUEST_PORT_MESSAGES; i++) {
+		port->buffer[i].port = port;
 		port->buffer[i].entry.done = on_done;
 		make_free_locked(port, &port->buffer[i]);
 	}
@@ -260,7 +264,7 @@ int guest_event_port_new(struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, 
 	struct guest_event_port *port;
 	int r;
 
-	if (vtl >= HV_VTL_COUNT || sint >= HV_SINT_COUNT || flag >= HV_EVENT_FLAGS_COUNT)
+	if (flag >= HV_EVENT_FLAGS_COUNT)
 		return -EINVAL;
 	port = calloc(1, sizeof(*port));
 	if (!port)
