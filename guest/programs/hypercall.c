@@ -86,7 +86,7 @@ static void run_32bit(struct gx_vp *vp)
 {
 	gx_hypercalls_enable(vp);
 	gx_synic_enable(vp);
-	gx_set_sint(vp, SINT, VECTOR | HV_SINT_MASKED);
+	gx_set_sint(vp, SINT, VECTOR | HV_SINT_POLLING);
 	gx_testdev(vp, GX_TESTDEV_MESSAGE_CREATE, gx_index(vp), SINT, MESSAGE_CONNECTION);
 	gx_testdev(vp, GX_TESTDEV_EVENT_CREATE, gx_index(vp), SINT, EVENT_CONNECTION);
 	check_post32(vp);

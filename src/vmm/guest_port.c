@@ -292,10 +292,10 @@ struct guest_event_port *guest_event_port_free(struct guest_event_port *port)
 	return NULL;
 }
 
-int guest_event_port_signal(struct guest_event_port *port)
+int guest_event_port_signal(struct guest_event_port *port, const struct vcpu *caller)
 {
-	return synic_set_event_flag(
-		atomic_load(&port->target), port->sint, port->flag, SYNIC_FROM_HOST);
+	return synic_set_event_flag(atomic_load(&port->target), port->sint, port->flag,
+		caller ? SYNIC_FROM_GUEST : SYNIC_FROM_HOST);
 }
 
 int guest_event_port_set_target(struct guest_event_port *port, uint32_t vp)

@@ -9,13 +9,14 @@
  *
  * Purpose: post messages in order to a (VTL, VP, SINT) and set one event flag there.
  * Threads: post and signal on any thread, VP threads inside a hypercall too: no allocation, no
- *          wait. new, free and set_target on any but VP threads: a route may be made.
+ *          wait. new, free and set_target anywhere but in a port handler: a route may be made.
  * Errors:  -EAGAIN every buffer is in use, -EINVAL, -ENOENT no such VP, or those of synic.h.
  */
 #include <stdint.h>
 #include "common/util.h"
 #include "vmm/sint_route.h"
 
+struct vcpu;
 struct vm;
 struct guest_message_port;
 struct guest_event_port;
@@ -33,6 +34,10 @@ int guest_message_port_set_target(struct guest_message_port *port, uint32_t vp) 
 int guest_event_port_new(struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, uint16_t flag,
 	struct guest_event_port **ret_port) MUST_CHECK;
 struct guest_event_port *guest_event_port_free(struct guest_event_port *port);
-/* 0 newly set, 1 already set, or as synic_set_event_flag(). */
-int guest_event_port_signal(struct guest_event_port *port) MUST_CHECK;
+/*
+ * 0 newly set, 1 already set, or as synic_set_event_flag(). `caller` is the VP whose HvSignalEvent
+ * is carried out, NULL when the host signals of its own accord: only the guest is refused a masked
+ * SINT.
+ */
+int guest_event_port_signal(struct guest_event_port *port, const struct vcpu *caller) MUST_CHECK;
 int guest_event_port_set_target(struct guest_event_port *port, uint32_t vp) MUST_CHECK;

@@ -199,15 +199,33 @@ static void an_event_port_sets_its_flag_on_its_target(void **state)
 	struct guest_event_port *event;
 
 	assert_int_equal(guest_event_port_new(&fake->vm, 0, 0, SINT, 70, &event), 0);
-	assert_int_equal(guest_event_port_signal(event), 0);
-	assert_int_equal(guest_event_port_signal(event), 1);
+	assert_int_equal(guest_event_port_signal(event, NULL), 0);
+	assert_int_equal(guest_event_port_signal(event, NULL), 1);
 	assert_int_equal(fake_vm_flags(fake, 0, SINT)->word[1], BIT64(6));
 	assert_int_equal(guest_event_port_set_target(event, 1), 0);
-	assert_int_equal(guest_event_port_signal(event), 0);
+	assert_int_equal(guest_event_port_signal(event, NULL), 0);
 	assert_int_equal(fake_vm_flags(fake, 1, SINT)->word[1], BIT64(6));
 	assert_int_equal(guest_event_port_set_target(event, 2), -ENOENT);
 	synic_reset(fake_vm_synic(fake, 1));
-	assert_int_equal(guest_event_port_signal(event), -ENXIO);
+	assert_int_equal(guest_event_port_signal(event, NULL), -ENXIO);
+	guest_event_port_free(event);
+}
+
+static void only_the_guest_is_refused_a_masked_sint(void **state)
+{
+	struct synic *synic = fake_vm_synic(fake, 1);
+	struct guest_event_port *event;
+	unsigned before;
+
+	assert_int_equal(guest_event_port_new(&fake->vm, 0, 1, SINT, 3, &event), 0);
+	assert_int_equal(synic_msr_write(synic, HV_MSR_SINT0 + SINT, HV_SINT_MASKED | 0x60), 0);
+	assert_int_equal(guest_event_port_signal(event, fake->vm.vcpu[0]), -EPERM);
+	assert_int_equal(fake_vm_flags(fake, 1, SINT)->word[0], 0);
+	assert_int_equal(guest_event_port_signal(event, NULL), 0);
+	assert_int_equal(fake_vm_flags(fake, 1, SINT)->word[0], BIT64(3));
+	before = fake_vm_asserted(fake, 1, 0x60);
+	assert_int_equal(synic_msr_write(synic, HV_MSR_SINT0 + SINT, 0x60), 0);
+	assert_int_equal(fake_vm_asserted(fake, 1, 0x60), before + 1);
 	guest_event_port_free(event);
 }
 
@@ -227,6 +245,7 @@ int main(void)
 		TEST(nothing_posted_before_a_reset_arrives_after_it),
 		TEST(a_port_to_nowhere_is_refused),
 		TEST(an_event_port_sets_its_flag_on_its_target),
+		TEST(only_the_guest_is_refused_a_masked_sint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

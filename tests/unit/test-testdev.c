@@ -186,6 +186,21 @@ static void an_event_without_siefp_is_an_answer_not_an_abort(void **state)
 		HV_STATUS_INVALID_SYNIC_STATE);
 }
 
+static void an_event_for_a_masked_sint_is_refused_untouched(void **state)
+{
+	struct vm *vm = *state;
+
+	command(vm, TESTDEV_EVT_CONN_CREATE, CONNECTION, 1, SINT);
+	wr(vm, 1, HV_MSR_SINT0 + SINT, HV_SINT_MASKED | VECTOR);
+	assert_int_equal(ports_signal_event(&vm->ports, vm->vcpu[0], 0, CONNECTION, 0),
+		HV_STATUS_INVALID_SYNIC_STATE);
+	wr(vm, 1, HV_MSR_SINT0 + SINT, VECTOR);
+	assert_int_equal(fake_vm_asserted(fake_of(vm), 1, VECTOR), 0);
+	assert_int_equal(ports_signal_event(&vm->ports, vm->vcpu[0], 0, CONNECTION, 0),
+		HV_STATUS_SUCCESS);
+	assert_int_equal(fake_vm_asserted(fake_of(vm), 1, VECTOR), 1);
+}
+
 static void a_route_raises_its_sint(void **state)
 {
 	struct vm *vm = *state;
@@ -335,6 +350,7 @@ int main(void)
 		TEST(a_destroyed_connection_delivers_what_it_accepted),
 		TEST(an_event_connection_sets_the_flag_of_its_id),
 		TEST(an_event_without_siefp_is_an_answer_not_an_abort),
+		TEST(an_event_for_a_masked_sint_is_refused_untouched),
 		TEST(a_route_raises_its_sint),
 		TEST(a_route_made_twice_is_destroyed_twice),
 		TEST(nonsense_is_ignored_and_counted),

@@ -93,20 +93,21 @@ static enum hv_status on_message(
 		answer_for(arg, caller), input->message_type, input->payload, input->payload_size);
 }
 
-static enum hv_status signal_guest(struct guest_event_port *port)
+static enum hv_status signal_guest(struct guest_event_port *port, const struct vcpu *caller)
 {
-	return guest_event_port_signal(port) < 0 ? HV_STATUS_INVALID_SYNIC_STATE
-						 : HV_STATUS_SUCCESS;
+	if (guest_event_port_signal(port, caller) < 0)
+		return HV_STATUS_INVALID_SYNIC_STATE;
+	return HV_STATUS_SUCCESS;
 }
 
 static enum hv_status on_event(void *arg, struct vcpu *caller, uint16_t flag)
 {
-	return signal_guest(answer_for(arg, caller)->event);
+	return signal_guest(answer_for(arg, caller)->event, caller);
 }
 
 static enum hv_status on_monitor(void *arg, struct vcpu *caller, uint16_t flag)
 {
-	return signal_guest(answer_for(arg, caller)->monitor);
+	return signal_guest(answer_for(arg, caller)->monitor, caller);
 }
 
 static int make_answer(struct vm *vm, uint32_t vp, struct answer *answer)

@@ -110,7 +110,7 @@ static enum hv_status on_event(void *arg, struct vcpu *caller, uint16_t flag)
 {
 	struct connection *connection = arg;
 
-	if (guest_event_port_signal(connection->events) < 0)
+	if (guest_event_port_signal(connection->events, caller) < 0)
 		return HV_STATUS_INVALID_SYNIC_STATE;
 	return HV_STATUS_SUCCESS;
 }
