@@ -117,17 +117,22 @@ static void the_monitor_port_sets_its_own_flag(void **state)
 	assert_int_equal(flags(vm, 0), BIT64(DEMO_MONITOR_FLAG));
 }
 
-static enum hv_status give_monitor_page(struct vm *vm, uint64_t gpa, uint32_t size)
+static enum hv_status ask_for_monitor_page(struct vm *vm, uint64_t gpa, uint32_t size)
 {
 	struct hv_post_message_input input = {
 		.connection_id = DEMO_MESSAGE_PORT,
 		.message_type = DEMO_MONITOR_PAGE_TYPE,
 		.payload_size = size,
 	};
-	enum hv_status status;
 
 	memcpy(input.payload, &gpa, sizeof(gpa));
-	status = ports_post_message(&vm->ports, vm->vcpu[1], 0, &input);
+	return ports_post_message(&vm->ports, vm->vcpu[1], 0, &input);
+}
+
+static enum hv_status give_monitor_page(struct vm *vm, uint64_t gpa, uint32_t size)
+{
+	enum hv_status status = ask_for_monitor_page(vm, gpa, size);
+
 	fake_vm_run_loop(fake_of(vm));
 	return status;
 }
@@ -154,6 +159,16 @@ static void a_monitor_page_is_taken_and_answered(void **state)
 	assert_int_equal(answered(vm), 0);
 	assert_int_equal(vm->monitor.page_gpa, 0x31000);
 	TAILQ_FIRST(&vm->devices)->reset(TAILQ_FIRST(&vm->devices));
+	assert_true(vm->monitor.page_gpa == UINT64_MAX);
+}
+
+static void a_page_asked_for_before_a_reset_is_not_taken_after_it(void **state)
+{
+	struct vm *vm = *state;
+
+	assert_int_equal(ask_for_monitor_page(vm, 0x30000, 8), HV_STATUS_SUCCESS);
+	TAILQ_FIRST(&vm->devices)->reset(TAILQ_FIRST(&vm->devices));
+	fake_vm_run_loop(fake_of(vm));
 	assert_true(vm->monitor.page_gpa == UINT64_MAX);
 }
 
@@ -228,6 +243,7 @@ int main(void)
 		TEST(an_event_sets_its_flag_on_the_calling_vp),
 		TEST(the_monitor_port_sets_its_own_flag),
 		TEST(a_monitor_page_is_taken_and_answered),
+		TEST(a_page_asked_for_before_a_reset_is_not_taken_after_it),
 		TEST(a_bad_monitor_page_is_refused),
 		TEST(without_siefp_an_event_is_refused),
 		TEST(a_flood_is_bounded_and_comes_back_in_order),

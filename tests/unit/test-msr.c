@@ -59,6 +59,14 @@ static void rd_gp(struct vm *vm, uint32_t index)
 	assert_int_equal(value, 0xdead);
 }
 
+static struct hv_info hv_info_of(struct vm *vm, uint64_t vtl)
+{
+	struct hv_info info = {0};
+
+	assert_int_equal(hv_node_class.get(vm, &vtl, &info), 0);
+	return info;
+}
+
 static uint8_t *at(struct vm *vm, uint64_t gpa)
 {
 	return guest_memory_at(&vm->memory, gpa, HV_PAGE_SIZE);
@@ -417,6 +425,36 @@ static void the_assist_page_starts_without_eoi_assist(void **state)
 	assert_int_equal(at(vm, 0x7000)[0], 0);
 	assert_int_equal(at(vm, 0x7000)[3], 0);
 	assert_int_equal(at(vm, 0x7000)[4], 0xff);
+	/* Moved while enabled, all of it follows. */
+	fill(vm, 0x7000, 0xee);
+	wr(vm, HV_MSR_VP_ASSIST_PAGE, PAGE(0x9000));
+	assert_filled(vm, 0x9000, 0xee);
+	assert_filled(vm, 0x7000, 0x77);
+}
+
+/* SIMP, SIEFP and the hypercall page on one GPA: the last one enabled shows, each keeps working. */
+static void pages_of_all_kinds_stack_on_one_gpa(void **state)
+{
+	struct vm *vm = *state;
+	struct synic *synic = &vm->vcpu[0]->synic[0];
+	const struct hv_event_flags_page *flags = (const void *)at(vm, 0x3000);
+
+	fill(vm, 0x3000, 0x44);
+	wr(vm, HV_MSR_GUEST_OS_ID, OS_ID);
+	wr(vm, HV_MSR_SCONTROL, HV_SCONTROL_ENABLE);
+	wr(vm, HV_MSR_SIMP, PAGE(0x3000));
+	wr(vm, HV_MSR_SIEFP, PAGE(0x3000));
+	wr(vm, HV_MSR_HYPERCALL, PAGE(0x3000));
+	assert_hypercall_page(vm, 0x3000);
+	assert_int_equal(synic_set_event_flag(synic, 1, 7, SYNIC_FROM_HOST), 0);
+	assert_hypercall_page(vm, 0x3000);
+	wr(vm, HV_MSR_SIMP, 0); /* from below */
+	assert_hypercall_page(vm, 0x3000);
+	wr(vm, HV_MSR_HYPERCALL, 0);
+	assert_int_equal(flags->sint[1].word[0], BIT64(7));
+	assert_int_equal(flags->sint[0].word[0], 0);
+	wr(vm, HV_MSR_SIEFP, 0);
+	assert_filled(vm, 0x3000, 0x44);
 }
 
 static void reset_puts_pages_and_registers_back(void **state)
@@ -425,14 +463,20 @@ static void reset_puts_pages_and_registers_back(void **state)
 
 	fill(vm, 0x3000, 0x11);
 	fill(vm, 0x7000, 0x22);
+	fill(vm, 0x9000, 0x33);
 	wr(vm, HV_MSR_GUEST_OS_ID, OS_ID);
 	wr(vm, HV_MSR_HYPERCALL, PAGE(0x3000));
 	wr(vm, HV_MSR_VP_ASSIST_PAGE, PAGE(0x7000));
+	wr(vm, HV_MSR_REFERENCE_TSC, PAGE(0x9000));
 	wr(vm, HV_MSR_CRASH_P0 + 2, 9);
+	wr(vm, HV_MSR_CRASH_CTL, HV_CRASH_NOTIFY);
 	hv_vp_reset(vm->vcpu[0]);
 	hv_partition_reset(&vm->hv[0]);
 	assert_filled(vm, 0x3000, 0x11);
 	assert_filled(vm, 0x7000, 0x22);
+	assert_filled(vm, 0x9000, 0x33);
+	assert_int_equal(hv_info_of(vm, 0).crash_ctl, 0);
+	assert_int_equal(hv_info_of(vm, 0).crashes, 1);
 	every_register_reads_its_reset_value(state);
 }
 
@@ -491,14 +535,6 @@ static void only_bit_zero_of_reset_asks_for_one(void **state)
 	wr(vm, HV_MSR_RESET, 1);
 	assert_true(vm->reset_requested);
 	assert_int_equal(rd(vm, HV_MSR_RESET), 0);
-}
-
-static struct hv_info hv_info_of(struct vm *vm, uint64_t vtl)
-{
-	struct hv_info info = {0};
-
-	assert_int_equal(hv_node_class.get(vm, &vtl, &info), 0);
-	return info;
 }
 
 static void a_crash_report_is_kept_and_control_is_not_stored(void **state)
@@ -669,6 +705,7 @@ int main(void)
 		TEST(page_zero_is_a_legal_place),
 		TEST(the_reference_tsc_page_is_filled_and_keeps_reserved_bits),
 		TEST(the_assist_page_starts_without_eoi_assist),
+		TEST(pages_of_all_kinds_stack_on_one_gpa),
 		TEST(reset_puts_pages_and_registers_back),
 		TEST(vp_registers_tell_about_their_vp),
 		TEST(frequencies_are_in_hertz),

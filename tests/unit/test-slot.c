@@ -3,10 +3,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <cmocka.h>
 #include "vmm/slot.h"
 
@@ -58,6 +60,34 @@ static void an_occupied_slot_only_gets_the_pending_flag(void **state)
 	assert_false(slot_write(&slot, &message, false));
 	occupant.header.flags = 0x80 | HV_MESSAGE_FLAG_PENDING;
 	assert_memory_equal(&slot, &occupant, sizeof(slot));
+}
+
+/*
+ * The guest frees the slot between our first look and our flag: it saw no flag, so no EOM will
+ * come, and only the second look can tell. A page that may not be written stops us right there.
+ */
+static struct hv_message *guarded;
+
+static void free_guarded_slot(int signal)
+{
+	mprotect(guarded, HV_PAGE_SIZE, PROT_READ | PROT_WRITE);
+	__atomic_store_n(&guarded->header.type, 0, __ATOMIC_SEQ_CST);
+}
+
+static void a_slot_freed_just_before_the_flag_is_found_free(void **state)
+{
+	struct sigaction action = {.sa_handler = free_guarded_slot}, old;
+	struct hv_message message = message_of(4);
+
+	guarded = mmap(NULL, HV_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(guarded, MAP_FAILED);
+	*guarded = message_of(3);
+	assert_int_equal(mprotect(guarded, HV_PAGE_SIZE, PROT_READ), 0);
+	assert_int_equal(sigaction(SIGSEGV, &action, &old), 0);
+	assert_true(slot_write(guarded, &message, false));
+	sigaction(SIGSEGV, &old, NULL);
+	assert_memory_equal(guarded, &message, sizeof(message));
+	munmap(guarded, HV_PAGE_SIZE);
 }
 
 static void a_snapshot_is_the_slot(void **state)
@@ -152,6 +182,7 @@ int main(void)
 		cmocka_unit_test_setup(
 			the_pending_flag_comes_with_the_message_when_more_wait, setup),
 		cmocka_unit_test_setup(an_occupied_slot_only_gets_the_pending_flag, setup),
+		cmocka_unit_test(a_slot_freed_just_before_the_flag_is_found_free),
 		cmocka_unit_test_setup(a_snapshot_is_the_slot, setup),
 		cmocka_unit_test(no_interleaving_loses_a_message),
 	};

@@ -356,6 +356,15 @@ static void a_withdrawn_message_is_not_delivered(void **state)
 	assert_int_equal(posts[1].done_count, 0);
 }
 
+static void withdrawing_the_last_message_ends_the_retries(void **state)
+{
+	assert_int_equal(post(0), 0);
+	assert_int_equal(post(1), 0);
+	assert_int_not_equal(synic->retry_ns, 0);
+	assert_true(synic_withdraw(synic, SINT, &posts[1].entry));
+	assert_int_equal(synic->retry_ns, 0);
+}
+
 static void a_failed_interrupt_is_the_messages_status(void **state)
 {
 	fake_vm_fail(fake, FAKE_ASSERT, 1, -EIO);
@@ -407,6 +416,24 @@ static void a_message_posted_without_a_page_comes_when_the_page_is_enabled(void 
 	write_msr(HV_MSR_SIMP, FAKE_SIMP_GPA | 1);
 	assert_int_equal(slot()->header.type, 1);
 	assert_int_equal(posts[0].status, 0);
+}
+
+static void a_queue_behind_a_disabled_page_waits_quietly(void **state)
+{
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(post(i), 0);
+	write_msr(HV_MSR_SIMP, FAKE_SIMP_GPA);
+	assert_int_equal(synic->retry_ns, 0);
+	fake_vm_advance_ns(fake, 10 * NSEC_PER_MSEC);
+	write_msr(HV_MSR_EOM, 0);
+	assert_int_equal(info().retries, 0);
+	assert_int_equal(slot()->header.type, 0); /* RAM, and nothing written to it */
+	write_msr(HV_MSR_SIMP, FAKE_SIMP_GPA | 1);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(slot()->header.type, i + 1);
+		fake_vm_consume(fake, 0, SINT);
+	}
+	assert_int_equal(slot()->header.type, 0);
 }
 
 static void a_full_slot_moves_with_its_page(void **state)
@@ -468,6 +495,20 @@ static void a_withheld_interrupt_is_owed_and_raised_once(void **state)
 		fake_vm_consume(fake, 0, SINT);
 	}
 	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_SINT_OWED), ARRAY_LEN(obstacles));
+}
+
+static void a_debt_is_counted_once(void **state)
+{
+	write_msr(HV_MSR_SINT0 + SINT, HV_SINT_MASKED | VECTOR);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(post(i), 0);
+		assert_int_equal(synic_set_event_flag(synic, SINT, i, SYNIC_FROM_HOST), 0);
+		fake_vm_consume(fake, 0, SINT);
+	}
+	assert_int_equal(info().owed, 1);
+	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_SINT_OWED), 1);
+	write_msr(HV_MSR_SINT0 + SINT, VECTOR);
+	assert_int_equal(fake_vm_asserted(fake, 0, VECTOR), 1);
 }
 
 static void an_owed_interrupt_is_forgotten_when_nothing_is_left_to_see(void **state)
@@ -595,8 +636,22 @@ static void reset_forgets_owed_interrupts(void **state)
 	write_msr(HV_MSR_SINT0 + SINT, HV_SINT_MASKED | VECTOR);
 	assert_int_equal(post(0), 0);
 	synic_reset(synic);
+	assert_false(info().irq_owed);
 	fake_vm_enable(fake, 0);
 	assert_int_equal(fake_vm_asserted_in_all(fake), 0);
+}
+
+static void reset_leaves_nothing_to_wait_for(void **state)
+{
+	assert_int_equal(post(0), 0);
+	assert_int_equal(post(1), 0);
+	write_msr(HV_MSR_EOM, 0);
+	assert_int_not_equal(synic->retry_ns, 0);
+	assert_true(info().last_eom_age_ns != UINT64_MAX);
+	synic_reset(synic);
+	assert_int_equal(synic->retry_ns, 0);
+	assert_true(info().last_eom_age_ns == UINT64_MAX);
+	assert_true(info().last_delivery_age_ns == UINT64_MAX);
 }
 
 /* ---- waiters --------------------------------------------------------------- */
@@ -756,14 +811,17 @@ int main(void)
 		TEST(a_slot_filled_by_the_guest_is_busy),
 		TEST(sints_do_not_disturb_each_other),
 		TEST(a_withdrawn_message_is_not_delivered),
+		TEST(withdrawing_the_last_message_ends_the_retries),
 		TEST(a_failed_interrupt_is_the_messages_status),
 		TEST(a_once_message_is_delivered_when_the_slot_is_free),
 		TEST(a_once_message_is_given_back_when_the_busy_slot_is_freed),
 		TEST(a_once_message_without_a_page_is_refused),
 		TEST(a_message_posted_without_a_page_comes_when_the_page_is_enabled),
+		TEST(a_queue_behind_a_disabled_page_waits_quietly),
 		TEST(a_full_slot_moves_with_its_page),
 		TEST(simp_and_siefp_on_one_page_do_not_break_each_other),
 		TEST(a_withheld_interrupt_is_owed_and_raised_once),
+		TEST(a_debt_is_counted_once),
 		TEST(an_owed_interrupt_is_forgotten_when_nothing_is_left_to_see),
 		TEST(an_interrupt_takes_the_vector_and_auto_eoi_of_its_sint),
 		TEST(assert_answers_with_the_obstacle),
@@ -774,6 +832,7 @@ int main(void)
 		TEST(a_hosts_event_to_a_masked_sint_is_set_and_owed),
 		TEST(reset_cancels_what_waits_and_zeroes_the_pages),
 		TEST(reset_forgets_owed_interrupts),
+		TEST(reset_leaves_nothing_to_wait_for),
 		TEST(a_refused_poster_is_told_once_when_there_is_room),
 		TEST(a_poster_that_gave_up_waiting_is_not_told),
 		TEST(lists_visit_in_key_order_from_where_they_are_told),
