@@ -110,13 +110,26 @@ static int inject_ud(struct kvm_vcpu *kv, uint64_t out_rip)
 
 /* exits: each returns whether to go on into KVM_RUN */
 
+static bool in_long_mode(const struct kvm_sregs *sregs)
+{
+	return (sregs->efer & EFER_LMA) && sregs->cs.l;
+}
+
+/* Where in its page the VP executes; but for 64-bit code, RIP counts from the segment's base. */
+static uint64_t page_offset(const struct kvm_sync_regs *sync)
+{
+	uint64_t base = in_long_mode(&sync->sregs) ? 0 : sync->sregs.cs.base;
+
+	return (base + sync->regs.rip) % HV_PAGE_SIZE;
+}
+
 /*
  * Our page's OUT, and no other of that port. Where RIP stands at the exit differs between KVM's
  * back ends: at the OUT or after it.
  */
 static bool is_hypercall(const struct kvm_run *run)
 {
-	uint64_t offset = run->s.regs.regs.rip % HV_PAGE_SIZE;
+	uint64_t offset = page_offset(&run->s.regs);
 
 	return run->io.port == HYPERCALL_PORT && run->io.direction == KVM_EXIT_IO_OUT &&
 	       run->io.size == 4 && run->io.count == 1 &&
@@ -135,7 +148,7 @@ static struct hypercall_regs hypercall_regs(const struct kvm_sync_regs *sync)
 		.rsi = regs->rsi,
 		.rdi = regs->rdi,
 		.r8 = regs->r8,
-		.long_mode = (sync->sregs.efer & EFER_LMA) && sync->sregs.cs.l,
+		.long_mode = in_long_mode(&sync->sregs),
 		.protected_mode = sync->sregs.cr0 & CR0_PE,
 		.cpl = sync->sregs.ss.dpl,
 	};
@@ -145,7 +158,7 @@ static bool handle_hypercall(struct kvm_vcpu *kv)
 {
 	struct kvm_run *run = kv->run;
 	struct hypercall_regs regs = hypercall_regs(&run->s.regs);
-	uint64_t rip = run->s.regs.regs.rip;
+	uint64_t page_rip = run->s.regs.regs.rip - page_offset(&run->s.regs);
 	int r;
 
 	vcpu_count_exit(kv->vcpu, VCPU_EXIT_HYPERCALL);
@@ -155,7 +168,7 @@ static bool handle_hypercall(struct kvm_vcpu *kv)
 		run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 		return true;
 	}
-	r = inject_ud(kv, rip - rip % HV_PAGE_SIZE + HYPERCALL_PAGE_OUT_OFFSET);
+	r = inject_ud(kv, page_rip + HYPERCALL_PAGE_OUT_OFFSET);
 	if (r < 0)
 		kvm_stop_run_failed(kv, r);
 	return false;

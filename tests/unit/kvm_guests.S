@@ -194,8 +194,9 @@ text_end:
 	.balign 8
 \name\()_gdt:
 	.quad 0, 0x00cf9a000000ffff, 0x00cf92000000ffff
+	.quad 0x00cf9a000800ffff /* 0x18: code that counts from 0x800 */
 \name\()_gdtr:
-	.word 23
+	.word 31
 	.long \name\()_gdt - guest_\name + LOAD
 \name\()_idtr:
 	.word 256 * 8 - 1
@@ -244,6 +245,26 @@ forged_handler:
 	finish 0
 	tables forged
 	end_guest forged
+
+	/*
+	 * The hypercall page, entered in a segment that does not begin with a page; behind its ENDBR,
+	 * which a KVM that must emulate this mode does not know.
+	 */
+	guest based
+	mov $0x300000, %esp
+	lgdt based_gdtr - guest_based + LOAD
+	write_msr 0x40000000, 1
+	write_msr 0x40000001, 0x200001
+	xor %edx, %edx
+	mov $0x7777, %eax
+	push $based_return - guest_based + LOAD - 0x800
+	ljmp $0x18, $0x200004 - 0x800
+based_return:
+	cmp $2, %eax /* HV_STATUS_INVALID_HYPERCALL_CODE */
+	need_equal
+	finish 0
+	tables based
+	end_guest based
 
 	/*
 	 * Takes vector 0x60 and never writes an EOI: 'r' when it may be sent, 'i' for each one taken.

@@ -20,7 +20,7 @@ enum { MEMORY_BYTES = 16 << 20, CONSOLE_PORT = 0xe9, PATIENCE_MS = 10000 };
 /* clang-format off */
 #define GUESTS(X) \
 	X(boot) X(spin) X(halt) X(unmapped) X(triple_fault) X(reset) X(cpuid) X(ports) \
-	X(hypercall) X(fault) X(forged) X(auto_eoi) X(nowhere)
+	X(hypercall) X(based) X(fault) X(forged) X(auto_eoi) X(nowhere)
 /* clang-format on */
 #define GUEST_EXTERN(name) extern const uint8_t guest_##name[], guest_##name##_end[];
 GUESTS(GUEST_EXTERN)
@@ -212,6 +212,11 @@ static void test_ports(void **state)
 static void test_hypercall(void **state)
 {
 	test_guest(guest_hypercall, guest_hypercall_end, "ho");
+}
+
+static void test_hypercall_in_a_based_segment(void **state)
+{
+	test_guest(guest_based, guest_based_end, "");
 }
 
 static void test_fault(void **state)
@@ -544,6 +549,8 @@ int main(void)
 		{"CPUID shows Hyper-V and not KVM", test_cpuid},
 		{"unclaimed ports read all ones; string output is whole and in order", test_ports},
 		{"the hypercall page calls; its OUT elsewhere is ordinary I/O", test_hypercall},
+		{"the hypercall page is known in a segment with a base",
+			test_hypercall_in_a_based_segment},
 		{"a refused MSR access is #GP at the instruction", test_fault},
 		{"a forged hypercall page is #UD at its OUT", test_forged_hypercall_page},
 		{"auto-EOI vectors are ended though the guest never does", test_auto_eoi},
