@@ -448,6 +448,9 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 		free(peer);
 		*context = NULL;
 	}
+	/* MHD stops listening at its limit, and looks again only when it gets another turn. */
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED && listener->again)
+		sd_event_source_set_enabled(listener->again, SD_EVENT_ONESHOT);
 }
 
 /*
@@ -576,8 +579,8 @@ static struct listener *listener_free(struct listener *listener)
 {
 	struct listener *next = listener->next;
 
-	sd_event_source_disable_unref(listener->io);
-	sd_event_source_disable_unref(listener->again);
+	listener->io = sd_event_source_disable_unref(listener->io);
+	listener->again = sd_event_source_disable_unref(listener->again);
 	if (listener->daemon) {
 		(void)MHD_quiesce_daemon(listener->daemon); /* the socket stays ours */
 		MHD_stop_daemon(listener->daemon);

@@ -2,6 +2,7 @@
 /*
  * The server as clients meet it, good and bad ones, over a collection made for the test.
  */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -846,6 +847,28 @@ static void a_slow_sender_is_hung_up_on(void **state)
 	close(half_open);
 }
 
+/* At its limit MHD does not listen: it must be told to look again when a seat is free. */
+static void a_full_house_takes_the_next_guest_when_one_leaves(void **state)
+{
+	enum { HOUSE = 128 };
+	int fd[HOUSE + 1];
+	struct pollfd last;
+	struct answer a;
+
+	for (unsigned i = 0; i < ARRAY_LEN(fd); i++)
+		fd[i] = rig_connect(*state, RIG_API);
+	rig_send(fd[HOUSE], "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+	last = (struct pollfd){.fd = fd[HOUSE], .events = POLLIN};
+	assert_int_equal(poll(&last, 1, RIG_IDLE_MS / 10), 0);
+	close(fd[0]);
+	assert_int_equal(poll(&last, 1, RIG_IDLE_MS / 2), 1);
+	assert_true(rig_receive(fd[HOUSE], &a));
+	assert_int_equal(a.status, 200);
+	answer_free(&a);
+	for (unsigned i = 1; i < ARRAY_LEN(fd); i++)
+		close(fd[i]);
+}
+
 static void garbage_is_not_answered_with_a_hang(void **state)
 {
 	static const char *const garbage[] = {"\r\n\r\n\r\n", "GET\r\n\r\n",
@@ -1187,6 +1210,7 @@ int main(int argc, char **argv)
 		TEST(a_body_may_come_in_chunks_and_pieces),
 		TEST(clients_that_leave_early_cost_nothing),
 		TEST(a_slow_sender_is_hung_up_on),
+		TEST(a_full_house_takes_the_next_guest_when_one_leaves),
 		TEST(garbage_is_not_answered_with_a_hang),
 		TEST(a_page_of_the_log_decodes_its_records),
 		TEST(filters_and_pages_of_the_log),
