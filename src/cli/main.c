@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/problem.h"
+#include "common/stdfds.h"
 
 int main(int argc, char **argv)
 {
@@ -11,6 +12,9 @@ int main(int argc, char **argv)
 	int r;
 
 	setlocale(LC_ALL, "");
+	r = stdfds_fill();
+	if (r < 0)
+		return (int)problem_errno(&defaults, -r, "/dev/null");
 	r = interrupt_init();
 	if (r < 0)
 		return (int)problem_errno(&defaults, -r, "signal handling");

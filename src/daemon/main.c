@@ -3,6 +3,7 @@
 #include <string.h>
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/stdfds.h"
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 
@@ -66,8 +67,11 @@ int main(int argc, char **argv)
 	uint64_t start_ns = clock_now_ns(&clock_monotonic);
 	struct options options;
 	struct problem problem;
-	int status;
+	int status, r;
 
+	r = stdfds_fill();
+	if (r < 0 && problem_errno(&problem, EX_SOFTWARE, r, "/dev/null"))
+		return report(&problem);
 	if (options_parse(&options, argc, argv, &problem))
 		return report(&problem);
 	status = act(&options, start_ns);

@@ -54,6 +54,18 @@ demo_on() {
 	wait "$hvd_pid"
 }
 
+# Otherwise the guest's console or a log line would go to whatever took the number.
+@test "closed standard descriptors stay out of the way" {
+	"$HVD" --demo --accel sim <&- >&- 2>&- 3>&- &
+	hvd_pid=$!
+	hvd_pids+=("$hvd_pid")
+	wait_until is_ready
+	for fd in 0 1 2; do
+		assert_equal "$fd $(readlink "/proc/$hvd_pid/fd/$fd")" "$fd /dev/null"
+	done
+	stop_hvd
+}
+
 @test "SIGHUP and SIGPIPE change nothing" {
 	start_hvd --demo --accel sim
 	kill -HUP "$hvd_pid"
