@@ -31,8 +31,12 @@ static bool has_result(const json_t *reply, const char *result)
 	return strcmp(text_member(reply, "result"), result) == 0;
 }
 
-/* A reply that is no success: on stderr as a problem under -j, otherwise as its sentence. */
-static enum cli_exit refuse(struct cli *cli, json_t *reply, const char *code, const char *sentence)
+/*
+ * A reply that is no success, though HTTP says `status`: on stderr as a problem under -j, otherwise
+ * as its sentence.
+ */
+static enum cli_exit refuse(
+	struct cli *cli, json_t *reply, long status, const char *code, const char *sentence)
 {
 	json_auto_t *problem = NULL;
 
@@ -42,7 +46,7 @@ static enum cli_exit refuse(struct cli *cli, json_t *reply, const char *code, co
 		return CLI_REFUSED;
 	}
 	problem = json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", "about:blank", "title", "not done",
-		"status", 202, "detail", sentence, "code", code);
+		"status", (int)status, "detail", sentence, "code", code);
 	if (!problem || json_object_update_missing(problem, reply) < 0)
 		return problem_errno(&cli->options, ENOMEM, "reply");
 	/* 409: what the exit code says; the object keeps what the daemon said. */
@@ -126,9 +130,10 @@ static enum cli_exit inject_one(struct cli *cli, const struct invocation *invoca
 {
 	CLEANUP(free) char *sentence = NULL;
 	json_auto_t *reply = NULL;
+	long status = 0;
 	enum cli_exit r;
 
-	r = client_request(cli, "POST", invocation->command->path, body, NULL, &reply);
+	r = client_request(cli, "POST", invocation->command->path, body, &status, &reply);
 	if (r != CLI_OK)
 		return r;
 	sentence = result_sentence(reply);
@@ -136,7 +141,7 @@ static enum cli_exit inject_one(struct cli *cli, const struct invocation *invoca
 		return problem_errno(&cli->options, ENOMEM, "reply");
 	*ret_busy = is_undelivered(invocation, reply);
 	if (*ret_busy)
-		return refuse(cli, reply, text_member(reply, "result"), sentence);
+		return refuse(cli, reply, status, text_member(reply, "result"), sentence);
 	if (!cli_wants_json(&cli->options))
 		return tell(cli, invocation, reply, sentence);
 	return json_array_append(replies, reply) < 0 ? problem_errno(&cli->options, ENOMEM, "reply")
@@ -194,11 +199,12 @@ static enum cli_exit run_hypercall(
 	json_auto_t *body = request_body(invocation), *reply = NULL;
 	CLEANUP(free) char *sentence = NULL;
 	const char *status;
+	long http_status = 0;
 	enum cli_exit r;
 
 	if (!body)
 		return problem_errno(&cli->options, ENOMEM, "request");
-	r = client_request(cli, "POST", target, body, NULL, &reply);
+	r = client_request(cli, "POST", target, body, &http_status, &reply);
 	if (r != CLI_OK)
 		return r;
 	status = text_member(reply, "status_name");
@@ -208,7 +214,7 @@ static enum cli_exit run_hypercall(
 	if (!sentence)
 		return problem_errno(&cli->options, ENOMEM, "reply");
 	if (strcmp(status, "success") != 0)
-		return refuse(cli, reply, status, sentence);
+		return refuse(cli, reply, http_status, status, sentence);
 	return tell(cli, invocation, reply, sentence);
 }
 

@@ -56,7 +56,7 @@ static enum cli_exit run_once(struct cli *cli, const struct invocation *invocati
 	enum cli_exit r = run ? run(cli, invocation) : run_plain(cli, invocation);
 	enum cli_exit flushed = render_finish(&cli->options);
 
-	return r == CLI_OK && flushed != CLI_OK ? flushed : r;
+	return (r == CLI_OK || r == CLI_STOP) && flushed != CLI_OK ? flushed : r;
 }
 
 /* --watch: the same picture again every second, in place on a terminal. */

@@ -73,6 +73,31 @@ static void print_sentence(const json_t *problem)
 	fputc('\n', stderr);
 }
 
+/*
+ * The daemon's advice is for those who write JSON; where hvctl has an option for it, that is what
+ * its user wants to hear. -j passes on the daemon's own words.
+ */
+static void print_hint(const json_t *problem)
+{
+	static const struct {
+		const char *code, *hint;
+	} own[] = {
+		{"sint_masked", "--force posts anyway; the interrupt is owed until it is unmasked"},
+		{"queue_full", "the guest does not write EOM; see \"hvctl sints show VP SINT\""},
+		{"history_gone", "leave --since away to start at the oldest record"},
+		{"not_found", "the list commands show what there is"},
+	};
+	const char *code = json_string_value(json_object_get(problem, "code"));
+
+	for (size_t i = 0; code && i < ARRAY_LEN(own); i++) {
+		if (strcmp(code, own[i].code) == 0) {
+			fprintf(stderr, "hint: %s\n", own[i].hint);
+			return;
+		}
+	}
+	print_member(problem, "hint", "hint: ");
+}
+
 static void print_text(const json_t *problem)
 {
 	size_t i;
@@ -86,7 +111,7 @@ static void print_text(const json_t *problem)
 			    json_object_get(error, "detail"), json_object_get(problem, "detail")))
 			print_member(error, "detail", "    ");
 	}
-	print_member(problem, "hint", "hint: ");
+	print_hint(problem);
 }
 
 static void print(const struct cli_options *options, const json_t *problem)

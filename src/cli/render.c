@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -45,9 +46,15 @@ void render_note(const struct cli *cli, const char *format, ...)
 
 enum cli_exit render_finish(const struct cli_options *options)
 {
+	int error;
+
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return CLI_OK;
-	return problem_errno(options, errno ? errno : EIO, "writing to stdout");
+	error = errno ? errno : EIO;
+	/* Told once: whoever flushes after this has nothing to complain about. */
+	__fpurge(stdout);
+	clearerr(stdout);
+	return problem_errno(options, error, "writing to stdout");
 }
 
 enum cli_exit render_json(struct cli *cli, const json_t *document)
@@ -135,6 +142,8 @@ static enum cli_exit choose_columns(
 
 	if (add_columns(columns, chosen ? chosen : own) < 0)
 		return problem_errno(&cli->options, ENOMEM, "table");
+	if (columns->count == 0)
+		return problem_usage(&cli->options, NULL, "--columns wants the name of a field");
 	for (size_t i = 0; chosen && i < columns->count && r == CLI_OK; i++)
 		r = select_check_path(&cli->options, "--columns", columns->list[i].path, items);
 	return r;

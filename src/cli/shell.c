@@ -225,7 +225,7 @@ static enum cli_exit run_pipe(struct shell *shell)
 
 	while (!shell->done && shell->last == CLI_OK && getline(&line, &capacity, stdin) >= 0)
 		run_line(shell, line);
-	return shell->last;
+	return shell->last == CLI_OK && interrupt_pending() ? CLI_INTERRUPTED : shell->last;
 }
 
 /* ---- completion ---------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/interrupt.h"
 #include "cli/problem.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -53,6 +54,8 @@ static enum cli_exit read_payload(const struct cli_options *options, const struc
 	failed = ferror(file) != 0;
 	if (!from_stdin)
 		fclose(file);
+	if (failed && interrupt_pending())
+		return CLI_INTERRUPTED;
 	return failed ? problem_usage(options, NULL, "%s: cannot read %s", arg->name, text)
 		      : CLI_OK;
 }

@@ -160,7 +160,8 @@ fails_with() {
 	run "$HVCTL" inject --vp 0 --sint 5
 	assert_failure 4
 	assert_line 'hvctl: The SINT is masked: SINT 5 of VP 0 (sint_masked)'
-	assert_line 'hint: --force posts to it as well'
+	assert_line --partial 'hint: --force posts anyway'
+	refute_line --partial '"force"'
 	run "$HVCTL" inject --vp 0 --sint 5 --force
 	assert_success
 	run "$HVCTL" inject --vp 9 --sint 2
@@ -193,6 +194,7 @@ fails_with() {
 	fails_with 4 busy inject --vp 0 --sint 3 --count 3
 	fails_with 4 sint_masked inject --vp 0 --sint 5
 	fails_with 4 invalid_connection_id post --connection 9
+	assert_equal "$(field "$stderr" status)" 200
 	fails_with 3 not_found ports show 9
 	fails_with 4 wrong_state vm resume
 }
@@ -463,6 +465,31 @@ fails_with() {
 	run bash -c '"$HVCTL" ports list >/dev/full'
 	assert_failure 1
 	assert_output --partial 'No space left'
+	# Told once, also where output is flushed as it comes.
+	for words in 'ports list' 'log --count 1' 'watch --count 1' '--curl vm show' 'api GET /v1/vm'; do
+		run bash -c '"$HVCTL" -j '"$words"' >/dev/full'
+		assert_failure 1
+		one_json "$output"
+	done
+}
+
+@test "a closed stdout is not success, and nothing else takes its place" {
+	start_stub
+	run bash -c '"$HVCTL" -j ports list >&-'
+	assert_failure 1
+	one_json "$output"
+	assert_output --partial 'Bad file descriptor'
+	run bash -c '"$HVCTL" inject --vp 0 --sint 2 --payload - <&-'
+	assert_success
+}
+
+@test "SIGINT while stdin is awaited ends with 130" {
+	start_stub
+	run bash -c 'sleep 5 | timeout --preserve-status -s INT 1 "$HVCTL" inject --vp 0 --sint 2 --payload -'
+	assert_failure 130
+	assert_output ''
+	run bash -c 'sleep 5 | timeout --preserve-status -s INT 1 "$HVCTL"'
+	assert_failure 130
 }
 
 @test "the shell runs lines from a pipe and stops at the first error" {
