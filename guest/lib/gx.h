@@ -93,6 +93,8 @@ enum gx_fault gx_hypercall_as(struct gx_vp *vp, enum gx_caller caller, uint64_t 
 typedef void (*gx_vector_fn)(struct gx_vp *vp, unsigned vector, void *arg);
 /* Interrupts of `vector` on this VP run `fn` with interrupts disabled; it writes EOI itself. */
 void gx_handle(struct gx_vp *vp, unsigned vector, gx_vector_fn fn, void *arg);
+/* The same for interrupts that are only counted and ended. */
+void gx_count_interrupts(struct gx_vp *vp, unsigned vector, _Atomic uint32_t *count);
 void gx_irq_enable(struct gx_vp *vp);
 void gx_irq_disable(struct gx_vp *vp);
 /* Enables interrupts and sleeps until one has been handled. No interrupt is missed in between. */

@@ -78,6 +78,19 @@ void gx_interrupt(struct gx_vp *vp, unsigned vector)
 	handler->fn(vp, vector, handler->arg);
 }
 
+static void count_interrupt(struct gx_vp *vp, unsigned vector, void *arg)
+{
+	_Atomic uint32_t *count = arg;
+
+	atomic_fetch_add(count, 1);
+	gx_eoi(vp);
+}
+
+void gx_count_interrupts(struct gx_vp *vp, unsigned vector, _Atomic uint32_t *count)
+{
+	gx_handle(vp, vector, count_interrupt, count);
+}
+
 static void on_wake(struct gx_vp *vp, unsigned vector, void *arg)
 {
 	gx_eoi(vp);

@@ -20,14 +20,6 @@ struct counts {
 	_Atomic uint32_t interrupts;
 };
 
-static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
-{
-	struct counts *counts = arg;
-
-	atomic_fetch_add(&counts->interrupts, 1);
-	gx_eoi(vp);
-}
-
 static bool only_flag_set(struct gx_vp *vp, const struct place *place)
 {
 	struct hv_event_flags *flags = gx_flags(vp, place->sint);
@@ -82,7 +74,7 @@ static void run(struct gx_vp *vp)
 
 	gx_hypercalls_enable(vp);
 	gx_synic_enable(vp);
-	gx_handle(vp, VECTOR, on_sint, counts);
+	gx_count_interrupts(vp, VECTOR, &counts->interrupts);
 	for (size_t i = 0; i < GX_ARRAY_LEN(places); i++)
 		gx_set_sint(vp, places[i].sint, VECTOR);
 	for (size_t i = 0; i < GX_ARRAY_LEN(places); i++)

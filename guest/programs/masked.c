@@ -11,14 +11,6 @@ struct counts {
 	_Atomic uint32_t interrupts;
 };
 
-static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
-{
-	struct counts *counts = arg;
-
-	atomic_fetch_add(&counts->interrupts, 1);
-	gx_eoi(vp);
-}
-
 static bool quiet(struct gx_vp *vp, struct counts *counts, uint32_t expected)
 {
 	gx_sleep_ms(vp, 10);
@@ -107,7 +99,7 @@ static void run(struct gx_vp *vp)
 
 	gx_hypercalls_enable(vp);
 	gx_synic_enable(vp);
-	gx_handle(vp, VECTOR, on_sint, counts);
+	gx_count_interrupts(vp, VECTOR, &counts->interrupts);
 	gx_testdev(vp, GX_TESTDEV_MESSAGE_CREATE, gx_index(vp), SINT, MESSAGE_CONNECTION);
 	gx_testdev(vp, GX_TESTDEV_EVENT_CREATE, gx_index(vp), SINT, EVENT_CONNECTION);
 	check_masked(vp, counts);

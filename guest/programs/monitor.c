@@ -16,14 +16,6 @@ struct counts {
 	_Atomic uint32_t interrupts;
 };
 
-static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
-{
-	struct counts *counts = arg;
-
-	atomic_fetch_add(&counts->interrupts, 1);
-	gx_eoi(vp);
-}
-
 /* Gives the page to the host: its answer, 0 or a negative error. */
 static int32_t give_page(struct gx_vp *vp, uint64_t gpa)
 {
@@ -84,7 +76,7 @@ static void run(struct gx_vp *vp)
 
 	gx_hypercalls_enable(vp);
 	gx_synic_enable(vp);
-	gx_handle(vp, VECTOR, on_sint, counts);
+	gx_count_interrupts(vp, VECTOR, &counts->interrupts);
 	gx_set_sint(vp, SINT, VECTOR);
 	gx_ok(vp, gx_signal(vp, MONITOR_PORT, 0) == HV_STATUS_SUCCESS,
 		"a monitored port may be signalled by hypercall");

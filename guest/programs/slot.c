@@ -14,19 +14,11 @@ struct slot_state {
 	_Atomic uint32_t freed_pending; /* eom-other-vp: what VP 1 saw */
 };
 
-static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
-{
-	struct slot_state *state = arg;
-
-	atomic_fetch_add(&state->interrupts, 1);
-	gx_eoi(vp);
-}
-
 static void set_up(struct gx_vp *vp, struct slot_state *state)
 {
 	gx_hypercalls_enable(vp);
 	gx_synic_enable(vp);
-	gx_handle(vp, VECTOR, on_sint, state);
+	gx_count_interrupts(vp, VECTOR, &state->interrupts);
 	gx_set_sint(vp, SINT, VECTOR);
 	gx_testdev(vp, GX_TESTDEV_MESSAGE_CREATE, gx_index(vp), SINT, CONNECTION);
 	state->slot = gx_slot(vp, SINT);

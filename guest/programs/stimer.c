@@ -27,27 +27,11 @@ static uint64_t to_sint(unsigned sint)
 	return (uint64_t)sint << HV_STIMER_SINT_SHIFT;
 }
 
-static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
-{
-	struct timers *timers = arg;
-
-	atomic_fetch_add(&timers->interrupts, 1);
-	gx_eoi(vp);
-}
-
-static void on_direct(struct gx_vp *vp, unsigned vector, void *arg)
-{
-	struct timers *timers = arg;
-
-	atomic_fetch_add(&timers->direct, 1);
-	gx_eoi(vp);
-}
-
 static void set_up(struct gx_vp *vp, struct timers *timers)
 {
 	gx_synic_enable(vp);
-	gx_handle(vp, VECTOR, on_sint, timers);
-	gx_handle(vp, DIRECT_VECTOR, on_direct, timers);
+	gx_count_interrupts(vp, VECTOR, &timers->interrupts);
+	gx_count_interrupts(vp, DIRECT_VECTOR, &timers->direct);
 	gx_set_sint(vp, SINT, VECTOR);
 }
 

@@ -10,14 +10,6 @@ struct counts {
 	_Atomic uint32_t interrupts;
 };
 
-static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
-{
-	struct counts *counts = arg;
-
-	atomic_fetch_add(&counts->interrupts, 1);
-	gx_eoi(vp);
-}
-
 static void check_route(struct gx_vp *vp, struct counts *counts)
 {
 	uint32_t self = gx_index(vp);
@@ -109,7 +101,7 @@ static void run(struct gx_vp *vp)
 
 	gx_hypercalls_enable(vp);
 	gx_synic_enable(vp);
-	gx_handle(vp, VECTOR, on_sint, counts);
+	gx_count_interrupts(vp, VECTOR, &counts->interrupts);
 	gx_set_sint(vp, SINT, VECTOR);
 	check_route(vp, counts);
 	check_nonsense(vp);
