@@ -23,7 +23,11 @@ static void test_sizes(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
 		assert_int_equal(guest_memory_init(&memory, refused[i]), -EINVAL);
 	for (size_t i = 0; i < ARRAY_LEN(accepted); i++) {
-		assert_int_equal(guest_memory_init(&memory, accepted[i]), 0);
+		int r = guest_memory_init(&memory, accepted[i]);
+
+		if (r == -ENOMEM && accepted[i] == 1024 * GIB)
+			continue; /* legal, but ThreadSanitizer may leave no room for it */
+		assert_int_equal(r, 0);
 		assert_int_equal(memory.size_bytes, accepted[i]);
 		guest_memory_deinit(&memory);
 		assert_null(guest_memory_at(&memory, 0, 1));
