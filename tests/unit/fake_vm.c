@@ -15,11 +15,6 @@ enum { RING_RECORDS = 4096 };
 
 /* ---- the backend -------------------------------------------------------------------------- */
 
-static struct fake_vm *fake_of(struct vm *vm)
-{
-	return container_of(vm, struct fake_vm, vm);
-}
-
 /* 0, or the error this call was told to fail with. The lock is held. */
 static int planned_failure(struct fake_vm *fake, enum fake_call call)
 {
@@ -30,7 +25,7 @@ static int planned_failure(struct fake_vm *fake, enum fake_call call)
 
 static int fake_assert_vector(struct vcpu *vcpu, uint8_t vector, bool auto_eoi)
 {
-	struct fake_vm *fake = fake_of(vcpu->vm);
+	struct fake_vm *fake = fake_vm_of(vcpu->vm);
 	int r;
 
 	pthread_mutex_lock(&fake->lock);
@@ -47,7 +42,7 @@ static int fake_assert_vector(struct vcpu *vcpu, uint8_t vector, bool auto_eoi)
 static int fake_gsi_commit(
 	struct vm *vm, const struct gsi_entry *entries, uint32_t first_gsi, uint32_t count)
 {
-	struct fake_vm *fake = fake_of(vm);
+	struct fake_vm *fake = fake_vm_of(vm);
 	int r;
 
 	pthread_mutex_lock(&fake->lock);
@@ -98,7 +93,7 @@ static int unbind_irqfd(struct fake_vm *fake, int set_fd, uint32_t gsi)
 
 static int fake_irqfd(struct vm *vm, int set_fd, int ack_fd, uint32_t gsi, bool assign)
 {
-	struct fake_vm *fake = fake_of(vm);
+	struct fake_vm *fake = fake_vm_of(vm);
 	int r;
 
 	pthread_mutex_lock(&fake->lock);

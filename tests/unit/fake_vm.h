@@ -65,6 +65,11 @@ struct fake_vm {
 	} failure[FAKE_CALLS];
 };
 
+static inline struct fake_vm *fake_vm_of(struct vm *vm)
+{
+	return container_of(vm, struct fake_vm, vm);
+}
+
 /* `options`: enum fake_option. The VM is all zero but for what the init functions made of it. */
 struct fake_vm *fake_vm_new(unsigned vp_count, unsigned options);
 /* Fails the test when a route, a port or work is left behind. */

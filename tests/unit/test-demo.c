@@ -15,11 +15,6 @@ enum { VECTOR = 0x60, SIMP_GPA = 0x20000, SIEFP_GPA = 0x21000 };
 
 static struct demo *demo;
 
-static struct fake_vm *fake_of(struct vm *vm)
-{
-	return container_of(vm, struct fake_vm, vm);
-}
-
 static int setup(void **state)
 {
 	struct vm *vm = &fake_vm_new(2, FAKE_WITH_TSC)->vm;
@@ -42,8 +37,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	demo = demo_free(demo);
-	fake_vm_run_loop(fake_of(*state));
-	fake_vm_free(fake_of(*state));
+	fake_vm_run_loop(fake_vm_of(*state));
+	fake_vm_free(fake_vm_of(*state));
 	return 0;
 }
 
@@ -82,7 +77,7 @@ static void a_message_is_echoed_to_the_calling_vp(void **state)
 	assert_int_equal(slot(vm, 1)->header.type, 9);
 	assert_int_equal(slot(vm, 1)->header.payload_size, 5);
 	assert_memory_equal(slot(vm, 1)->payload, "hello", 5);
-	assert_int_equal(fake_vm_asserted(fake_of(vm), 1, VECTOR), 1);
+	assert_int_equal(fake_vm_asserted(fake_vm_of(vm), 1, VECTOR), 1);
 }
 
 static void a_post_of_the_api_is_answered_on_vp_0(void **state)
@@ -104,7 +99,7 @@ static void an_event_sets_its_flag_on_the_calling_vp(void **state)
 	/* Already set is success too. */
 	assert_int_equal(ports_signal_event(&vm->ports, vm->vcpu[1], 0, DEMO_EVENT_PORT, 0),
 		HV_STATUS_SUCCESS);
-	assert_int_equal(fake_vm_asserted(fake_of(vm), 1, VECTOR), 1);
+	assert_int_equal(fake_vm_asserted(fake_vm_of(vm), 1, VECTOR), 1);
 }
 
 static void the_monitor_port_sets_its_own_flag(void **state)
@@ -133,7 +128,7 @@ static enum hv_status give_monitor_page(struct vm *vm, uint64_t gpa, uint32_t si
 {
 	enum hv_status status = ask_for_monitor_page(vm, gpa, size);
 
-	fake_vm_run_loop(fake_of(vm));
+	fake_vm_run_loop(fake_vm_of(vm));
 	return status;
 }
 
@@ -168,7 +163,7 @@ static void a_page_asked_for_before_a_reset_is_not_taken_after_it(void **state)
 
 	assert_int_equal(ask_for_monitor_page(vm, 0x30000, 8), HV_STATUS_SUCCESS);
 	TAILQ_FIRST(&vm->devices)->reset(TAILQ_FIRST(&vm->devices));
-	fake_vm_run_loop(fake_of(vm));
+	fake_vm_run_loop(fake_vm_of(vm));
 	assert_true(vm->monitor.page_gpa == UINT64_MAX);
 }
 
@@ -206,7 +201,7 @@ static void a_flood_is_bounded_and_comes_back_in_order(void **state)
 		assert_int_equal(slot(vm, 0)->header.type, i);
 		__atomic_store_n(&slot(vm, 0)->header.type, 0, __ATOMIC_SEQ_CST);
 		assert_int_equal(hv_msr_write(vm->vcpu[0], 0, HV_MSR_EOM, 0), HV_FAULT_NONE);
-		fake_vm_run_loop(fake_of(vm));
+		fake_vm_run_loop(fake_vm_of(vm));
 	}
 	assert_int_equal(slot(vm, 0)->header.type, 0);
 }

@@ -57,11 +57,6 @@ static void add_port(struct vm *vm, unsigned which, struct port_spec spec)
 	assert_int_equal(ports_add(&vm->ports, &spec, &port[which]), 0);
 }
 
-static struct fake_vm *fake_of(struct vm *vm)
-{
-	return container_of(vm, struct fake_vm, vm);
-}
-
 static int setup(void **state)
 {
 	struct vm *vm = &fake_vm_new(2, FAKE_WITH_TSC)->vm;
@@ -88,7 +83,7 @@ static int teardown(void **state)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(port); i++)
 		port[i] = port_release(port[i]);
-	fake_vm_free(fake_of(*state));
+	fake_vm_free(fake_vm_of(*state));
 	return 0;
 }
 
@@ -478,7 +473,7 @@ static void calls_are_counted_by_status(void **state)
 static void a_call_leaves_one_record(void **state)
 {
 	struct vm *vm = *state;
-	struct fake_vm *fake = fake_of(vm);
+	struct fake_vm *fake = fake_vm_of(vm);
 	struct hypercall_regs regs = regs64(SIGNAL | FAST, EVENT_ID, 0);
 
 	post(vm, good_message());

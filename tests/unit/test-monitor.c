@@ -55,11 +55,6 @@ static void set_bit(struct vm *vm, unsigned id)
 		&page_at(vm, PAGE_GPA)->group[id / 32].pending, 1u << id % 32, __ATOMIC_SEQ_CST);
 }
 
-static struct fake_vm *fake_of(struct vm *vm)
-{
-	return container_of(vm, struct fake_vm, vm);
-}
-
 /* Without its thread, so that each test says when a pass happens. */
 static int setup(void **state)
 {
@@ -74,7 +69,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	((struct vm *)*state)->monitor.started = false;
-	fake_vm_free(fake_of(*state));
+	fake_vm_free(fake_vm_of(*state));
 	return 0;
 }
 
@@ -251,7 +246,7 @@ static int setup_threaded(void **state)
 
 static int teardown_threaded(void **state)
 {
-	fake_vm_free(fake_of(*state));
+	fake_vm_free(fake_vm_of(*state));
 	return 0;
 }
 

@@ -12,11 +12,6 @@
 #include "vmm/event.h"
 #include "vmm/vm.h"
 
-static struct fake_vm *fake_of(struct vm *vm)
-{
-	return container_of(vm, struct fake_vm, vm);
-}
-
 static int setup(void **state)
 {
 	*state = &fake_vm_new(2, FAKE_WITH_TSC)->vm;
@@ -25,7 +20,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	fake_vm_free(fake_of(*state));
+	fake_vm_free(fake_vm_of(*state));
 	return 0;
 }
 
@@ -511,7 +506,7 @@ static void the_reference_counter_counts_100_ns(void **state)
 	struct vm *vm = *state;
 	uint64_t before = rd(vm, HV_MSR_TIME_REF_COUNT);
 
-	fake_vm_advance_ns(fake_of(vm), NSEC_PER_MSEC);
+	fake_vm_advance_ns(fake_vm_of(vm), NSEC_PER_MSEC);
 	assert_in_range(rd(vm, HV_MSR_TIME_REF_COUNT), before + 9999, before + 10001);
 }
 
@@ -528,7 +523,7 @@ static void only_bit_zero_of_reset_asks_for_one(void **state)
 {
 	struct vm *vm = *state;
 
-	fake_of(vm)->accel.vcpu_kick = no_kick;
+	fake_vm_of(vm)->accel.vcpu_kick = no_kick;
 	vm->life_work.run = forget_reset;
 	wr(vm, HV_MSR_RESET, UINT64_MAX - 1);
 	assert_false(vm->reset_requested);
@@ -582,19 +577,19 @@ static void writes_faults_and_pages_are_recorded(void **state)
 	struct vm *vm = *state;
 
 	wr(vm, HV_MSR_GUEST_OS_ID, OS_ID);
-	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_MSR_WRITE), 1);
+	assert_int_equal(fake_vm_recorded(fake_vm_of(vm), HV_EVENT_MSR_WRITE), 1);
 	wr(vm, HV_MSR_HYPERCALL, PAGE(0x3000));
 	wr(vm, HV_MSR_HYPERCALL, PAGE(0x3000));
-	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_PAGE), 1);
+	assert_int_equal(fake_vm_recorded(fake_vm_of(vm), HV_EVENT_PAGE), 1);
 	wr_gp(vm, HV_MSR_HYPERCALL, PAGE(OUTSIDE_RAM));
 	rd_gp(vm, HV_MSR_EOI);
-	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_MSR_FAULT), 2);
-	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_MSR_WRITE), 4);
+	assert_int_equal(fake_vm_recorded(fake_vm_of(vm), HV_EVENT_MSR_FAULT), 2);
+	assert_int_equal(fake_vm_recorded(fake_vm_of(vm), HV_EVENT_MSR_WRITE), 4);
 	/* EOM has a record of its own, the SynIC's. */
 	wr(vm, HV_MSR_EOM, 0);
-	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_MSR_WRITE), 4);
+	assert_int_equal(fake_vm_recorded(fake_vm_of(vm), HV_EVENT_MSR_WRITE), 4);
 	wr(vm, HV_MSR_CRASH_CTL, HV_CRASH_NOTIFY);
-	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_CRASH), 1);
+	assert_int_equal(fake_vm_recorded(fake_vm_of(vm), HV_EVENT_CRASH), 1);
 }
 
 enum { RACE_WRITES = 2000 };

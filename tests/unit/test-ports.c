@@ -13,11 +13,6 @@
 #include "vmm/event.h"
 #include "vmm/vm.h"
 
-static struct fake_vm *fake_of(struct vm *vm)
-{
-	return container_of(vm, struct fake_vm, vm);
-}
-
 static int setup(void **state)
 {
 	*state = &fake_vm_new(2, FAKE_WITH_TSC)->vm;
@@ -26,7 +21,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	fake_vm_free(fake_of(*state));
+	fake_vm_free(fake_vm_of(*state));
 	return 0;
 }
 
@@ -342,7 +337,7 @@ static void the_age_of_the_last_call_follows_the_clock(void **state)
 
 	assert_true(info_of(vm, 1).last_age_ns == UINT64_MAX);
 	assert_int_equal(signal_port(vm, 0, 1, 0), HV_STATUS_SUCCESS);
-	fake_vm_advance_ns(fake_of(vm), 5000);
+	fake_vm_advance_ns(fake_vm_of(vm), 5000);
 	assert_int_equal(info_of(vm, 1).last_age_ns, 5000);
 	port_release(port);
 }
@@ -373,8 +368,8 @@ static void registration_and_release_are_recorded(void **state)
 	struct receiver receiver = {0};
 
 	port_release(add(vm, message_spec(1, &receiver)));
-	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_PORT_ADD), 1);
-	assert_int_equal(fake_vm_recorded(fake_of(vm), HV_EVENT_PORT_RELEASE), 1);
+	assert_int_equal(fake_vm_recorded(fake_vm_of(vm), HV_EVENT_PORT_ADD), 1);
+	assert_int_equal(fake_vm_recorded(fake_vm_of(vm), HV_EVENT_PORT_RELEASE), 1);
 }
 
 /* ---- listing -------------------------------------------------------------- */

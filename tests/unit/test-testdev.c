@@ -26,11 +26,6 @@ static void start_synic(struct vm *vm, uint32_t vp)
 	wr(vm, vp, HV_MSR_SINT0 + SINT, VECTOR);
 }
 
-static struct fake_vm *fake_of(struct vm *vm)
-{
-	return container_of(vm, struct fake_vm, vm);
-}
-
 static int setup(void **state)
 {
 	*state = &fake_vm_new(2, FAKE_WITH_TSC)->vm;
@@ -44,8 +39,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	dev = testdev_free(dev);
-	fake_vm_run_loop(fake_of(*state));
-	fake_vm_free(fake_of(*state));
+	fake_vm_run_loop(fake_vm_of(*state));
+	fake_vm_free(fake_vm_of(*state));
 	return 0;
 }
 
@@ -74,7 +69,7 @@ static void consume(struct vm *vm, uint32_t vp)
 	pending = slot(vm, vp)->header.flags & HV_MESSAGE_FLAG_PENDING;
 	if (pending)
 		wr(vm, vp, HV_MSR_EOM, 0);
-	fake_vm_run_loop(fake_of(vm));
+	fake_vm_run_loop(fake_vm_of(vm));
 }
 
 static enum hv_status post(struct vm *vm, uint32_t type, uint32_t size)
@@ -88,7 +83,7 @@ static enum hv_status post(struct vm *vm, uint32_t type, uint32_t size)
 
 	memset(input.payload, (int)type, size);
 	status = ports_post_message(&vm->ports, vm->vcpu[0], 0, &input);
-	fake_vm_run_loop(fake_of(vm));
+	fake_vm_run_loop(fake_vm_of(vm));
 	return status;
 }
 
@@ -102,7 +97,7 @@ static void a_posted_message_comes_back_on_its_sint(void **state)
 	assert_int_equal(slot(vm, 1)->header.payload_size, 8);
 	assert_int_equal(slot(vm, 1)->header.sender, 0);
 	assert_int_equal(slot(vm, 1)->payload[7], 0x77);
-	assert_int_equal(fake_vm_asserted(fake_of(vm), 1, VECTOR), 1);
+	assert_int_equal(fake_vm_asserted(fake_vm_of(vm), 1, VECTOR), 1);
 	assert_int_equal(slot(vm, 0)->header.type, 0);
 	assert_int_equal(testdev_refused(dev), 0);
 }
@@ -168,7 +163,7 @@ static void an_event_connection_sets_the_flag_of_its_id(void **state)
 	assert_int_equal(
 		ports_signal_event(&vm->ports, vm->vcpu[0], 0, CONNECTION, 0), HV_STATUS_SUCCESS);
 	assert_true(*event_word(vm, 1, 1) == BIT64(CONNECTION - 64));
-	assert_int_equal(fake_vm_asserted(fake_of(vm), 1, VECTOR), 1);
+	assert_int_equal(fake_vm_asserted(fake_vm_of(vm), 1, VECTOR), 1);
 	assert_int_equal(ports_signal_event(&vm->ports, vm->vcpu[0], 0, CONNECTION, 1),
 		HV_STATUS_INVALID_PARAMETER);
 	command(vm, TESTDEV_EVT_CONN_DESTROY, CONNECTION, 0, 0);
@@ -195,10 +190,10 @@ static void an_event_for_a_masked_sint_is_refused_untouched(void **state)
 	assert_int_equal(ports_signal_event(&vm->ports, vm->vcpu[0], 0, CONNECTION, 0),
 		HV_STATUS_INVALID_SYNIC_STATE);
 	wr(vm, 1, HV_MSR_SINT0 + SINT, VECTOR);
-	assert_int_equal(fake_vm_asserted(fake_of(vm), 1, VECTOR), 0);
+	assert_int_equal(fake_vm_asserted(fake_vm_of(vm), 1, VECTOR), 0);
 	assert_int_equal(ports_signal_event(&vm->ports, vm->vcpu[0], 0, CONNECTION, 0),
 		HV_STATUS_SUCCESS);
-	assert_int_equal(fake_vm_asserted(fake_of(vm), 1, VECTOR), 1);
+	assert_int_equal(fake_vm_asserted(fake_vm_of(vm), 1, VECTOR), 1);
 }
 
 static void a_route_raises_its_sint(void **state)
@@ -207,12 +202,12 @@ static void a_route_raises_its_sint(void **state)
 
 	command(vm, TESTDEV_ROUTE_CREATE, 0, 1, SINT);
 	command(vm, TESTDEV_ROUTE_SET_SINT, 0, 1, SINT);
-	assert_int_equal(fake_vm_asserted(fake_of(vm), 1, VECTOR), 1);
+	assert_int_equal(fake_vm_asserted(fake_vm_of(vm), 1, VECTOR), 1);
 	command(vm, TESTDEV_ROUTE_DESTROY, 0, 1, SINT);
 	assert_int_equal(testdev_refused(dev), 0);
 	command(vm, TESTDEV_ROUTE_SET_SINT, 0, 1, SINT);
 	assert_int_equal(testdev_refused(dev), 1);
-	assert_int_equal(fake_vm_asserted(fake_of(vm), 1, VECTOR), 1);
+	assert_int_equal(fake_vm_asserted(fake_vm_of(vm), 1, VECTOR), 1);
 }
 
 static void a_route_made_twice_is_destroyed_twice(void **state)
@@ -223,7 +218,7 @@ static void a_route_made_twice_is_destroyed_twice(void **state)
 	command(vm, TESTDEV_ROUTE_CREATE, 0, 0, SINT);
 	command(vm, TESTDEV_ROUTE_DESTROY, 0, 0, SINT);
 	command(vm, TESTDEV_ROUTE_SET_SINT, 0, 0, SINT);
-	assert_int_equal(fake_vm_asserted(fake_of(vm), 0, VECTOR), 1);
+	assert_int_equal(fake_vm_asserted(fake_vm_of(vm), 0, VECTOR), 1);
 	command(vm, TESTDEV_ROUTE_DESTROY, 0, 0, SINT);
 	assert_int_equal(testdev_refused(dev), 0);
 	command(vm, TESTDEV_ROUTE_DESTROY, 0, 0, SINT);
@@ -329,7 +324,7 @@ static void reset_forgets_everything(void **state)
 	assert_int_equal(post(vm, 1, 1), HV_STATUS_SUCCESS);
 	assert_int_equal(post(vm, 2, 1), HV_STATUS_SUCCESS);
 	TAILQ_FIRST(&vm->devices)->reset(TAILQ_FIRST(&vm->devices));
-	fake_vm_run_loop(fake_of(vm));
+	fake_vm_run_loop(fake_vm_of(vm));
 	assert_int_equal(vm->ports.count, 0);
 	consume(vm, 0);
 	assert_int_equal(slot(vm, 0)->header.type, 0);
