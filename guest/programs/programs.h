@@ -12,6 +12,7 @@
 #define GX_PROGRAMS(X)     \
 	X(all_sints)       \
 	X(auto_eoi)        \
+	X(auto_eoi_nested) \
 	X(bench)           \
 	X(busy_slot)       \
 	X(cpuid)           \

@@ -11,9 +11,11 @@
  * register was already ended. While marks remain, a timer takes the VP out again: the guest gives
  * no sign of its own when it accepts an interrupt.
  *
- * How a vector is ended: by a write to an EOI register where KVM lets us reach one (x2APIC mode, or
- * its HV_X64_MSR_EOI), which touches nothing else; else by writing back the whole LAPIC without the
- * bit, with our own MSIs held off meanwhile.
+ * How a vector is ended: where KVM lets us reach an EOI register (x2APIC mode, or its
+ * HV_X64_MSR_EOI), by a write to it as soon as ours is the highest in service; until then only what
+ * is of higher priority anyway is in its way. Else by writing back the whole LAPIC without the bit,
+ * our own MSIs held off meanwhile. An IPI of another VP that comes in between is lost: hence the
+ * last resort.
  */
 #include "vmm/kvm_backend.h"
 
@@ -123,15 +125,12 @@ static bool write_eoi_msr(struct kvm_vcpu *kv, uint32_t index)
 	return ioctl(kv->fd, KVM_SET_MSRS, &msrs) == 1;
 }
 
-/* An EOI register ends the highest vector in service: only good when that is ours. */
-static bool end_by_register(
-	struct kvm_vcpu *kv, const struct kvm_lapic_state *lapic, unsigned vector)
+/* The MSR that ends the highest vector in service; 0 when there is none. */
+static uint32_t eoi_register(const struct kvm_vcpu *kv)
 {
-	if (highest_in_service(lapic) != (int)vector)
-		return false;
 	if (kv->run->apic_base & APIC_BASE_X2APIC)
-		return write_eoi_msr(kv, X2APIC_EOI);
-	return kv->kvm->eoi_msr && write_eoi_msr(kv, HV_MSR_EOI);
+		return X2APIC_EOI;
+	return kv->kvm->eoi_msr ? HV_MSR_EOI : 0;
 }
 
 static void clear_in_service(struct kvm_lapic_state *lapic, unsigned vector)
@@ -152,18 +151,31 @@ static void end_by_rewrite(struct kvm_vcpu *kv, unsigned vector)
 	pthread_mutex_unlock(&kv->auto_eoi.lapic_lock);
 }
 
+/* False: a higher vector is in service, and the register would end that one. */
+static bool end_in_service(
+	struct kvm_vcpu *kv, const struct kvm_lapic_state *lapic, unsigned vector)
+{
+	uint32_t index = eoi_register(kv);
+
+	if (index != 0 && highest_in_service(lapic) != (int)vector)
+		return false;
+	if (index == 0 || !write_eoi_msr(kv, index))
+		end_by_rewrite(kv, vector);
+	return true;
+}
+
 static void settle(struct kvm_vcpu *kv, unsigned vector)
 {
 	struct kvm_lapic_state lapic;
-	bool requested = true;
+	bool again = true;
 
 	if (kvm_ioctl(kv->fd, KVM_GET_LAPIC, &lapic) == 0) {
-		requested = kvm_lapic_bit(&lapic, LAPIC_IRR, vector);
-		if (kvm_lapic_bit(&lapic, LAPIC_ISR, vector) &&
-			!end_by_register(kv, &lapic, vector))
-			end_by_rewrite(kv, vector);
+		bool ended = !kvm_lapic_bit(&lapic, LAPIC_ISR, vector) ||
+			     end_in_service(kv, &lapic, vector);
+
+		again = !ended || kvm_lapic_bit(&lapic, LAPIC_IRR, vector);
 	}
-	if (requested)
+	if (again)
 		atomic_fetch_or(&kv->auto_eoi.pending[vector / 64], BIT64(vector % 64));
 }
 
