@@ -5,7 +5,7 @@
  *
  * Purpose: make a VM boot the program named by run=NAME on its command line, as the image would.
  * Threads: main thread, before the VM runs.
- * Errors:  -ENOMEM, -ENAMETOOLONG.
+ * Errors:  -ENOMEM, -ENAMETOOLONG (the command line), -EFBIG (RAM is too small for the programs).
  */
 struct vm;
 

@@ -48,6 +48,13 @@ static int boot_software(struct vm *vm, const struct options *options, struct pr
 {
 	int r = guest_software_load(vm, command_line(options));
 
+	if (r == -EFBIG)
+		return problem_set(
+			ret_problem, EX_NOINPUT, "built-in: the guest wants more --memory");
+	if (r == -ENAMETOOLONG)
+		return problem_set(ret_problem, EX_USAGE,
+			"the guest's command line is longer than %zu bytes",
+			sizeof(vm->boot.command_line) - 1);
 	return r < 0 ? problem_errno(ret_problem, EX_USAGE, r, "append") : 0;
 }
 

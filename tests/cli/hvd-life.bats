@@ -54,6 +54,27 @@ demo_on() {
 	wait "$hvd_pid"
 }
 
+@test "too little memory for the built-in guest: 66 on both, no crash" {
+	for accel in $(accels); do
+		run "$HVD" --demo --accel "$accel" --memory 1M --serial null
+		assert_failure 66
+		assert_output --partial 'built-in'
+	done
+	for memory in 2M 2052K 3M; do
+		run timeout 20 "$HVD" --demo --accel sim --cpus 64 --memory $memory --append seconds=1 \
+			--serial null --on-stop exit
+		[ "$status" != 139 ] && [ "$status" != 124 ] || fail "$memory: $status"
+	done
+}
+
+@test "a command line that is too long is refused in the same words on both" {
+	for accel in $(accels); do
+		run "$HVD" --demo --accel "$accel" --append "$(printf 'x%.0s' {1..1100})" --serial null
+		assert_failure 64
+		assert_line "hvd: the guest's command line is longer than 1023 bytes"
+	done
+}
+
 # Otherwise the guest's console or a log line would go to whatever took the number.
 @test "closed standard descriptors stay out of the way" {
 	"$HVD" --demo --accel sim <&- >&- 2>&- 3>&- &
