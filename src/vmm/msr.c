@@ -70,15 +70,44 @@ static struct hv_partition *partition(struct vcpu *vcpu, uint8_t vtl)
 	return &vcpu->vm->hv[vtl];
 }
 
+/* ---- values that hv->lock guards ------------------------------------------ */
+
+static uint64_t get(struct hv_partition *hv, const uint64_t *value)
+{
+	uint64_t copy;
+
+	pthread_mutex_lock(&hv->lock);
+	copy = *value;
+	pthread_mutex_unlock(&hv->lock);
+	return copy;
+}
+
+/* A page register without conditions. Reserved bits are kept: guests write back what they read. */
+static enum hv_fault set_page_register(struct vcpu *vcpu, uint8_t vtl, uint32_t index,
+	uint64_t value, uint64_t *reg, struct overlay *page, fill_fn fill)
+{
+	struct hv_partition *hv = partition(vcpu, vtl);
+	enum hv_fault fault;
+	uint64_t old, new;
+
+	pthread_mutex_lock(&hv->lock);
+	old = *reg;
+	fault = place_page(hv, page, value, fill);
+	if (fault == HV_FAULT_NONE)
+		*reg = value;
+	new = *reg;
+	pthread_mutex_unlock(&hv->lock);
+	record_page(vcpu, vtl, index, old, new);
+	return fault;
+}
+
 /* ---- partition-wide registers --------------------------------------------- */
 
 static enum hv_fault read_guest_os_id(struct vcpu *vcpu, uint8_t vtl, uint32_t index, uint64_t *ret)
 {
 	struct hv_partition *hv = partition(vcpu, vtl);
 
-	pthread_mutex_lock(&hv->lock);
-	*ret = hv->guest_os_id;
-	pthread_mutex_unlock(&hv->lock);
+	*ret = get(hv, &hv->guest_os_id);
 	return HV_FAULT_NONE;
 }
 
@@ -142,29 +171,17 @@ static enum hv_fault read_reference_tsc(
 {
 	struct hv_partition *hv = partition(vcpu, vtl);
 
-	pthread_mutex_lock(&hv->lock);
-	*ret = hv->reference_tsc;
-	pthread_mutex_unlock(&hv->lock);
+	*ret = get(hv, &hv->reference_tsc);
 	return HV_FAULT_NONE;
 }
 
-/* Reserved bits are kept: guests write back what they read. */
 static enum hv_fault write_reference_tsc(
 	struct vcpu *vcpu, uint8_t vtl, uint32_t index, uint64_t value)
 {
 	struct hv_partition *hv = partition(vcpu, vtl);
-	enum hv_fault fault;
-	uint64_t old, new;
 
-	pthread_mutex_lock(&hv->lock);
-	old = hv->reference_tsc;
-	fault = place_page(hv, &hv->tsc_page, value, fill_tsc_page);
-	if (fault == HV_FAULT_NONE)
-		hv->reference_tsc = value;
-	new = hv->reference_tsc;
-	pthread_mutex_unlock(&hv->lock);
-	record_page(vcpu, vtl, index, old, new);
-	return fault;
+	return set_page_register(
+		vcpu, vtl, index, value, &hv->reference_tsc, &hv->tsc_page, fill_tsc_page);
 }
 
 static enum hv_fault read_reset(struct vcpu *vcpu, uint8_t vtl, uint32_t index, uint64_t *ret)
@@ -206,9 +223,7 @@ static enum hv_fault read_crash_parameter(
 {
 	struct hv_partition *hv = partition(vcpu, vtl);
 
-	pthread_mutex_lock(&hv->lock);
-	*ret = hv->crash[index - HV_MSR_CRASH_P0];
-	pthread_mutex_unlock(&hv->lock);
+	*ret = get(hv, &hv->crash[index - HV_MSR_CRASH_P0]);
 	return HV_FAULT_NONE;
 }
 
@@ -263,13 +278,7 @@ static enum hv_fault read_vp_runtime(struct vcpu *vcpu, uint8_t vtl, uint32_t in
 
 uint64_t hv_vp_assist(struct vcpu *vcpu, uint8_t vtl)
 {
-	struct hv_partition *hv = partition(vcpu, vtl);
-	uint64_t value;
-
-	pthread_mutex_lock(&hv->lock);
-	value = vcpu->hv[vtl].vp_assist;
-	pthread_mutex_unlock(&hv->lock);
-	return value;
+	return get(partition(vcpu, vtl), &vcpu->hv[vtl].vp_assist);
 }
 
 static enum hv_fault read_vp_assist(struct vcpu *vcpu, uint8_t vtl, uint32_t index, uint64_t *ret)
@@ -280,20 +289,10 @@ static enum hv_fault read_vp_assist(struct vcpu *vcpu, uint8_t vtl, uint32_t ind
 
 static enum hv_fault write_vp_assist(struct vcpu *vcpu, uint8_t vtl, uint32_t index, uint64_t value)
 {
-	struct hv_partition *hv = partition(vcpu, vtl);
 	struct hv_vp *vp = &vcpu->hv[vtl];
-	enum hv_fault fault;
-	uint64_t old, new;
 
-	pthread_mutex_lock(&hv->lock);
-	old = vp->vp_assist;
-	fault = place_page(hv, &vp->vp_assist_page, value, fill_vp_assist_page);
-	if (fault == HV_FAULT_NONE)
-		vp->vp_assist = value;
-	new = vp->vp_assist;
-	pthread_mutex_unlock(&hv->lock);
-	record_page(vcpu, vtl, index, old, new);
-	return fault;
+	return set_page_register(vcpu, vtl, index, value, &vp->vp_assist, &vp->vp_assist_page,
+		fill_vp_assist_page);
 }
 
 static enum hv_fault read_synic(struct vcpu *vcpu, uint8_t vtl, uint32_t index, uint64_t *ret)
