@@ -85,7 +85,10 @@ struct vm_boot {
  */
 struct vm_device {
 	TAILQ_ENTRY(vm_device) link;
-	/* Main thread, no VP runs: power-on state. */
+	/*
+	 * Main thread, no VP runs: power-on state. It must not run the loop: another lifecycle
+	 * change may wait there, and would take place in the middle of this one.
+	 */
 	void (*reset)(struct vm_device *device);
 };
 

@@ -167,6 +167,23 @@ static void a_page_asked_for_before_a_reset_is_not_taken_after_it(void **state)
 	assert_true(vm->monitor.page_gpa == UINT64_MAX);
 }
 
+static void note_run(struct loop_work *work)
+{
+	work->run = NULL;
+}
+
+static void a_reset_runs_nobody_elses_work(void **state)
+{
+	struct loop_work work = {.run = note_run};
+	struct vm *vm = *state;
+
+	loop_defer(vm->loop, &work);
+	TAILQ_FIRST(&vm->devices)->reset(TAILQ_FIRST(&vm->devices));
+	assert_non_null(work.run);
+	fake_vm_run_loop(fake_vm_of(vm));
+	assert_null(work.run);
+}
+
 static void a_bad_monitor_page_is_refused(void **state)
 {
 	struct vm *vm = *state;
@@ -239,6 +256,7 @@ int main(void)
 		TEST(the_monitor_port_sets_its_own_flag),
 		TEST(a_monitor_page_is_taken_and_answered),
 		TEST(a_page_asked_for_before_a_reset_is_not_taken_after_it),
+		TEST(a_reset_runs_nobody_elses_work),
 		TEST(a_bad_monitor_page_is_refused),
 		TEST(without_siefp_an_event_is_refused),
 		TEST(a_flood_is_bounded_and_comes_back_in_order),

@@ -25,6 +25,7 @@ struct demo {
 
 	/* The monitor page asked for last; handlers may not set it themselves. */
 	struct loop_work page_work;
+	_Atomic bool page_wanted; /* a reset takes the wish back */
 	_Atomic uint64_t page_gpa;
 	_Atomic uint32_t page_vp;
 };
@@ -50,8 +51,11 @@ static void set_page_on_loop(struct loop_work *work)
 {
 	struct demo *demo = container_of(work, struct demo, page_work);
 	struct monitor *monitor = &demo->vm->monitor;
-	int32_t result = monitor_set_page(monitor, UINT64_MAX);
+	int32_t result;
 
+	if (!atomic_exchange(&demo->page_wanted, false))
+		return;
+	result = monitor_set_page(monitor, UINT64_MAX);
 	if (result == 0)
 		result = monitor_set_page(monitor, atomic_load(&demo->page_gpa));
 	/* A guest that lets no room for the answer goes without. */
@@ -69,6 +73,7 @@ static enum hv_status take_page(
 	memcpy(&gpa, input->payload, sizeof(gpa));
 	atomic_store(&demo->page_gpa, gpa);
 	atomic_store(&demo->page_vp, caller ? caller->index : 0);
+	atomic_store(&demo->page_wanted, true);
 	loop_defer(demo->vm->loop, &demo->page_work);
 	return HV_STATUS_SUCCESS;
 }
@@ -77,7 +82,7 @@ static void reset_device(struct vm_device *device)
 {
 	struct demo *demo = container_of(device, struct demo, device);
 
-	loop_drain(demo->vm->loop);
+	atomic_store(&demo->page_wanted, false);
 	if (monitor_set_page(&demo->vm->monitor, UINT64_MAX) < 0)
 		log_debug("the monitor page stays");
 }
