@@ -224,9 +224,15 @@ enum cli_exit render_table(struct cli *cli, const char *own_columns, const json_
 
 /* ---- objects ------------------------------------------------------------- */
 
+/* A node of the tree below the depth that was asked for: one word, no block. */
+static bool is_more(const json_t *value)
+{
+	return json_is_true(json_object_get(value, "$more"));
+}
+
 static bool is_block(const json_t *value)
 {
-	return (json_is_object(value) && json_object_size(value) > 0) ||
+	return (json_is_object(value) && json_object_size(value) > 0 && !is_more(value)) ||
 	       (json_is_array(value) && json_is_object(json_array_get(value, 0)));
 }
 
@@ -277,7 +283,10 @@ void render_lines(FILE *out, const json_t *object, unsigned indent)
 		}
 		put_key(out, key, indent);
 		fprintf(out, "%*s", (int)(width - strlen(key) + 1), "");
-		text_put_value(out, key, value);
+		if (is_more(value))
+			fputs("...", out);
+		else
+			text_put_value(out, key, value);
 		fputc('\n', out);
 	}
 }

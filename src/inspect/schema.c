@@ -494,10 +494,10 @@ static const struct {
 		    "\"items\":{\"type\":\"string\"}}},\"required\":[\"items\"],"
 		    "\"additionalProperties\":false"},
 	{"tree",
-		"\"description\":\"A node with the nodes below it; what could not be read or was not "
-		"asked for has $error. A leaf is {value: ...}\",\"type\":\"object\","
-		"\"properties\":{\"$error\":{\"enum\":[\"depth\",\"gone\",\"timeout\",\"truncated\","
-		"\"unavailable\"]}}"},
+		"\"description\":\"A node with the nodes below it; what could not be read has $error, "
+		"what is below the depth asked for has $more. A leaf is {value: ...}\","
+		"\"type\":\"object\",\"properties\":{\"$error\":{\"enum\":[\"gone\",\"timeout\","
+		"\"truncated\",\"unavailable\"]},\"$more\":{\"const\":true}}"},
 	{"leaf", "\"description\":\"The value of one leaf of the tree\",\"type\":\"object\","
 		 "\"properties\":{\"value\":{}},\"required\":[\"value\"],"
 		 "\"additionalProperties\":false"},

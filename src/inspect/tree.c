@@ -165,6 +165,12 @@ static void write_error(struct writer *w, const char *reason)
 	writer_key_string(w, "$error", reason);
 }
 
+/* Below the depth that was asked for: there is something, and no failure. */
+static void write_more(struct writer *w)
+{
+	writer_key_bool(w, "$more", true);
+}
+
 static const char *error_name(int error)
 {
 	return error == -ENOENT ? "gone" : error == -ETIMEDOUT ? "timeout" : "unavailable";
@@ -384,7 +390,7 @@ static void walk_collection(
 
 	if (!resource || !resource->class->list || spot->depth + chain.length > walk->depth_max) {
 		if (resource)
-			write_error(walk->writer, "depth");
+			write_more(walk->writer);
 		return;
 	}
 	info = batch.info = calloc(BATCH, resource->class->fields->size);
@@ -425,7 +431,7 @@ static void walk_node(struct walk *walk, const struct spot *spot, const void *in
 {
 	writer_object_begin(walk->writer);
 	if (spot->depth > walk->depth_max) {
-		write_error(walk->writer, "depth");
+		write_more(walk->writer);
 	} else {
 		write_object(walk, spot, info);
 		walk_children(walk, spot);

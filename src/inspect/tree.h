@@ -3,10 +3,10 @@
 /*
  * The inspection tree: every registered object in one nested document.
  *
- * A node is the object of its class with the nodes below it as further members. What could not be
- * read, or was not asked for, is {"$error": REASON}, and the rest is still served:
+ * A node is the object of its class with the nodes below it as further members. What lies below the
+ * depth that was asked for is {"$more": true}. What could not be read is {"$error": REASON}, and the
+ * rest is still served:
  *
- *	depth        below the depth that was asked for
  *	timeout      its VP did not answer in time
  *	gone         it went while the tree was walked
  *	truncated    the reply holds NODES_MAX nodes already

@@ -312,6 +312,8 @@ fails_with() {
 	assert_line 'vps/1:'
 	assert_line '  $error: timeout'
 	assert_line '  enabled: yes'
+	run "$HVCTL" inspect vps/2 --depth 0
+	assert_line 'cpu:   ...'
 	run "$HVCTL" -j inspect 'vps/*/state' --depth 2
 	assert_success
 	run tail -n 1 "$requests"
