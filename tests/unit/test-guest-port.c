@@ -90,20 +90,26 @@ static void forget(struct synic_entry *entry, int status)
 {
 }
 
+enum { OTHERS = 1 + HV_MESSAGE_QUEUE_MAX };
+
+static void fill_fifo(struct synic_entry others[OTHERS])
+{
+	for (unsigned i = 0; i < OTHERS; i++) {
+		others[i].message.header.type = 100 + i;
+		others[i].done = forget;
+		assert_int_equal(synic_post(fake_vm_synic(fake, 0), SINT, &others[i]), 0);
+	}
+}
+
 /* Another sender fills the FIFO: nothing of ours is in it to tell us that there is room. */
 static void a_port_learns_of_room_made_by_others(void **state)
 {
-	struct synic_entry others[1 + HV_MESSAGE_QUEUE_MAX] = {0};
-	struct synic *synic = fake_vm_synic(fake, 0);
+	struct synic_entry others[OTHERS] = {0};
 
-	for (unsigned i = 0; i < ARRAY_LEN(others); i++) {
-		others[i].message.header.type = 100 + i;
-		others[i].done = forget;
-		assert_int_equal(synic_post(synic, SINT, &others[i]), 0);
-	}
+	fill_fifo(others);
 	assert_int_equal(post(1), 0);
 	assert_int_equal(post(2), 0);
-	for (unsigned i = 0; i < ARRAY_LEN(others); i++) {
+	for (unsigned i = 0; i < OTHERS; i++) {
 		assert_int_equal(slot_type(0), 100 + i);
 		fake_vm_consume(fake, 0, SINT);
 		fake_vm_run_loop(fake);
@@ -111,6 +117,19 @@ static void a_port_learns_of_room_made_by_others(void **state)
 	assert_int_equal(slot_type(0), 1);
 	fake_vm_consume(fake, 0, SINT);
 	assert_int_equal(slot_type(0), 2);
+}
+
+static void a_port_that_waits_for_room_can_be_freed(void **state)
+{
+	struct synic_entry others[OTHERS] = {0};
+	struct synic *synic = fake_vm_synic(fake, 0);
+
+	fill_fifo(others);
+	assert_int_equal(post(1), 0);
+	assert_false(TAILQ_EMPTY(&synic->sint[SINT].waiters));
+	port = guest_message_port_free(port);
+	assert_true(TAILQ_EMPTY(&synic->sint[SINT].waiters));
+	synic_reset(synic); /* what is left in the FIFO is this function's */
 }
 
 static void after_a_change_of_target_old_messages_stay_where_they_are(void **state)
@@ -239,6 +258,7 @@ int main(void)
 		TEST(messages_beyond_the_fifo_wait_in_the_port_in_order),
 		TEST(a_port_without_free_buffers_refuses_and_recovers),
 		TEST(a_port_learns_of_room_made_by_others),
+		TEST(a_port_that_waits_for_room_can_be_freed),
 		TEST(after_a_change_of_target_old_messages_stay_where_they_are),
 		TEST(freeing_a_port_drops_what_did_not_arrive),
 		TEST(freeing_a_port_leaves_deferred_work_harmless),
