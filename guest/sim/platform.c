@@ -215,8 +215,10 @@ int guest_software_load(struct vm *vm, const char *command_line)
 
 	if (strlen(command_line) >= sizeof(vm->boot.command_line))
 		return -ENAMETOOLONG;
-	/* Programs get page after page from gx_pages(), which knows where RAM ends; this is the
-	 * rest. */
+	/*
+	 * Programs get page after page from gx_pages(), which knows where RAM ends; this is the
+	 * rest.
+	 */
 	if (!guest_memory_at(&vm->memory, MACHINE_GPA, HEAP_GPA + HV_PAGE_SIZE - MACHINE_GPA))
 		return -EFBIG;
 	guest = calloc(1, sizeof(*guest));

@@ -12,7 +12,8 @@
 #include "cli/cli.h"
 #include "cli/http.h"
 
-/* `body` may be NULL. `ret_status` may be NULL; it is always 2xx. `ret_reply` is a new reference.
+/*
+ * `body` may be NULL. `ret_status` may be NULL; it is always 2xx. `ret_reply` is a new reference.
  */
 enum cli_exit client_request(struct cli *cli, const char *method, const char *target,
 	const json_t *body, long *ret_status, json_t **ret_reply) MUST_CHECK;
@@ -28,6 +29,7 @@ enum cli_exit client_stream(
 /* Closes the connection and forgets the socket. */
 void client_close(struct cli *cli);
 
-/* Writes `text` percent-encoded: everything but unreserved characters; '/' too when `keep_slash`.
+/*
+ * Writes `text` percent-encoded: everything but unreserved characters; '/' too when `keep_slash`.
  */
 void client_put_encoded(FILE *out, const char *text, bool keep_slash);

@@ -84,7 +84,8 @@ struct command {
 	const char *path;
 	/* Taken instead of `path` when all its keys are given: /v1/vps/{vp}/sints. */
 	const char *narrow_path;
-	/* "connection_id:ID,slot.busy:BUSY"; `wide` is appended under -o wide; `names` is -o name.
+	/*
+	 * "connection_id:ID,slot.busy:BUSY"; `wide` is appended under -o wide; `names` is -o name.
 	 */
 	const char *columns;
 	const char *wide;

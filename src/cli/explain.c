@@ -220,8 +220,10 @@ static void add_record_types(const json_t *root, json_t *types)
 		const json_t *properties = json_object_get(variant, "properties");
 		const json_t *type = json_object_get(json_object_get(properties, "type"), "const");
 
-		/* Gaps and ends have no arguments: they are about the stream, and no filter hits
-		 * them. */
+		/*
+		 * Gaps and ends have no arguments: they are about the stream, and no filter hits
+		 * them.
+		 */
 		if (json_is_string(type) && json_object_get(properties, "args"))
 			json_object_set(types, json_string_value(type),
 				json_object_get(variant, "description"));

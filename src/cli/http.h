@@ -31,7 +31,8 @@ struct http_request {
 	const char *method;
 	const char *target; /* "/v1/ports?limit=5", percent-encoded already */
 	const char *body;   /* JSON text, or NULL */
-	/* For the whole exchange; for a stream, for the reply to start and for each silence in it.
+	/*
+	 * For the whole exchange; for a stream, for the reply to start and for each silence in it.
 	 */
 	uint64_t timeout_ns;
 	bool stream;

@@ -61,7 +61,8 @@ bool interrupt_sleep(uint64_t ns)
 		.tv_nsec = (long)(ns % NSEC_PER_SEC),
 	};
 
-	/* EINTR can only be the SIGINT that makes the descriptor readable, or a job-control stop.
+	/*
+	 * EINTR can only be the SIGINT that makes the descriptor readable, or a job-control stop.
 	 */
 	while (ppoll(&descriptor, 1, &duration, NULL) < 0)
 		if (errno != EINTR || interrupt_pending())

@@ -13,7 +13,8 @@
 #include <jansson.h>
 #include "cli/command.h"
 
-/* Renders a reply of `command`: a list when it holds items, otherwise an object. Filters and sorts.
+/*
+ * Renders a reply of `command`: a list when it holds items, otherwise an object. Filters and sorts.
  */
 enum cli_exit render_reply(
 	struct cli *cli, const struct command *command, json_t *reply) MUST_CHECK;

@@ -315,7 +315,8 @@ static unsigned edit_distance(const char *a, const char *b)
 const char *text_did_you_mean(const char *word, const char *const *candidates, size_t count)
 {
 	const char *best = NULL;
-	/* A third of the word may be wrong, and a beginning of at least two letters is a hint too.
+	/*
+	 * A third of the word may be wrong, and a beginning of at least two letters is a hint too.
 	 */
 	unsigned best_distance = (unsigned)strlen(word) / 3 + 2;
 

@@ -184,7 +184,8 @@ static void ring_write(struct recorder *recorder, struct ring *ring, struct reco
 	 */
 	atomic_store(&ring->busy, 1);
 	record->seq = atomic_fetch_add(&recorder->next_seq, 1);
-	/* Pairs with the reader's fence: whoever sees this slot change also sees the current head.
+	/*
+	 * Pairs with the reader's fence: whoever sees this slot change also sees the current head.
 	 */
 	atomic_thread_fence(memory_order_release);
 	record_store(&ring->slot[head & (recorder->capacity - 1)], record);

@@ -17,7 +17,8 @@
 enum accel_choice { ACCEL_AUTO, ACCEL_KVM, ACCEL_SIM };
 enum synic_choice { SYNIC_AUTO, SYNIC_KERNEL, SYNIC_USER };
 
-/* What hvd does once the VM has stopped. Auto: exit when the guest wanted to end, stay on a fault.
+/*
+ * What hvd does once the VM has stopped. Auto: exit when the guest wanted to end, stay on a fault.
  */
 enum on_stop_choice { ON_STOP_AUTO, ON_STOP_EXIT, ON_STOP_STAY };
 

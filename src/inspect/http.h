@@ -18,8 +18,10 @@ struct http;
 
 /* How patient the server is. */
 struct http_limits {
-	/* From the last reply (or the connect) to the end of the next request; then the server
-	 * hangs up. */
+	/*
+	 * From the last reply (or the connect) to the end of the next request; then the server
+	 * hangs up.
+	 */
 	uint64_t idle_ns;
 	uint64_t pump_ns;     /* how often streams look for new records */
 	unsigned connections; /* per listener */
@@ -36,7 +38,8 @@ enum { HTTP_BODY_MAX = 64 << 10 };
 int http_new(struct inspect *inspect, const struct http_limits *limits,
 	struct http **ret_http) MUST_CHECK;
 struct http *http_free(struct http *http);
-/* Takes the listening socket over. `token` is copied; `unix_path` is copied and unlinked at stop.
+/*
+ * Takes the listening socket over. `token` is copied; `unix_path` is copied and unlinked at stop.
  */
 int http_add_listener(struct http *http, int fd, enum inspect_role role, bool tcp,
 	const char *token, const char *unix_path) MUST_CHECK;

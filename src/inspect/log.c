@@ -15,7 +15,8 @@
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, BATCH = 64, ARG_NAME_BYTES = 32 };
 
-/* A page looks at this many records at most; a filter that hits nothing must not hold the thread.
+/*
+ * A page looks at this many records at most; a filter that hits nothing must not hold the thread.
  */
 enum { SCAN_MAX = 1 << 16 };
 

@@ -67,7 +67,8 @@ static int take_path(struct resource *resource)
 			break;
 		at += length + 1;
 	}
-	/* "vps/{vp}/synic" is an object although its class can list: over all VPs, for flat paths.
+	/*
+	 * "vps/{vp}/synic" is an object although its class can list: over all VPs, for flat paths.
 	 */
 	if (resource->class->list && path[strlen(path) - 1] == '}')
 		snprintf(resource->list_path, sizeof(resource->list_path), "%.*s", (int)list_length,

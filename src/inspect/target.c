@@ -46,7 +46,8 @@ static bool add_segment(struct target *target, char *segment)
 	return true;
 }
 
-/* The pointers of `ret_target` point into it: it is filled in place and means nothing on failure.
+/*
+ * The pointers of `ret_target` point into it: it is filled in place and means nothing on failure.
  */
 bool target_parse(const char *raw, struct target *ret_target)
 {

@@ -74,24 +74,30 @@ struct accel {
 	 */
 	int (*assert_vector)(struct vcpu *vcpu, uint8_t vector, bool auto_eoi);
 
-	/* Any thread, never blocks: level of a legacy interrupt line (0-15). NULL: no such lines.
+	/*
+	 * Any thread, never blocks: level of a legacy interrupt line (0-15). NULL: no such lines.
 	 */
 	int (*irq_line)(struct vm *vm, unsigned irq, bool level);
 
-	/* Under the GSI table's lock: replaces the whole routing table. NULL if there are no GSIs.
+	/*
+	 * Under the GSI table's lock: replaces the whole routing table. NULL if there are no GSIs.
 	 */
 	int (*gsi_commit)(
 		struct vm *vm, const struct gsi_entry *entries, uint32_t first_gsi, uint32_t count);
-	/* Binds an eventfd to a GSI (ack_fd -1: none) or, with assign false, unbinds it. NULL: no
-	 * irqfd. */
+	/*
+	 * Binds an eventfd to a GSI (ack_fd -1: none) or, with assign false, unbinds it. NULL: no
+	 * irqfd.
+	 */
 	int (*irqfd)(struct vm *vm, int set_fd, int ack_fd, uint32_t gsi, bool assign);
 
 	/* VP thread (mailbox). */
 	int (*vcpu_lapic)(struct vcpu *vcpu, struct vcpu_lapic *ret_lapic);
 	int (*vcpu_regs)(struct vcpu *vcpu, struct vcpu_regs *ret_regs);
 
-	/* Hz of a guest TSC that is constant and shared by all VPs, once VP 0 exists; 0 or NULL:
-	 * none. */
+	/*
+	 * Hz of a guest TSC that is constant and shared by all VPs, once VP 0 exists; 0 or NULL:
+	 * none.
+	 */
 	uint64_t (*tsc_hz)(struct vm *vm);
 	/* Any thread: the guest's TSC now, for the reference counter. */
 	uint64_t (*guest_tsc)(struct vm *vm);

@@ -53,7 +53,8 @@ struct vcpu {
 
 	pthread_t thread;
 	bool started; /* main thread: `thread` must be joined */
-	/* enum vcpu_state; written by the VP thread under mail_lock, by vcpu_stop() after it ended
+	/*
+	 * enum vcpu_state; written by the VP thread under mail_lock, by vcpu_stop() after it ended
 	 */
 	_Atomic int state;
 	_Atomic bool kicked; /* the VP must leave the guest and look at its mailbox and the VM */
