@@ -175,6 +175,14 @@ text_end:
 	cmp $0x11, %eax
 	need_equal
 	put 'o'
+	/* so is one of a byte, wherever in a page it stands */
+	movl $0xc3f6e6, 0x201004 /* out %al, $0xf6; ret */
+	mov $0x7777, %eax
+	mov $0x201004, %esi
+	call *%esi
+	cmp $0x7777, %eax
+	need_equal
+	put 'b'
 	finish 0
 	end_guest hypercall
 

@@ -211,7 +211,7 @@ static void test_ports(void **state)
 
 static void test_hypercall(void **state)
 {
-	test_guest(guest_hypercall, guest_hypercall_end, "ho");
+	test_guest(guest_hypercall, guest_hypercall_end, "hob");
 }
 
 static void test_hypercall_in_a_based_segment(void **state)
