@@ -131,11 +131,16 @@ enum cli_exit run_vm_action(struct cli *cli, const struct invocation *invocation
 
 /* ---- vm wait ------------------------------------------------------------- */
 
-/* Time is up: say what was seen last. */
-static enum cli_exit report_wait_timeout(struct cli *cli, const char *wanted, const json_t *last)
+/* Time is up: say what was seen last, or why nothing was. */
+static enum cli_exit report_wait_timeout(
+	struct cli *cli, const char *wanted, const json_t *last, enum cli_exit failure)
 {
 	const char *state = json_string_value(json_object_get(last, "state"));
 
+	if (!last && failure == CLI_TIMEOUT)
+		return problem_report(&cli->options, CLI_TIMEOUT, "timeout",
+			"--timeout DURATION waits longer",
+			"hvd is there and did not answer in time");
 	if (!last)
 		return problem_report(&cli->options, CLI_NO_CONNECTION, "no_vm",
 			"\"hvctl vms list\" shows what runs", "no VM answered in time");
@@ -188,7 +193,7 @@ enum cli_exit run_vm_wait(struct cli *cli, const struct invocation *invocation)
 		if (checked != CLI_OK || matches)
 			return checked != CLI_OK ? checked : render_vm(cli, invocation, last);
 		if (clock_now_ns(&clock_monotonic) - start_ns >= limit_ns)
-			return report_wait_timeout(cli, wanted, last);
+			return report_wait_timeout(cli, wanted, last, r);
 		if (!interrupt_sleep(WAIT_POLL_NS))
 			return CLI_INTERRUPTED;
 	}

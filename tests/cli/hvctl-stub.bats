@@ -225,6 +225,12 @@ fails_with() {
 	assert_output ''
 }
 
+@test "vm wait on an hvd that is there and says nothing is a timeout" {
+	start_stub
+	kill -STOP "${hvd_pids[0]}"
+	fails_with 7 timeout vm wait --for state=running --timeout 300ms
+}
+
 @test "vm wait: true at once, not in time, nobody there, gone" {
 	start_stub
 	run "$HVCTL" vm wait --for state=running
