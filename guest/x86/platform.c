@@ -151,7 +151,8 @@ void x86_trap(struct x86_frame *frame)
 
 	if (frame->cs & 3) {
 		cpu->user_result = frame->rax;
-		x86_user_return(cpu->user_return, frame->vector);
+		x86_user_return(cpu->user_return,
+			frame->rip == (uint64_t)x86_user_done ? 0 : frame->vector);
 	}
 	if (frame->vector >= GX_FIRST_VECTOR)
 		gx_interrupt(cpu->vp, (unsigned)frame->vector);
@@ -164,7 +165,6 @@ static enum gx_fault fault_of(struct gx_vp *vp, uint64_t vector)
 {
 	switch (vector) {
 	case 0:
-	case X86_VECTOR_USER_DONE:
 		return GX_FAULT_NONE;
 	case 6:
 		return GX_FAULT_UD;

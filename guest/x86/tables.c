@@ -17,7 +17,7 @@ struct table_pointer {
 	uint64_t base;
 } __attribute__((packed));
 
-enum { GATE_INTERRUPT = 0x8e, GATE_USER = 0xee, TSS_AVAILABLE = 0x89, SEGMENTS = 6 };
+enum { GATE_INTERRUPT = 0x8e, TSS_AVAILABLE = 0x89, SEGMENTS = 6 };
 
 static struct gate idt[256];
 static uint64_t gdt[SEGMENTS + 2 * X86_MAX_VPS] = {
@@ -36,7 +36,7 @@ void x86_tables_init(void)
 		idt[vector] = (struct gate){
 			.offset_low = (uint16_t)stub,
 			.selector = X86_CODE64,
-			.type = vector == X86_VECTOR_USER_DONE ? GATE_USER : GATE_INTERRUPT,
+			.type = GATE_INTERRUPT,
 			.offset_middle = (uint16_t)(stub >> 16),
 			.offset_high = (uint32_t)(stub >> 32),
 		};

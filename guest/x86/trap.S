@@ -188,8 +188,9 @@ x86_call_user:
 
 user_entry:
 	call *%r9
-	int $X86_VECTOR_USER_DONE
-	ud2
+	.global x86_user_done
+x86_user_done: /* not INT: a KVM without virtualization hardware answers it with #UD */
+	hlt
 
 	.global x86_user_return
 x86_user_return:

@@ -23,7 +23,6 @@
 /* Where a VP starts after SIPI: real mode, below 1 MiB, page aligned. */
 #define X86_TRAMPOLINE 0x8000
 
-#define X86_VECTOR_USER_DONE 0x30
 #define X86_USER_FLAGS       0x2 /* interrupts off, IOPL 0: the I/O bitmap lets the OUT through */
 #define X86_IO_BITMAP_BYTES  32  /* ports 0 to 255: the hypercall port is one of them */
 
@@ -98,6 +97,8 @@ extern const char x86_bare_exit[];
 uint64_t x86_call32(uint32_t page, struct x86_call32 *regs);
 /* Notes the stack pointer to come back to in the TSS's RSP0 and for x86_user_return(). */
 uint64_t x86_call_user(const struct x86_user_call *call, void *ret_rsp0, uint64_t *ret_return);
+/* Where code at CPL 3 ends up, by a fault, when the page has returned. */
+extern const char x86_user_done[];
 _Noreturn void x86_user_return(uint64_t user_return, uint64_t vector);
 extern const char x86_vector_stub[256][16];
 extern const uint64_t x86_fixups[], x86_fixups_end[];
