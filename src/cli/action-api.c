@@ -109,6 +109,13 @@ static enum cli_exit set_leaf(struct cli *cli, const struct invocation *invocati
 	return r == CLI_OK ? render_object(cli, invocation->command, reply) : r;
 }
 
+/* A pattern that matched nothing; an object or a collection may well be empty. */
+static bool matched_nothing(const struct invocation *invocation, const json_t *reply)
+{
+	return invocation->rest_count == 1 && is_glob(invocation->rest[0]) &&
+	       json_object_size(reply) == 0;
+}
+
 enum cli_exit run_inspect(struct cli *cli, const struct invocation *invocation)
 {
 	json_auto_t *reply = NULL;
@@ -121,7 +128,13 @@ enum cli_exit run_inspect(struct cli *cli, const struct invocation *invocation)
 	else
 		r = get_node(cli, invocation, invocation->rest_count ? invocation->rest[0] : NULL,
 			&reply);
-	return r == CLI_OK ? render_object(cli, invocation->command, reply) : r;
+	if (r != CLI_OK)
+		return r;
+	if (matched_nothing(invocation, reply))
+		return problem_report(&cli->options, CLI_NOT_FOUND, "not_found",
+			"\"hvctl inspect --depth 1\" shows what there is", "nothing matches %s",
+			invocation->rest[0]);
+	return render_object(cli, invocation->command, reply);
 }
 
 /* ---- api ----------------------------------------------------------------- */

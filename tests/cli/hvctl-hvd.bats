@@ -342,3 +342,12 @@ one_stream() {
 	END
 	assert_success
 }
+
+@test "a pattern that matches nothing is not found: 3" {
+	demo_on sim
+	run "$HVCTL" inspect 'nope*'
+	assert_failure 3
+	assert_output --partial 'nothing matches nope*'
+	run "$HVCTL" inspect 'record*'
+	assert_success
+}
