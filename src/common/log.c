@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "common/log.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include "common/clock.h"
 
-enum { LINES_PER_WINDOW = 10, LINE_MAX_BYTES = 1024 };
+enum { LINE_MAX_BYTES = 1024 };
 
 static _Atomic int current_level = LOG_LEVEL_INFO;
 
@@ -32,22 +29,6 @@ void log_set_level(enum log_level level)
 enum log_level log_get_level(void)
 {
 	return atomic_load_explicit(&current_level, memory_order_relaxed);
-}
-
-const char *log_level_name(enum log_level level)
-{
-	return levels[level].name;
-}
-
-int log_level_parse(const char *text, enum log_level *ret_level)
-{
-	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
-		if (strcmp(text, levels[i].name) == 0) {
-			*ret_level = (enum log_level)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
 }
 
 static bool stderr_is_journal(void)
@@ -76,25 +57,6 @@ void log_at(enum log_level level, const char *format, ...)
 	va_list args;
 
 	if (level > log_get_level())
-		return;
-	va_start(args, format);
-	log_line(level, format, args);
-	va_end(args);
-}
-
-void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...)
-{
-	uint64_t now = clock_now_ns(&clock_monotonic);
-	uint64_t start = __atomic_load_n(&limit->window_start_ns, __ATOMIC_RELAXED);
-	va_list args;
-
-	if (level > log_get_level())
-		return;
-	if (now - start >= NSEC_PER_SEC) {
-		__atomic_store_n(&limit->window_start_ns, now, __ATOMIC_RELAXED);
-		__atomic_store_n(&limit->count, 0, __ATOMIC_RELAXED);
-	}
-	if (__atomic_fetch_add(&limit->count, 1, __ATOMIC_RELAXED) >= LINES_PER_WINDOW)
 		return;
 	va_start(args, format);
 	log_line(level, format, args);

@@ -14,17 +14,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 /* The level is process-wide and may be changed at any time. */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
-const char *log_level_name(enum log_level level);
-/* "error", "warning", "info", "debug". Returns 0 or -EINVAL. */
-int log_level_parse(const char *text, enum log_level *ret_level) MUST_CHECK;
 void log_at(enum log_level level, const char *format, ...) PRINTF(2, 3);
-
-/* Guest-triggerable messages must use this: at most ten lines a second per call site. */
-struct log_limit {
-	uint64_t window_start_ns;
-	unsigned count;
-};
-void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...) PRINTF(3, 4);
 
 #define log_error(...)   log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)

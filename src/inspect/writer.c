@@ -139,13 +139,6 @@ void writer_key(struct writer *writer, const char *key)
 	writer->comma = false;
 }
 
-void writer_key_escaped(struct writer *writer, const char *key)
-{
-	writer_string(writer, key);
-	writer_char(writer, ':');
-	writer->comma = false;
-}
-
 void writer_null(struct writer *writer)
 {
 	separate(writer);
@@ -329,12 +322,6 @@ void writer_key_uint(struct writer *writer, const char *key, uint64_t value)
 {
 	writer_key(writer, key);
 	writer_uint(writer, value);
-}
-
-void writer_key_hex(struct writer *writer, const char *key, uint64_t value)
-{
-	writer_key(writer, key);
-	writer_hex(writer, value);
 }
 
 void writer_key_bool(struct writer *writer, const char *key, bool value)

@@ -46,8 +46,6 @@ void writer_array_begin(struct writer *writer);
 void writer_array_end(struct writer *writer);
 /* `key` is one of ours: written without escapes. */
 void writer_key(struct writer *writer, const char *key);
-/* A key that may hold anything. */
-void writer_key_escaped(struct writer *writer, const char *key);
 
 /* values */
 void writer_null(struct writer *writer);
@@ -68,5 +66,4 @@ void writer_json(struct writer *writer, const char *json, size_t size);
 /* key and value in one */
 void writer_key_string(struct writer *writer, const char *key, const char *text);
 void writer_key_uint(struct writer *writer, const char *key, uint64_t value);
-void writer_key_hex(struct writer *writer, const char *key, uint64_t value);
 void writer_key_bool(struct writer *writer, const char *key, bool value);

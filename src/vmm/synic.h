@@ -4,8 +4,8 @@
  * The synthetic interrupt controller of one (VP, VTL), TLFS 11; modes user and sim.
  *
  * State: SCONTROL, SIEFP, SIMP, SINT0-15, two overlay pages, four timers, and behind every message
- * slot a bounded FIFO. One delivery routine (synic_scan) serves every trigger: a post, EOM, a
- * write to SIMP, SCONTROL or a SINT, a timer, and a retry a millisecond after a slot was busy.
+ * slot a bounded FIFO. One delivery routine (synic_scan_locked) serves every trigger: a post, EOM,
+ * a write to SIMP, SCONTROL or a SINT, a timer, and a retry a millisecond after a slot was busy.
  *
  * A message may be written whenever SIMP is enabled; the interrupt needs SCONTROL.0, an unmasked,
  * non-polling, non-proxy SINT. An interrupt withheld after a write is owed and raised once when
@@ -139,8 +139,6 @@ int synic_set_event_flag(struct synic *synic, unsigned sint, unsigned flag, enum
 
 /* Asserts the SINT's vector without a message. -EPERM masked, polling or proxy; -ENXIO SCONTROL off. */
 int synic_assert(struct synic *synic, unsigned sint) MUST_CHECK;
-/* Runs the delivery routine for one SINT: acks, retry, kick. */
-void synic_scan(struct synic *synic, unsigned sint);
 /* The timer fired or the test clock moved: expires timers and retries. */
 void synic_deadline(struct synic *synic);
 

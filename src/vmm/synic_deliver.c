@@ -401,13 +401,3 @@ void synic_deadline(struct synic *synic)
 		look_at_deadlines_locked(synic);
 	pthread_mutex_unlock(&synic->lock);
 }
-
-void synic_scan(struct synic *synic, unsigned sint)
-{
-	if (sint >= HV_SINT_COUNT)
-		return;
-	pthread_mutex_lock(&synic->lock);
-	synic_scan_locked(synic, sint);
-	synic_arm_locked(synic);
-	pthread_mutex_unlock(&synic->lock);
-}
