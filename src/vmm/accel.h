@@ -4,8 +4,9 @@
  * Accelerator backends: what runs VPs and delivers interrupts.
  *
  * `kvm` (kvm*.c) runs real guests; `sim` (sim*.c) runs software guests without /dev/kvm. Who holds
- * SynIC state (enum synic_mode) is a property of the VM: `user` and `sim` share synic.c; `kernel`
- * mirrors KVM.
+ * SynIC state (enum synic_mode) is a property of the VM: in `user` and `sim` it is synic.c's; in
+ * `kernel` the registers and timers of VTL 0 are KVM's, and synic.c keeps the queues, writes the
+ * slots and mirrors the registers.
  *
  * Purpose: the narrow interface below which <linux/kvm.h> may be included.
  * Threads: noted per operation.
@@ -43,6 +44,20 @@ struct vcpu_regs {
 	bool halted;
 };
 
+/* A capability of the host's KVM, for people: probed once, when the VM is made. */
+struct accel_capability {
+	const char *name; /* "HYPERV_SYNIC2", as in KVM_CAP_HYPERV_SYNIC2 */
+	uint32_t number;
+	int value;        /* what KVM_CHECK_EXTENSION says; 0: absent */
+	bool needed;      /* the mode this VM runs in cannot do without */
+};
+
+/* A register and its value: see hv_msrs_read(). */
+struct msr_value {
+	uint32_t index;
+	uint64_t value;
+};
+
 struct accel {
 	const char *name; /* "kvm" or "sim" */
 
@@ -75,6 +90,25 @@ struct accel {
 	int (*assert_vector)(struct vcpu *vcpu, uint8_t vector, bool auto_eoi);
 
 	/*
+	 * Mode kernel. Any thread, may be called with a SynIC lock held, never blocks: asserts a SINT
+	 * of VTL 0 through its GSI, which is routed to it. 0: asserted, or lost in an APIC that is off,
+	 * as on hardware. -EPERM: the SINT is masked. KVM looks at neither SCONTROL, polling nor
+	 * proxy.
+	 */
+	int (*assert_sint)(struct vcpu *vcpu, uint32_t gsi);
+	/*
+	 * Mode kernel, VP thread: reads synthetic MSRs as KVM holds them, in one call. A register
+	 * this KVM lacks reads as 0.
+	 */
+	int (*hv_msrs_read)(struct vcpu *vcpu, struct msr_value *msrs, unsigned count);
+	/*
+	 * Mode kernel, any thread: from now on (or no longer) HvSignalEvent with this connection id
+	 * and flag 0 signals `fd` without leaving the kernel. On return of the second form no signal
+	 * comes any more. -EEXIST, -ENOENT, -EINVAL as KVM says. NULL: no such thing.
+	 */
+	int (*signal_eventfd)(struct vm *vm, uint32_t connection_id, int fd, bool assign);
+
+	/*
 	 * Any thread, never blocks: level of a legacy interrupt line (0-15). NULL: no such lines.
 	 */
 	int (*irq_line)(struct vm *vm, unsigned irq, bool level);
@@ -89,6 +123,9 @@ struct accel {
 	 * irqfd.
 	 */
 	int (*irqfd)(struct vm *vm, int set_fd, int ack_fd, uint32_t gsi, bool assign);
+
+	/* Any thread: what the host offers, constant. NULL: nothing to tell. */
+	unsigned (*capabilities)(const struct vm *vm, const struct accel_capability **ret_first);
 
 	/* VP thread (mailbox). */
 	int (*vcpu_lapic)(struct vcpu *vcpu, struct vcpu_lapic *ret_lapic);

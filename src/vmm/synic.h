@@ -139,6 +139,15 @@ int synic_set_event_flag(struct synic *synic, unsigned sint, unsigned flag, enum
 
 /* Asserts the SINT's vector without a message. -EPERM masked, polling or proxy; -ENXIO SCONTROL off. */
 int synic_assert(struct synic *synic, unsigned sint) MUST_CHECK;
+/*
+ * Mode kernel, the VP's thread after a guest wrote SCONTROL, SIEFP or SIMP: all three as KVM has
+ * them now. A page outside RAM stays without effect: KVM has accepted it, #GP is no longer possible.
+ */
+void synic_kernel_sync(struct synic *synic, uint64_t scontrol, uint64_t siefp, uint64_t simp);
+/* Mode kernel, main loop: KVM reported an EOM, or an EOI of the SINT's vector. */
+void synic_kernel_acked(struct synic *synic, unsigned sint);
+/* Mode kernel, the VP's thread outside the guest: writes the slots that wait for it. */
+void synic_work(struct synic *synic);
 /* The timer fired or the test clock moved: expires timers and retries. */
 void synic_deadline(struct synic *synic);
 

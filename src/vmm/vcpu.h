@@ -57,6 +57,7 @@ struct vcpu {
 	 * enum vcpu_state; written by the VP thread under mail_lock, by vcpu_stop() after it ended
 	 */
 	_Atomic int state;
+	_Atomic bool work;   /* mode kernel: slots wait for this thread to write them */
 	_Atomic bool kicked; /* the VP must leave the guest and look at its mailbox and the VM */
 
 	pthread_mutex_t mail_lock; /* guards the mailbox and `stopping` */
@@ -86,6 +87,11 @@ static inline bool vcpu_kicked(const struct vcpu *vcpu)
 }
 /* Any thread: wakes a parked VP to see that the VM may run. */
 void vcpu_wake(struct vcpu *vcpu);
+/*
+ * Any thread, never blocks, may be called with a SynIC lock held: has the VP call
+ * synic_work(&vcpu->synic[0]) on its own thread, soon, whether it runs or is parked.
+ */
+void vcpu_request_work(struct vcpu *vcpu);
 /* Waits until the VP does not run: 0, or -ETIMEDOUT. Not on its own thread. */
 int vcpu_wait_parked(struct vcpu *vcpu, uint64_t deadline_ns) MUST_CHECK;
 
