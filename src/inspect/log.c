@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "inspect/log.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "common/parse.h"
 #include "inspect/glob.h"
+#include "inspect/log_text.h"
 #include "inspect/rest.h"
 #include "inspect/server.h"
 #include "inspect/stream.h"
-#include "vmm/event.h"
-#include "vmm/hypercall.h"
-#include "vmm/msr.h"
 
-enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, BATCH = 64, ARG_NAME_BYTES = 32 };
+enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, BATCH = 64 };
 
 /*
  * A page looks at this many records at most; a filter that hits nothing must not hold the thread.
  */
 enum { SCAN_MAX = 1 << 16 };
-
-/* ---- records -------------------------------------------------------------------------------- */
-
-static const char *event_name(uint16_t type)
-{
-	return type < HV_EVENT_COUNT ? hv_event_desc[type].name : "unknown";
-}
 
 bool log_filter_matches(const struct log_filter *filter, const struct record *record)
 {
@@ -33,153 +23,8 @@ bool log_filter_matches(const struct log_filter *filter, const struct record *re
 		return false;
 	if (filter->sint != RECORD_NO_SINT && filter->sint != record->sint)
 		return false;
-	return filter->type[0] == '\0' || glob_name_matches(filter->type, event_name(record->type));
-}
-
-static void write_status(struct writer *w, uint64_t value)
-{
-	int64_t status = (int64_t)value;
-	const char *name = status < 0 && status > -4096 ? strerrorname_np((int)-status) : NULL;
-
-	if (status == 0)
-		writer_string(w, "ok");
-	else if (name)
-		writer_string(w, name);
-	else
-		writer_hex(w, value);
-}
-
-static void write_msr(struct writer *w, uint64_t index)
-{
-	const char *name = hv_msr_name((uint32_t)index);
-
-	if (name)
-		writer_string(w, name);
-	else
-		writer_hex(w, index);
-}
-
-/* `words` is "a|b|c". A value without a word is shown as it is. */
-static void write_word(struct writer *w, const char *words, uint64_t value)
-{
-	for (; value > 0 && words; value--) {
-		words = strchr(words, '|');
-		words = words ? words + 1 : NULL;
-	}
-	if (words)
-		writer_string_n(w, words, strcspn(words, "|"));
-	else
-		writer_hex(w, value);
-}
-
-/* `kind` is what follows the colon in vmm/event.h. */
-static void write_arg_value(struct writer *w, const char *kind, uint64_t value)
-{
-	switch (*kind) {
-	case 'x':
-		writer_hex(w, value);
-		break;
-	case 'i':
-		writer_int(w, (int64_t)value);
-		break;
-	case 'b':
-		writer_bool(w, value);
-		break;
-	case 's':
-		writer_string(w, hv_status_name(value));
-		break;
-	case 'e':
-		write_status(w, value);
-		break;
-	case 'm':
-		write_msr(w, value);
-		break;
-	case '=':
-		write_word(w, kind + 1, value);
-		break;
-	default:
-		writer_uint(w, value);
-	}
-}
-
-/* `spec` is "name:kind" of vmm/event.h. */
-static void write_arg(struct writer *w, const char *spec, uint64_t value)
-{
-	size_t length = strcspn(spec, ":");
-	char name[ARG_NAME_BYTES];
-
-	snprintf(name, sizeof(name), "%.*s", (int)length, spec);
-	writer_key(w, name);
-	write_arg_value(w, spec + length + 1, value);
-}
-
-static void write_args(struct writer *w, const struct record *record)
-{
-	writer_key(w, "args");
-	writer_object_begin(w);
-	for (size_t i = 0; record->type < HV_EVENT_COUNT && i < RECORD_ARGS; i++) {
-		const char *spec = hv_event_desc[record->type].args[i];
-
-		if (spec)
-			write_arg(w, spec, record->arg[i]);
-	}
-	writer_object_end(w);
-}
-
-static void write_about(struct writer *w, const char *key, bool known, uint64_t value)
-{
-	writer_key(w, key);
-	if (known)
-		writer_uint(w, value);
-	else
-		writer_null(w);
-}
-
-void log_write_record(struct writer *w, const struct record *record, uint64_t realtime_offset_ns)
-{
-	writer_object_begin(w);
-	writer_key_uint(w, "seq", record->seq);
-	writer_key(w, "time");
-	writer_time(w, record->mono_ns + realtime_offset_ns);
-	writer_key_uint(w, "mono_ns", record->mono_ns);
-	writer_key_string(w, "type", event_name(record->type));
-	write_about(w, "vp", record->vp != RECORD_NO_VP, record->vp);
-	write_about(w, "vtl", record->vp != RECORD_NO_VP, record->vtl);
-	write_about(w, "sint", record->sint != RECORD_NO_SINT, record->sint);
-	write_args(w, record);
-	writer_object_end(w);
-}
-
-uint64_t log_realtime_offset(void)
-{
-	return clock_realtime_ns() - clock_now_ns(&clock_monotonic);
-}
-
-static void begin_special(struct writer *w, const char *type, uint64_t seq)
-{
-	writer_object_begin(w);
-	writer_key_string(w, "type", type);
-	writer_key_uint(w, "seq", seq);
-}
-
-void log_write_gap(struct writer *w, uint64_t seq, uint64_t lost)
-{
-	begin_special(w, "gap", seq);
-	writer_key_uint(w, "lost", lost);
-	writer_object_end(w);
-}
-
-void log_write_heartbeat(struct writer *w, uint64_t seq)
-{
-	begin_special(w, "heartbeat", seq);
-	writer_object_end(w);
-}
-
-void log_write_end(struct writer *w, uint64_t seq, const char *reason)
-{
-	begin_special(w, "end", seq);
-	writer_key_string(w, "reason", reason);
-	writer_object_end(w);
+	return filter->type[0] == '\0' ||
+	       glob_name_matches(filter->type, log_event_name(record->type));
 }
 
 /* ---- requests ------------------------------------------------------------------------------- */

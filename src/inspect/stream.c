@@ -6,6 +6,7 @@
 #include <string.h>
 #include "common/clock.h"
 #include "inspect/log.h"
+#include "inspect/log_text.h"
 #include "inspect/reply_log.h"
 #include "inspect/server.h"
 
