@@ -6,10 +6,11 @@
  *	--vps N           default 1
  *	--resets N        the VM must have been reset N times (default 0)
  *	--timeout SEC     default 30
+ *	--records FILE    at the end, write there every record as a line of JSON
  *
  * NAME and the OPTIONs go onto the guest's command line. The guest's console goes to stdout. The
  * exit status is 0 when the guest ended with 0 through the debug exit, 77 when the accelerator
- * cannot be used here, else 1.
+ * cannot be used here, else 1: also when a record was lost.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -21,6 +22,7 @@
 #include "common/rcu.h"
 #include "common/record.h"
 #include "image.h"
+#include "records.h"
 #include "sim/software.h"
 #include "vmm/boot/multiboot.h"
 #include "vmm/dev/console.h"
@@ -30,11 +32,16 @@
 #include "vmm/dev/uart.h"
 #include "vmm/vm.h"
 
-enum { EXIT_SKIPPED = 77, MEMORY_BYTES = 64 << 20, RING_RECORDS = 1024 };
+enum { EXIT_SKIPPED = 77, MEMORY_BYTES = 64 << 20 };
+
+/* Per thread. When all have to be kept, more than any program makes; unused memory costs nothing.
+ */
+enum { RING_RECORDS = 1 << 10, RING_RECORDS_KEPT = 1 << 20 };
 
 struct options {
 	bool kvm;
 	unsigned vps, resets, timeout_s;
+	const char *records; /* borrows; NULL: not wanted */
 	char command_line[512];
 };
 
@@ -127,12 +134,13 @@ static int load_guest(struct runner *runner)
 
 static int build(struct runner *runner)
 {
+	size_t ring_records = runner->options.records ? RING_RECORDS_KEPT : RING_RECORDS;
 	int r = loop_new(&runner->loop);
 
 	if (r == 0)
 		r = loop_timer_new(runner->loop, on_timeout, runner, &runner->timeout);
 	if (r == 0)
-		r = recorder_new(&clock_monotonic, RING_RECORDS, &runner->recorder);
+		r = recorder_new(&clock_monotonic, ring_records, &runner->recorder);
 	if (r == 0)
 		r = console_new(runner->loop, CONSOLE_STDIO, NULL, &runner->console);
 	if (r == 0)
@@ -144,8 +152,6 @@ static int build(struct runner *runner)
 
 static void tear_down(struct runner *runner)
 {
-	if (runner->vm && vm_shutdown(runner->vm) < 0)
-		fprintf(stderr, "run-guest: the VM did not shut down\n");
 	demo_free(runner->demo);
 	testdev_free(runner->testdev);
 	vm_free(runner->vm);
@@ -196,6 +202,25 @@ static int run(struct runner *runner)
 	return passed(runner) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* No VP runs afterwards. */
+static void shut_down(struct runner *runner)
+{
+	if (runner->vm && vm_shutdown(runner->vm) < 0)
+		fprintf(stderr, "run-guest: the VM did not shut down\n");
+}
+
+static int save_records(struct runner *runner)
+{
+	const char *path = runner->options.records;
+	int r = path && runner->recorder ? records_save(runner->recorder, path) : 0;
+
+	if (r == 0)
+		return EXIT_SUCCESS;
+	fprintf(stderr, "run-guest: %s: %s\n", path,
+		r == -EOVERFLOW ? "records are missing" : strerror(-r));
+	return EXIT_FAILURE;
+}
+
 /* ---- options ------------------------------------------------------------- */
 
 static const struct option long_options[] = {
@@ -203,6 +228,7 @@ static const struct option long_options[] = {
 	{"vps", required_argument, NULL, 'v'},
 	{"resets", required_argument, NULL, 'r'},
 	{"timeout", required_argument, NULL, 't'},
+	{"records", required_argument, NULL, 'R'},
 	{0},
 };
 
@@ -228,6 +254,8 @@ static bool parse_options(int argc, char **argv, struct options *ret_options)
 			options.resets = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 't')
 			options.timeout_s = (unsigned)strtoul(optarg, NULL, 10);
+		else if (option == 'R')
+			options.records = optarg;
 		else
 			return false;
 	}
@@ -247,7 +275,7 @@ int main(int argc, char **argv)
 
 	if (!parse_options(argc, argv, &runner.options)) {
 		fprintf(stderr,
-			"usage: run-guest [--accel kvm|sim] [--vps N] [--resets N] [--timeout SEC] NAME [OPTION...]\n");
+			"usage: run-guest [--accel kvm|sim] [--vps N] [--resets N] [--timeout SEC] [--records FILE] NAME [OPTION...]\n");
 		return EXIT_FAILURE;
 	}
 	r = runner.options.kvm ? accel_kvm_probe() : 0;
@@ -257,6 +285,9 @@ int main(int argc, char **argv)
 	}
 	rcu_thread_init();
 	status = run(&runner);
+	shut_down(&runner);
+	if (save_records(&runner) != EXIT_SUCCESS)
+		status = EXIT_FAILURE;
 	tear_down(&runner);
 	rcu_thread_exit();
 	return status;
