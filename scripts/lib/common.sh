@@ -40,9 +40,13 @@ configure() {
 	printf '%s\n' "$wanted" >"$stamp"
 }
 
-# compile DIR ARGS...: sets DIR up and builds it.
+# compile DIR ARGS...: sets DIR up and builds it. One at a time in this tree: ninja does not expect
+# another one beside it.
 compile() {
-	configure "$@" && ninja -C "$1"
+	(
+		flock 7
+		configure "$@" && ninja -C "$1"
+	) 7<"$root"
 }
 
 # why_no_kvm: prints why /dev/kvm cannot be used, or nothing when it can be opened.

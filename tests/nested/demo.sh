@@ -2,44 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # hvd --demo on real KVM, and hvctl looking in, injecting and signalling
 set -u
-number=0
+. /rig/lib/tap.sh
 
-# check NAME COMMAND...: one test; what the command printed is shown when it fails.
-check() {
-	name=$1
-	shift
-	number=$((number + 1))
-	if "$@" >"$LOGS/demo-$number.log" 2>&1; then
-		echo "ok $number - demo: $name"
-	else
-		echo "not ok $number - demo: $name"
-		sed 's/^/#   /' "$LOGS/demo-$number.log"
-	fi
-}
-
-# prints PATTERN COMMAND...: the command succeeds and a line of its output matches.
-prints() {
-	pattern=$1
-	shift
-	output=$("$@" 2>&1) && printf '%s\n' "$output" && printf '%s\n' "$output" | grep -qE "$pattern"
-}
-
-# comes_true COMMAND...: within ten seconds.
-comes_true() {
-	for _ in $(seq 50); do
-		"$@" && return 0
-		sleep 0.2
-	done
-	return 1
-}
-
-ends_with_zero() {
-	kill -TERM "$1" && wait "$1"
-}
-
-echo 1..10
-hvd --demo --name demo --accel kvm --synic user --cpus 2 --serial "file:$LOGS/demo-console.log" \
-	>"$LOGS/demo-hvd.log" 2>&1 </dev/null &
+hvd --demo --name demo --accel kvm --synic user --cpus 2 --serial "file:$LOGS/console.log" \
+	>"$LOGS/hvd.log" 2>&1 </dev/null &
 hvd=$!
 check 'the VM runs' comes_true hvctl vm wait --for state=running --timeout 1s
 check 'it runs on KVM with the SynIC in user space' \
@@ -53,3 +19,4 @@ check 'an event flag is set' hvctl signal --vp 0 --sint 2 --flag 5
 check 'watch sees deliveries' \
 	prints 'message.delivered' timeout 20 hvctl watch --sint 2 --count 12
 check 'hvd ends with status 0' ends_with_zero "$hvd"
+plan

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2154 # set by scripts/nested
+# The initramfs of the nested rig: busybox, KVM, hvd, hvctl, run-guest, the chosen suites, and what
+# these say they need. Sourced by scripts/nested; make_initramfs is what it is for.
+#
+#	guest-tests	/rig/guest-tests: the guest programs that run on KVM, as run-guest takes them
+#	guest-image	/rig/hvd-guest.elf: the multiboot image of all guest programs
+#	qemu		qemu-system-x86_64 with its libraries, and the firmware that -kernel needs
+#	tracefs		/sys/kernel/tracing is mounted
+#	module=NAME	a module of the outer kernel is loaded, after those it depends on
+#	program=PATH	a program of the build directory is on the PATH
+#	file=PATH	a file of the source tree is at /rig/files/NAME
+
+# add_program FILE: copies it, stripped, with the libraries it is linked with.
+add_program() {
+	local tree=$work/tree library
+
+	[ -x "$1" ] || die "$1 is not built"
+	install -s "$1" "$tree/rig/bin/"
+	ldd "$1" | grep -o '/[^ ]*' | while read -r library; do
+		cp -L --parents "$library" "$tree"
+	done
+}
+
+# module_depends FILE: the names a module gives, a word each.
+module_depends() {
+	objcopy -O binary --only-section=.modinfo "$1" /dev/stdout | tr '\0' '\n' |
+		sed -n 's/^depends=//p' | tr ',' ' '
+}
+
+# add_module KERNEL-FOLDER NAME: with those it depends on, which come first in modules/order.
+add_module() {
+	local modules=$work/tree/rig/modules pattern=${2//[-_]/[-_]} file target name
+
+	target=$modules/${2//-/_}.ko
+	[ ! -e "$target" ] || return 0
+	file=$(find "$1/lib/modules" \( -name "$pattern.ko" -o -name "$pattern.ko.xz" \) -print -quit)
+	case $file in
+	*.xz) xz -dc "$file" >"$target" ;;
+	*.ko) cp "$file" "$target" ;;
+	*) die "${1##*/} has no module $2" ;;
+	esac
+	for name in $(module_depends "$target"); do
+		add_module "$1" "$name"
+	done
+	basename "$target" >>"$modules/order"
+}
+
+add_busybox() {
+	local tree=$work/tree name
+
+	cp /bin/busybox "$tree/bin/"
+	/bin/busybox --list | while read -r name; do
+		[ "$name" = busybox ] || ln -s busybox "$tree/bin/$name"
+	done
+	echo 'root:x:0:0:root:/:/bin/sh' >"$tree/etc/passwd"
+}
+
+add_qemu() {
+	add_program /usr/bin/qemu-system-x86_64
+	cp -L --parents /usr/share/seabios/bios-256k.bin \
+		/usr/share/qemu/{kvmvapic,linuxboot_dma,multiboot_dma}.bin "$work/tree"
+}
+
+# add_need KERNEL-FOLDER WORD
+add_need() {
+	local rig=$work/tree/rig
+
+	case $2 in
+	guest-tests) /usr/bin/python3 "$root/scripts/lib/guest-tests.py" "$build" >"$rig/guest-tests" ;;
+	guest-image) install -m 644 "$build/guest/hvd-guest.elf" "$rig/" ;;
+	qemu) add_qemu ;;
+	module=*) add_module "$1" "${2#*=}" ;;
+	program=*) add_program "$build/${2#*=}" ;;
+	file=*) install "$root/${2#*=}" "$rig/files/" ;;
+	esac
+}
+
+# make_initramfs KERNEL-FOLDER: into $work/initrd. Not compressed: the emulated CPU would be slow to
+# undo that.
+make_initramfs() {
+	local tree=$work/tree name
+
+	rm -rf "$tree"
+	mkdir -p "$tree"/{bin,etc,rig/bin,rig/files,rig/lib,rig/modules}
+	add_busybox
+	add_module "$1" kvm-amd
+	for name in src/daemon/hvd src/cli/hvctl tests/guest/run-guest; do
+		add_program "$build/$name"
+	done
+	install "$suites_dir/init" "$tree/init"
+	install -m 644 "$suites_dir"/*.sh "$tree/rig/"
+	install -m 644 "$suites_dir"/lib/*.sh "$tree/rig/lib/"
+	printf '%s\n' "$match" >"$tree/rig/match"
+	needs >"$tree/rig/needs"
+	for name in $(needs); do
+		add_need "$1" "$name"
+	done
+	$interactive || printf '%s\n' "${suites[@]}" >"$tree/rig/suites"
+	(cd "$tree" && find . | cpio -o -H newc -R 0:0 --quiet) >"$work/initrd"
+}

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2154 # set by scripts/nested
+# The suites of the nested rig, as their headers describe them. Sourced by scripts/nested.
+#
+# A suite is a file tests/nested/NAME.sh. Its third line says what it is; comment lines at its top
+#	# needs: WORD...	what the machine must hold for it (nested-image.sh has the words)
+#	# by name only		not part of a run that names no suites
+
+suites_dir=$root/tests/nested
+
+suite_exists() {
+	[[ $1 != */* ]] && [ -f "$suites_dir/$1.sh" ]
+}
+
+all_suites() {
+	local file
+
+	for file in "$suites_dir"/*.sh; do
+		basename "$file" .sh
+	done
+}
+
+is_default_suite() {
+	! grep -qx '# by name only' "$suites_dir/$1.sh"
+}
+
+default_suites() {
+	local suite
+
+	for suite in $(all_suites); do
+		! is_default_suite "$suite" || echo "$suite"
+	done
+}
+
+list_suites() {
+	local suite mark
+
+	for suite in $(all_suites); do
+		mark=
+		is_default_suite "$suite" || mark=' [by name only]'
+		printf '%-14s %s%s\n' "$suite" "$(sed -n '3s/^# //p' "$suites_dir/$suite.sh")" "$mark"
+	done
+}
+
+# What the chosen suites need, a word a line, each once.
+needs() {
+	local suite
+
+	for suite in "${suites[@]}"; do
+		sed -n 's/^# needs: *//p' "$suites_dir/$suite.sh"
+	done | tr -s ' ' '\n' | sort -u
+}
+
+needs_word() {
+	needs | grep -qxF "$1"
+}
+
+check_needs() {
+	local word
+
+	for word in $(needs); do
+		case $word in
+		guest-tests | guest-image | qemu | tracefs | module=?* | program=?* | file=?*) ;;
+		*) die "a suite needs '$word': scripts/lib/nested-image.sh does not know it" ;;
+		esac
+	done
+}
