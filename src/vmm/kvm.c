@@ -267,6 +267,7 @@ const struct accel accel_kvm = {
 	.vcpu_kick = kvm_vcpu_kick,
 	.vm_reset = kvm_vm_reset,
 	.assert_vector = kvm_assert_vector,
+	.hv_msrs_read = kvm_hv_msrs_read,
 	.irq_line = kvm_irq_line,
 	.gsi_commit = kvm_gsi_commit,
 	.irqfd = kvm_irqfd,

@@ -10,6 +10,7 @@
  *	kvm_stop.c      exits that end the VM
  *	kvm_state.c     power-on state: capture, restore, boot registers, inspection
  *	kvm_auto_eoi.c  auto-EOI over an in-kernel LAPIC
+ *	kvm_hv_msrs.c   synthetic MSRs that KVM holds (mode kernel)
  *
  * Purpose: the backend's own parts of struct vm and struct vcpu.
  * Threads: said beside the members.
@@ -24,6 +25,7 @@
 #include <sys/types.h>
 #include <time.h>
 #include "common/util.h"
+#include "hvdef/hv_msr.h"
 #include "vmm/accel.h"
 
 struct vcpu;
@@ -39,6 +41,8 @@ struct kvm_vm {
 	uint64_t tsc_hz;                          /* 0: the guest TSC is not usable as a clock */
 	uint64_t tsc_offset;                      /* guest TSC - host TSC, the same on every VP */
 	struct kvm_cpuid2 *cpuid;                 /* owns: what KVM supports; constant */
+	/* Synthetic MSRs that turned out to be unknown to this KVM, a bit for each; VP threads. */
+	_Atomic uint64_t lacking_msrs[HV_MSR_COUNT / 64];
 	struct kvm_irqchip irqchip[KVM_IRQCHIPS]; /* power-on state */
 	struct kvm_pit_state2 pit;
 };
@@ -130,6 +134,17 @@ int kvm_stop_run_failed(struct kvm_vcpu *kv, int error);
 int kvm_vcpu_reset(struct vcpu *vcpu) MUST_CHECK;
 int kvm_vcpu_lapic(struct vcpu *vcpu, struct vcpu_lapic *ret_lapic) MUST_CHECK;
 int kvm_vcpu_regs(struct vcpu *vcpu, struct vcpu_regs *ret_regs) MUST_CHECK;
+
+/* kvm_hv_msrs.c: mode kernel, VP thread, guest out */
+int kvm_hv_msrs_read(struct vcpu *vcpu, struct msr_value *msrs, unsigned count) MUST_CHECK;
+/*
+ * Puts the VP's synthetic MSRs, with VP 0 also the partition's, to their reset values. After
+ * KVM_CAP_HYPERV_SYNIC2 was enabled. -EIO: KVM refused one; the VM has been told to stop with its
+ * name.
+ */
+int kvm_hv_msrs_reset(struct kvm_vcpu *kv) MUST_CHECK;
+/* The guest reported a crash: notes it with its parameters. */
+int kvm_hv_crashed(struct kvm_vcpu *kv) MUST_CHECK;
 
 /* kvm_auto_eoi.c */
 void kvm_auto_eoi_init(struct kvm_auto_eoi *auto_eoi);

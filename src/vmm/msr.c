@@ -248,18 +248,27 @@ static enum hv_fault read_crash_ctl(struct vcpu *vcpu, uint8_t vtl, uint32_t ind
 static enum hv_fault write_crash_ctl(struct vcpu *vcpu, uint8_t vtl, uint32_t index, uint64_t value)
 {
 	struct hv_partition *hv = partition(vcpu, vtl);
-	uint64_t p[ARRAY_LEN(hv->crash)];
+	uint64_t parameters[HV_CRASH_PARAMETERS];
 
 	if (!(value & HV_CRASH_NOTIFY))
 		return HV_FAULT_NONE;
 	pthread_mutex_lock(&hv->lock);
 	hv->crash_ctl = value;
+	memcpy(parameters, hv->crash, sizeof(parameters));
+	pthread_mutex_unlock(&hv->lock);
+	hv_crashed(vcpu, vtl, parameters);
+	return HV_FAULT_NONE;
+}
+
+void hv_crashed(struct vcpu *vcpu, uint8_t vtl, const uint64_t p[HV_CRASH_PARAMETERS])
+{
+	struct hv_partition *hv = partition(vcpu, vtl);
+
+	pthread_mutex_lock(&hv->lock);
 	hv->crashes++;
-	memcpy(p, hv->crash, sizeof(p));
 	pthread_mutex_unlock(&hv->lock);
 	hv_record(vcpu->vm->recorder, HV_EVENT_CRASH, vcpu->index, vtl, RECORD_NO_SINT, p[0], p[1],
 		p[2], p[3], p[4]);
-	return HV_FAULT_NONE;
 }
 
 /* ---- registers of one VP -------------------------------------------------- */

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include "common/node.h"
+#include "hvdef/hv_msr.h"
 #include "hvdef/hv_synic.h"
 #include "vmm/cpuid.h"
 #include "vmm/fault.h"
@@ -36,7 +37,7 @@ struct hv_partition {
 	struct hv_privileges withheld; /* taken away from the offer; set before VPs start */
 	uint64_t guest_os_id, reference_tsc;
 	_Atomic uint64_t hypercall; /* written under lock; hypercalls read it without */
-	uint64_t crash[5];
+	uint64_t crash[HV_CRASH_PARAMETERS];
 	uint64_t crash_ctl; /* as written with the last crash; the guest reads capabilities */
 	uint64_t crashes;
 	struct overlay hypercall_page, tsc_page;
@@ -64,6 +65,9 @@ uint64_t hv_vp_assist(struct vcpu *vcpu, uint8_t vtl);
  */
 enum hv_fault hv_msr_read(struct vcpu *vcpu, uint8_t vtl, uint32_t index, uint64_t *ret_value);
 enum hv_fault hv_msr_write(struct vcpu *vcpu, uint8_t vtl, uint32_t index, uint64_t value);
+
+/* VP thread: the guest reported a crash; counts and records it. */
+void hv_crashed(struct vcpu *vcpu, uint8_t vtl, const uint64_t parameters[HV_CRASH_PARAMETERS]);
 
 enum hv_msr_scope { HV_MSR_PARTITION, HV_MSR_VP };
 

@@ -541,6 +541,63 @@ static void test_inspection(void **state)
 	machine_deinit(&m);
 }
 
+struct hv_msrs_call {
+	struct msr_value msrs[3];
+	int result;
+};
+
+static void read_hv_msrs(struct vcpu *vcpu, void *arg)
+{
+	struct hv_msrs_call *call = arg;
+
+	call->result = accel_kvm.hv_msrs_read(vcpu, call->msrs, ARRAY_LEN(call->msrs));
+}
+
+/* EOI can only be written and the last index is nobody's: any KVM refuses to read them. */
+static void test_lacking_msrs_read_as_zero(void **state)
+{
+	struct hv_msrs_call call = {.msrs = {
+					    {HV_MSR_EOI, 7},
+					    {HV_MSR_GUEST_OS_ID, 7},
+					    {HV_MSR_BASE + HV_MSR_COUNT - 1, 7},
+				    }};
+	struct machine m;
+
+	machine_init(&m, 1);
+	for (unsigned again = 0; again < 2; again++) {
+		assert_int_equal(
+			vcpu_run_on(m.vm->vcpu[0], read_hv_msrs, &call, in_ms(PATIENCE_MS)), 0);
+		assert_int_equal(call.result, 0);
+		for (unsigned i = 0; i < ARRAY_LEN(call.msrs); i++)
+			assert_int_equal(call.msrs[i].value, 0);
+	}
+	machine_deinit(&m);
+}
+
+static void reset_hv_msrs(struct vcpu *vcpu, void *arg)
+{
+	*(int *)arg = kvm_hv_msrs_reset(kvm_vcpu_of(vcpu));
+}
+
+/*
+ * In mode user the VP has no SynIC in KVM, which therefore refuses what is not 0: SVERSION is the
+ * first. A KVM without Hyper-V refuses the very first register, VP_INDEX.
+ */
+static void test_refused_msr_is_named(void **state)
+{
+	struct machine m;
+	int result = 0;
+
+	machine_init(&m, 1);
+	assert_int_equal(vcpu_run_on(m.vm->vcpu[0], reset_hv_msrs, &result, in_ms(PATIENCE_MS)), 0);
+	assert_int_equal(result, -EIO);
+	run_until_state(&m, VM_STOPPED);
+	assert_int_equal(m.vm->stop.reason, VM_STOP_IOCTL_FAILED);
+	assert_int_equal(m.vm->stop.vp, 0);
+	assert_true(strstr(m.vm->stop.what, "SVERSION") || strstr(m.vm->stop.what, "VP_INDEX"));
+	machine_deinit(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -569,6 +626,10 @@ int main(void)
 		{"late mail is withdrawn, running mail is waited for", test_late_mail_is_withdrawn},
 		{"kernel mode and bad sizes are refused", test_kernel_mode_is_refused},
 		{"registers and LAPIC can be read from a parked VP", test_inspection},
+		{"synthetic MSRs this KVM lacks read as 0, every time",
+			test_lacking_msrs_read_as_zero},
+		{"a synthetic MSR that KVM refuses at a reset stops the VM by its name",
+			test_refused_msr_is_named},
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
