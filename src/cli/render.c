@@ -76,6 +76,9 @@ enum cli_exit render_json(struct cli *cli, const json_t *document)
 struct column {
 	char *path; /* owns */
 	char *name; /* owns */
+	/* Of lists within objects; a table has its own ways. */
+	size_t width;
+	bool right;
 };
 
 struct columns {
@@ -254,19 +257,79 @@ static void put_key(FILE *out, const char *key, unsigned indent)
 	fputc(':', out);
 }
 
+/* The members of one row: they all have the same. */
+static int add_member_columns(struct columns *columns, const json_t *row)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)row, key, value)
+	{
+		struct column *column = &columns->list[columns->count];
+
+		if (columns->count == MAX_COLUMNS)
+			break;
+		*column = (struct column){.path = strdup(key), .name = default_name(key)};
+		columns->count++;
+		if (!column->path || !column->name)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Room for the heading and every value; numbers go to the right. */
+static void measure_column(struct column *column, const json_t *rows)
+{
+	column->right = is_number_column(rows, column->path);
+	column->width = strlen(column->name);
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *value = json_object_get(json_array_get(rows, i), column->path);
+		CLEANUP(free) char *text = text_value(column->path, value);
+
+		column->width = MAX(column->width, text ? strlen(text) : 0);
+	}
+}
+
+/* `row` NULL: the headings. */
+static void put_row(FILE *out, const struct columns *columns, const json_t *row, unsigned indent)
+{
+	fprintf(out, "%*s", (int)indent, "");
+	for (size_t i = 0; i < columns->count; i++) {
+		const struct column *column = &columns->list[i];
+		const json_t *value = json_object_get(row, column->path);
+		CLEANUP(free)
+		char *text = row ? text_value(column->path, value) : strdup(column->name);
+		bool ragged = i + 1 == columns->count && !column->right;
+		int width = ragged ? 0 : (int)column->width;
+
+		fprintf(out, "%s%*s", i > 0 ? "  " : "", column->right ? width : -width,
+			text ? text : "");
+	}
+	fputc('\n', out);
+}
+
+/* A list within an object: headings and a line each. */
+static void put_rows(FILE *out, const json_t *rows, unsigned indent)
+{
+	__attribute__((cleanup(cleanup_columns))) struct columns columns = {0};
+
+	if (add_member_columns(&columns, json_array_get(rows, 0)) < 0)
+		return;
+	for (size_t i = 0; i < columns.count; i++)
+		measure_column(&columns.list[i], rows);
+	put_row(out, &columns, NULL, indent);
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		put_row(out, &columns, json_array_get(rows, i), indent);
+}
+
 static void put_block(FILE *out, const char *key, const json_t *value, unsigned indent)
 {
 	put_key(out, key, indent);
 	fputc('\n', out);
-	if (json_is_object(value)) {
+	if (json_is_object(value))
 		render_lines(out, value, indent + 2);
-		return;
-	}
-	for (size_t i = 0; i < json_array_size(value); i++) {
-		fprintf(out, "%*s- ", (int)indent + 2, "");
-		text_put_value(out, key, json_array_get(value, i));
-		fputc('\n', out);
-	}
+	else
+		put_rows(out, value, indent + 2);
 }
 
 void render_lines(FILE *out, const json_t *object, unsigned indent)

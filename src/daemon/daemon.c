@@ -195,6 +195,7 @@ static int make_vm(struct hvd *hvd, struct problem *ret_problem)
 		return 1;
 	config.accel = accelerator.accel;
 	config.synic_mode = accelerator.synic_mode;
+	config.enforce_cpuid = accelerator.enforce_cpuid;
 	r = vm_new(&config, &hvd->vm);
 	if (r < 0)
 		return problem_errno(ret_problem, EX_SOFTWARE, r, "virtual machine");

@@ -21,6 +21,7 @@ enum { NAME_LENGTH_MAX = 48, CPUS_MAX = 64, PAGE_BYTES = 4096 };
 
 static const char *const accel_names[] = {"auto", "kvm", "sim", NULL};
 static const char *const synic_names[] = {"auto", "kernel", "user", NULL};
+static const char *const enforce_cpuid_names[] = {"auto", "on", "off", NULL};
 static const char *const on_stop_names[] = {"auto", "exit", "stay", NULL};
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 
@@ -32,7 +33,10 @@ const struct option_row option_rows[] = {
 	{ROW("accel", OPTION_CHOICE, accel), .argument = "auto|kvm|sim", .choices = accel_names,
 		.help = "what runs the VPs (default: auto)"},
 	{ROW("synic", OPTION_CHOICE, synic), .argument = "auto|kernel|user", .choices = synic_names,
-		.help = "who holds the SynIC (default: auto)"},
+		.help = "who holds the SynIC (default: auto, KVM where it can)"},
+	{ROW("enforce-cpuid", OPTION_CHOICE, enforce_cpuid), .argument = "auto|on|off",
+		.choices = enforce_cpuid_names,
+		.help = "KVM's SynIC refuses what CPUID does not offer"},
 	{ROW("cpus", OPTION_NUMBER, cpus), .argument = "N", .minimum = 1, .maximum = CPUS_MAX,
 		.help = "virtual processors, 1 to 64 (default: 1)"},
 	{ROW("memory", OPTION_SIZE, memory_bytes), .argument = "SIZE", .minimum = MEMORY_MIN_BYTES,
@@ -256,6 +260,12 @@ static int check_values(const struct options *options, int status, struct proble
 	return 0;
 }
 
+/* The state of the SynIC is certain to be hvd's. */
+static bool has_own_synic(const struct options *options)
+{
+	return options->accel == ACCEL_SIM || options->synic == SYNIC_USER;
+}
+
 static int check_combination(const struct options *options, int status, struct problem *ret_problem)
 {
 	if (options->demo && options->kernel)
@@ -270,6 +280,9 @@ static int check_combination(const struct options *options, int status, struct p
 			ret_problem, status, "accel: sim runs the built-in guest only (--demo)");
 	if (options->accel == ACCEL_SIM && options->synic != SYNIC_AUTO)
 		return problem_set(ret_problem, status, "synic: sim has a SynIC of its own");
+	if (options->enforce_cpuid == ENFORCE_CPUID_OFF && has_own_synic(options))
+		return problem_set(ret_problem, status,
+			"enforce-cpuid: only KVM's SynIC can do without, hvd's own always enforces");
 	if (options->token_file && !options->http)
 		return problem_set(ret_problem, status, "token-file needs http");
 	return 0;

@@ -16,6 +16,7 @@
 
 enum accel_choice { ACCEL_AUTO, ACCEL_KVM, ACCEL_SIM };
 enum synic_choice { SYNIC_AUTO, SYNIC_KERNEL, SYNIC_USER };
+enum enforce_cpuid_choice { ENFORCE_CPUID_AUTO, ENFORCE_CPUID_ON, ENFORCE_CPUID_OFF };
 
 /*
  * What hvd does once the VM has stopped. Auto: exit when the guest wanted to end, stay on a fault.
@@ -25,7 +26,8 @@ enum on_stop_choice { ON_STOP_AUTO, ON_STOP_EXIT, ON_STOP_STAY };
 /* Strings are owned; NULL: not given. */
 struct options {
 	char *name;
-	unsigned accel, synic; /* enum accel_choice, enum synic_choice */
+	unsigned accel, synic;  /* enum accel_choice, enum synic_choice */
+	unsigned enforce_cpuid; /* enum enforce_cpuid_choice */
 	uint64_t cpus, memory_bytes;
 	char *kernel, *initrd, *append;
 	bool demo, testdev;

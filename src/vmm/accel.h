@@ -44,6 +44,9 @@ struct vcpu_regs {
 	bool halted;
 };
 
+/* Entries of accel->capabilities() at most. */
+enum { ACCEL_CAPABILITIES_MAX = 64 };
+
 /* A capability of the host's KVM, for people: probed once, when the VM is made. */
 struct accel_capability {
 	const char *name; /* "HYPERV_SYNIC2", as in KVM_CAP_HYPERV_SYNIC2 */
@@ -143,5 +146,12 @@ struct accel {
 extern const struct accel accel_kvm;
 extern const struct accel accel_sim;
 
-/* 0 when /dev/kvm can be used, else the negative errno of the open or ioctl that failed. */
-int accel_kvm_probe(void) MUST_CHECK;
+enum accel_condition { ACCEL_E_MISSING = 1 };
+
+/*
+ * Whether a VM of this mode (kernel or user) can be made here; `enforce_cpuid` as in struct
+ * vm_config. 0: yes. ACCEL_E_MISSING: KVM lacks a capability, whose name without KVM_CAP_ is in
+ * `ret_missing`, a constant. Negative: the errno of /dev/kvm. Any thread.
+ */
+int accel_kvm_probe(
+	enum synic_mode mode, bool enforce_cpuid, const char **ret_missing) MUST_CHECK;

@@ -6,7 +6,6 @@
 #include "vmm/kvm_backend.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,68 +37,6 @@ static int ioctl_value(int fd, unsigned long request, unsigned long value)
 	int r = ioctl(fd, request, value);
 
 	return r < 0 ? -errno : r;
-}
-
-/* capabilities */
-
-static const unsigned needed_caps[] = {
-	KVM_CAP_IRQCHIP,
-	KVM_CAP_PIT2,
-	KVM_CAP_PIT_STATE2,
-	KVM_CAP_IRQ_ROUTING,
-	KVM_CAP_IRQFD,
-	KVM_CAP_SIGNAL_MSI,
-	KVM_CAP_X2APIC_API,
-	KVM_CAP_SYNC_REGS,
-	KVM_CAP_IMMEDIATE_EXIT,
-	KVM_CAP_X86_USER_SPACE_MSR,
-	KVM_CAP_X86_MSR_FILTER,
-	KVM_CAP_VCPU_EVENTS,
-	KVM_CAP_MP_STATE,
-	KVM_CAP_XSAVE,
-	KVM_CAP_XCRS,
-	KVM_CAP_DEBUGREGS,
-	KVM_CAP_SET_TSS_ADDR,
-	KVM_CAP_SET_IDENTITY_MAP_ADDR,
-};
-
-/* 0 when this KVM can do what we build on. */
-static int check_kvm(int dev_fd)
-{
-	unsigned long sync = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
-	int r = ioctl_value(dev_fd, KVM_GET_API_VERSION, 0);
-
-	if (r < 0)
-		return r;
-	if (r != KVM_API_VERSION)
-		return -EOPNOTSUPP;
-	for (size_t i = 0; i < ARRAY_LEN(needed_caps); i++) {
-		if (ioctl_value(dev_fd, KVM_CHECK_EXTENSION, needed_caps[i]) <= 0)
-			return -EOPNOTSUPP;
-	}
-	r = ioctl_value(dev_fd, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS);
-	return ((unsigned long)r & sync) == sync ? 0 : -EOPNOTSUPP;
-}
-
-static int open_kvm(int *ret_fd)
-{
-	CLEANUP(fd) int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = check_kvm(fd);
-	if (r < 0)
-		return r;
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
-int accel_kvm_probe(void)
-{
-	CLEANUP(fd) int fd = -1;
-
-	return open_kvm(&fd);
 }
 
 /* VM */
@@ -147,13 +84,20 @@ static int add_memory(struct kvm_vm *kvm, const struct guest_memory *memory)
 	return 0;
 }
 
+static int open_host(struct kvm_vm *kvm, const struct vm *vm)
+{
+	int r = kvm_open(vm->synic_mode, vm->config.enforce_cpuid, kvm->caps, &kvm->dev_fd);
+
+	if (r < 0)
+		return r;
+	return kvm_caps_missing(kvm->caps) ? -EOPNOTSUPP : 0;
+}
+
 static int create_vm(struct kvm_vm *kvm)
 {
 	uint64_t identity_map = identity_map_gpa;
-	int r = open_kvm(&kvm->dev_fd);
+	int r = kvm->fd = ioctl_value(kvm->dev_fd, KVM_CREATE_VM, 0);
 
-	if (r == 0)
-		kvm->fd = r = ioctl_value(kvm->dev_fd, KVM_CREATE_VM, 0);
 	if (r >= 0)
 		r = kvm_ioctl(kvm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map);
 	if (r >= 0)
@@ -170,9 +114,8 @@ static int create_vm(struct kvm_vm *kvm)
 
 static void query_options(struct kvm_vm *kvm)
 {
-	kvm->eoi_msr = ioctl_value(kvm->dev_fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV) > 0;
-	kvm->tsc_deadline = ioctl_value(kvm->dev_fd, KVM_CHECK_EXTENSION,
-				    KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+	kvm->eoi_msr = kvm_caps_value(kvm->caps, KVM_CAP_HYPERV) > 0;
+	kvm->tsc_deadline = kvm_caps_value(kvm->caps, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 }
 
 static int kvm_vm_init(struct vm *vm)
@@ -188,6 +131,8 @@ static int kvm_vm_init(struct vm *vm)
 	kvm->dev_fd = kvm->fd = -1;
 	vm->accel_data = kvm;
 	r = kvm_kick_signal_init();
+	if (r == 0)
+		r = open_host(kvm, vm);
 	if (r == 0)
 		r = create_vm(kvm);
 	if (r == 0)
@@ -271,6 +216,7 @@ const struct accel accel_kvm = {
 	.irq_line = kvm_irq_line,
 	.gsi_commit = kvm_gsi_commit,
 	.irqfd = kvm_irqfd,
+	.capabilities = kvm_capabilities,
 	.vcpu_lapic = kvm_vcpu_lapic,
 	.vcpu_regs = kvm_vcpu_regs,
 	.tsc_hz = kvm_tsc_hz,

@@ -3,7 +3,8 @@
 /*
  * What the files of the KVM backend share. Only kvm*.c include this header and <linux/kvm.h>.
  *
- *	kvm.c           capabilities, VM, memory slots, MSR filter, TSC, the accel table
+ *	kvm_caps.c      what the host's KVM can do
+ *	kvm.c           VM, memory slots, MSR filter, TSC, the accel table
  *	kvm_irq.c       irqchip, PIT, GSI routes, irqfds, interrupt lines, MSIs
  *	kvm_cpuid.c     what a VP sees in CPUID
  *	kvm_vcpu.c      a VP: creation, run loop, exits, kicks
@@ -31,10 +32,14 @@
 struct vcpu;
 struct vm;
 
-enum { KVM_IRQCHIPS = 3 }; /* master PIC, slave PIC, IOAPIC */
+enum {
+	KVM_IRQCHIPS = 3, /* master PIC, slave PIC, IOAPIC */
+	KVM_CAPS = 39,    /* capabilities hvd asks for */
+};
 
 struct kvm_vm {
 	int dev_fd, fd;                           /* own; constant */
+	struct accel_capability caps[KVM_CAPS];   /* constant */
 	size_t run_size;                          /* of the mapping of struct kvm_run */
 	bool eoi_msr;                             /* KVM implements HV_X64_MSR_EOI */
 	bool tsc_deadline;                        /* the LAPIC has TSC-deadline mode */
@@ -97,6 +102,18 @@ struct kvm_vcpu *kvm_vcpu_of(const struct vcpu *vcpu);
 
 /* The result of the ioctl, or a negative errno. */
 int kvm_ioctl(int fd, unsigned long request, void *arg);
+
+/* kvm_caps.c */
+/* Opens /dev/kvm and asks it for every capability hvd knows, whether or not it has them. */
+int kvm_open(enum synic_mode mode, bool enforce_cpuid, struct accel_capability ret_caps[KVM_CAPS],
+	int *ret_fd) MUST_CHECK;
+void kvm_caps_probe(int dev_fd, enum synic_mode mode, bool enforce_cpuid,
+	struct accel_capability ret_caps[KVM_CAPS]);
+/* The name of the first capability that is needed and not there, or NULL. */
+const char *kvm_caps_missing(const struct accel_capability probed[KVM_CAPS]);
+/* What KVM says to KVM_CHECK_EXTENSION; 0: absent. */
+int kvm_caps_value(const struct accel_capability probed[KVM_CAPS], uint32_t number);
+unsigned kvm_capabilities(const struct vm *vm, const struct accel_capability **ret_first);
 
 /* kvm_irq.c */
 int kvm_irq_init(struct kvm_vm *kvm) MUST_CHECK;

@@ -98,6 +98,7 @@ struct vm_config {
 	uint64_t memory_bytes;
 	const struct accel *accel;
 	enum synic_mode synic_mode;
+	bool enforce_cpuid; /* mode kernel: KVM refuses what CPUID does not offer; others always */
 	const struct clock *clock; /* outlives the VM */
 	struct loop *loop;         /* outlives the VM */
 	struct recorder *recorder; /* outlives the VM */

@@ -59,12 +59,25 @@ static const struct field stop_fields[] = {
 static const struct field_table stop_table = FIELD_TABLE(
 	struct stop_info, "stop", "Why and where the VM stopped.", stop_fields);
 
+static const struct field capability_fields[] = {
+	{FIELD_S(struct capability_info, name, 0, "As in KVM_CAP_name.")},
+	{FIELD_U(struct capability_info, number, 0, "What KVM_CHECK_EXTENSION was asked.")},
+	{FIELD_U(struct capability_info, value, 0, "What it said; 0: absent.")},
+	{FIELD_B(struct capability_info, needed, 0,
+		"The VM could not have been made without it in this mode.")},
+};
+static const struct field_table capability_table = FIELD_TABLE(
+	struct capability_info, "capability", "A capability of the host's KVM.", capability_fields);
+
 static const struct field vm_fields[] = {
 	{FIELD_S(struct vm_info, name, 0, "The VM's name, also that of its sockets.")},
 	{FIELD_E(struct vm_info, state, 0, vm_states, "Where the VM is in its life.")},
 	{FIELD_S(struct vm_info, accel, 0, "What runs the VPs: kvm or sim.")},
 	{FIELD_E(struct vm_info, synic_mode, 0, synic_modes,
 		"Who holds the SynIC's state: hvd (user, sim) or KVM (kernel).")},
+	{FIELD_B(struct vm_info, enforce_cpuid, 0,
+		"A synthetic MSR or hypercall that CPUID does not offer is refused; hvd itself "
+		"always does, KVM (mode kernel) when told to.")},
 	{FIELD_U(struct vm_info, vp_count, 0, "Virtual processors.")},
 	{FIELD_U(struct vm_info, memory_bytes, 0, "Guest RAM.")},
 	{FIELD_T(struct vm_info, created, 0, "When the VM was created.")},
@@ -77,6 +90,8 @@ static const struct field vm_fields[] = {
 	{FIELD_U(struct vm_info, port_count, 0, "Ports registered (TLFS 11.5).")},
 	{FIELD_U(struct vm_info, gsi_commits, 0, "How often the GSI routing table was replaced.")},
 	{FIELD_U(struct vm_info, unclaimed_io, 0, "Port accesses that hit no device.")},
+	{FIELD_A(struct vm_info, capabilities, capability_count, &capability_table,
+		"What hvd asked the host's KVM for when the VM was made; empty without KVM.")},
 };
 static const struct field_table vm_table = FIELD_TABLE(
 	struct vm_info, "vm", "The virtual machine of this hvd.", vm_fields);
@@ -134,6 +149,27 @@ static struct stop_info stop_info(struct vm *vm)
 	return info;
 }
 
+static bool enforces_cpuid(const struct vm *vm)
+{
+	return vm->synic_mode != SYNIC_MODE_KERNEL || vm->config.enforce_cpuid;
+}
+
+static void list_capabilities(const struct vm *vm, struct vm_info *info)
+{
+	const struct accel_capability *cap = NULL;
+	unsigned count = vm->accel->capabilities ? vm->accel->capabilities(vm, &cap) : 0;
+
+	info->capability_count = MIN(count, (unsigned)ACCEL_CAPABILITIES_MAX);
+	for (uint32_t i = 0; i < info->capability_count; i++) {
+		struct capability_info *to = &info->capabilities[i];
+
+		to->number = cap[i].number;
+		to->value = (uint32_t)cap[i].value;
+		to->needed = cap[i].needed;
+		snprintf(to->name, sizeof(to->name), "%s", cap[i].name);
+	}
+}
+
 static int vm_get(void *owner, const uint64_t *key, void *ret_info)
 {
 	struct vm *vm = owner;
@@ -142,6 +178,7 @@ static int vm_get(void *owner, const uint64_t *key, void *ret_info)
 	*info = (struct vm_info){
 		.state = (uint32_t)atomic_load(&vm->state),
 		.synic_mode = vm->synic_mode,
+		.enforce_cpuid = enforces_cpuid(vm),
 		.vp_count = vm->vp_count,
 		.memory_bytes = vm->memory.size_bytes,
 		.created = vm->created_realtime_ns,
@@ -155,6 +192,7 @@ static int vm_get(void *owner, const uint64_t *key, void *ret_info)
 	};
 	snprintf(info->name, sizeof(info->name), "%s", vm->name);
 	snprintf(info->accel, sizeof(info->accel), "%s", vm->accel->name);
+	list_capabilities(vm, info);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "common/node.h"
+#include "vmm/accel.h"
 
 struct boot_info {
 	bool present;
@@ -30,11 +31,18 @@ struct stop_info {
 	char what[96];
 };
 
+struct capability_info {
+	char name[32];
+	uint32_t number, value;
+	bool needed;
+};
+
 struct vm_info {
 	char name[64];
 	uint32_t state; /* enum vm_state */
 	char accel[8];
 	uint32_t synic_mode; /* enum synic_mode */
+	bool enforce_cpuid;
 	uint32_t vp_count;
 	uint64_t memory_bytes;
 	uint64_t created;
@@ -42,6 +50,8 @@ struct vm_info {
 	struct boot_info boot;
 	struct stop_info stop;
 	uint64_t port_count, gsi_commits, unclaimed_io;
+	struct capability_info capabilities[ACCEL_CAPABILITIES_MAX];
+	uint32_t capability_count;
 };
 
 struct exits_info {

@@ -111,3 +111,14 @@ need_accel() {
 	why=$(why_no_kvm)
 	[ -z "$why" ] || skip "$why"
 }
+
+# kvm_cap NUMBER: what KVM says to KVM_CHECK_EXTENSION, without asking hvd.
+kvm_cap() {
+	/usr/bin/python3 -c 'import fcntl, sys
+print(fcntl.ioctl(open("/dev/kvm", "rb"), 0xAE03, int(sys.argv[1])))' "$1"
+}
+
+# need_no_kernel_synic: skips the test where KVM has a SynIC of its own (KVM_CAP_HYPERV_SYNIC2).
+need_no_kernel_synic() {
+	[ "$(kvm_cap 148)" = 0 ] || skip 'KVM has a SynIC of its own here'
+}

@@ -119,6 +119,28 @@ every_list_and_object() {
 	every_list_and_object
 }
 
+@test "vm show lists KVM's capabilities as KVM itself has them" {
+	demo_on kvm
+	reply=$("$HVCTL" -j vm show)
+	mapfile -t rows < <(/usr/bin/python3 -c 'import json, sys
+for cap in json.load(sys.stdin)["capabilities"]:
+    print(cap["number"], cap["value"], cap["name"])' <<<"$reply")
+	[ "${#rows[@]}" -gt 30 ]
+	for row in "${rows[@]}"; do
+		read -r number value name <<<"$row"
+		assert_equal "$name $value" "$name $(kvm_cap "$number")"
+	done
+	run "$HVCTL" vm show
+	assert_line --regexp '^  HYPERV_SYNIC2 +148 +[0-9]+  (yes|no)$'
+	assert_line --regexp '^  IRQ_ROUTING +25 +[1-9][0-9]*  yes$'
+	assert_line 'enforce_cpuid:  yes'
+}
+
+@test "on sim vm show has no capabilities" {
+	demo_on sim
+	assert_equal "$(field "$("$HVCTL" -j vm show)" capabilities)" '[]'
+}
+
 @test "no table asks for a field the API does not have" {
 	demo_on sim
 	# Something in every list.

@@ -394,6 +394,20 @@ fails_with() {
 	[[ $stderr == *'GET /v1/vm at '*': 200, '* ]]
 }
 
+@test "vm show lists what KVM can do, in columns" {
+	start_stub
+	run "$HVCTL" vm show
+	assert_success
+	assert_line 'enforce_cpuid:  yes'
+	assert_line 'capabilities:'
+	assert_line --regexp '^  NAME +NUMBER  VALUE  NEEDED$'
+	assert_line --regexp '^  IRQCHIP +0 +1  yes$'
+	assert_line --regexp '^  HYPERV\\x1b\[31mred.* 44 +0  no$'
+	run "$HVCTL" -j vm show
+	assert_equal "$(field "$output" capabilities.0.name)" IRQCHIP
+	assert_equal "$(field "$output" capabilities.0.needed)" true
+}
+
 @test "-w shows again until SIGINT" {
 	start_stub
 	"$HVCTL" -w ports list >"$BATS_TEST_TMPDIR/out" 3>&- &

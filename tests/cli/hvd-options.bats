@@ -16,7 +16,7 @@ teardown() {
 	run --separate-stderr "$HVD" --help
 	assert_success
 	assert_equal "$stderr" ''
-	for option in name accel synic cpus memory kernel initrd append demo serial testdev config \
+	for option in name accel synic enforce-cpuid cpus memory kernel initrd append demo serial testdev config \
 		check-config print-config runtime-dir http token-file paused on-stop log-level \
 		version help; do
 		assert_output --partial "--$option"
@@ -109,10 +109,38 @@ teardown() {
 	assert_failure 69
 }
 
-@test "KVM's own SynIC is refused by this version: 69" {
-	run "$HVD" --demo --synic kernel
+# refused_for_lack ARGS...: 69, with the name of the capability and what does without it.
+refused_for_lack() {
+	run "$HVD" --demo "$@"
 	assert_failure 69
-	assert_output --partial '--synic user'
+	assert_output --regexp 'KVM_CAP_HYPERV[A-Z0-9_]*; --synic user'
+	run find "$HVD_RUNTIME_DIR" -type f -o -type s
+	assert_output ''
+}
+
+@test "KVM's own SynIC where KVM has none: 69, naming the capability" {
+	need_accel kvm
+	need_no_kernel_synic
+	refused_for_lack --synic kernel
+	refused_for_lack --synic kernel --enforce-cpuid on
+	refused_for_lack --synic kernel --enforce-cpuid off
+	echo '{"demo": true, "synic": "kernel"}' >"$BATS_TEST_TMPDIR/c.json"
+	run "$HVD" --config "$BATS_TEST_TMPDIR/c.json"
+	assert_failure 69
+	assert_output --partial 'KVM_CAP_HYPERV'
+}
+
+@test "sim has no KVM's SynIC, and hvd's own always enforces: 64" {
+	run "$HVD" --demo --accel sim --synic kernel
+	assert_failure 64
+	assert_output --partial 'synic: sim has a SynIC of its own'
+	run "$HVD" --demo --synic user --enforce-cpuid off
+	assert_failure 64
+	assert_output --partial 'enforce-cpuid'
+	echo '{"demo": true, "accel": "sim", "enforce-cpuid": "off"}' >"$BATS_TEST_TMPDIR/c.json"
+	run "$HVD" --config "$BATS_TEST_TMPDIR/c.json"
+	assert_failure 78
+	assert_output --partial 'enforce-cpuid'
 }
 
 @test "an unknown key of the configuration: 78, named" {
@@ -171,7 +199,9 @@ teardown() {
 }
 
 @test "what is refused leaves nothing behind" {
-	run "$HVD" --demo --synic kernel
+	become_nobody
+	need_closed_kvm
+	run "${as_nobody[@]}" "$nobody_dir/hvd" --demo --accel kvm
 	assert_failure 69
 	run find "$HVD_RUNTIME_DIR" -type f -o -type s
 	assert_output ''

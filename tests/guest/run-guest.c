@@ -271,6 +271,7 @@ static bool parse_options(int argc, char **argv, struct options *ret_options)
 int main(int argc, char **argv)
 {
 	struct runner runner = {0};
+	const char *missing = NULL;
 	int status, r;
 
 	if (!parse_options(argc, argv, &runner.options)) {
@@ -278,9 +279,9 @@ int main(int argc, char **argv)
 			"usage: run-guest [--accel kvm|sim] [--vps N] [--resets N] [--timeout SEC] [--records FILE] NAME [OPTION...]\n");
 		return EXIT_FAILURE;
 	}
-	r = runner.options.kvm ? accel_kvm_probe() : 0;
-	if (r < 0) {
-		printf("1..0 # SKIP /dev/kvm: %s\n", strerror(-r));
+	r = runner.options.kvm ? accel_kvm_probe(SYNIC_MODE_USER, true, &missing) : 0;
+	if (r != 0) {
+		printf("1..0 # SKIP /dev/kvm: %s\n", missing ? missing : strerror(-r));
 		return EXIT_SKIPPED;
 	}
 	rcu_thread_init();

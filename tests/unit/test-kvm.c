@@ -67,9 +67,11 @@ static struct vm_config config_for(struct machine *m, unsigned vp_count)
 static void machine_init(struct machine *m, unsigned vp_count)
 {
 	struct vm_config config;
+	const char *missing = NULL;
+	int r = accel_kvm_probe(SYNIC_MODE_USER, true, &missing);
 
-	if (accel_kvm_probe() != 0) {
-		print_message("/dev/kvm cannot be used: %s\n", strerror(-accel_kvm_probe()));
+	if (r != 0) {
+		print_message("/dev/kvm cannot be used: %s\n", missing ? missing : strerror(-r));
 		skip();
 	}
 	*m = (struct machine){0};

@@ -71,6 +71,7 @@ static void test_defaults(void **state)
 	assert_int_equal(options.memory_bytes, 256 << 20);
 	assert_int_equal(options.accel, ACCEL_AUTO);
 	assert_int_equal(options.synic, SYNIC_AUTO);
+	assert_int_equal(options.enforce_cpuid, ENFORCE_CPUID_AUTO);
 	assert_int_equal(options.on_stop, ON_STOP_AUTO);
 	assert_int_equal(options.log_level, LOG_LEVEL_INFO);
 	assert_null(options.kernel);
@@ -129,6 +130,10 @@ static void test_usage_errors(void **state)
 		{"--demo --initrd i", "initrd needs kernel"},
 		{"--kernel k --accel sim", "sim runs the built-in guest only"},
 		{"--demo --accel sim --synic user", "sim has a SynIC of its own"},
+		{"--demo --accel sim --synic kernel", "sim has a SynIC of its own"},
+		{"--demo --enforce-cpuid yes", "enforce-cpuid: 'yes' is not one of auto|on|off"},
+		{"--demo --accel sim --enforce-cpuid off", "hvd's own always enforces"},
+		{"--demo --synic user --enforce-cpuid off", "hvd's own always enforces"},
 		{"--demo --token-file t", "token-file needs http"},
 		{"--demo --http 8080", "http: '8080' is not a loopback address"},
 		{"--demo --http 0.0.0.0:80", "http: '0.0.0.0:80'"},

@@ -110,6 +110,17 @@ static int be_regs(struct vcpu *vcpu, struct vcpu_regs *ret_regs)
 	return 0;
 }
 
+static unsigned be_capabilities(const struct vm *v, const struct accel_capability **ret_first)
+{
+	static const struct accel_capability caps[] = {
+		{"HAS_IT", 12, 4096, true},
+		{"HAS_NOT", 34, 0, false},
+	};
+
+	*ret_first = caps;
+	return ARRAY_LEN(caps);
+}
+
 static const struct accel accel_idle = {
 	.name = "idle",
 	.vm_init = be_vm_init,
@@ -121,6 +132,7 @@ static const struct accel accel_idle = {
 	.vcpu_kick = be_vcpu_kick,
 	.vm_reset = be_vm_reset,
 	.assert_vector = be_assert_vector,
+	.capabilities = be_capabilities,
 	.vcpu_lapic = be_lapic,
 	.vcpu_regs = be_regs,
 };
@@ -403,6 +415,14 @@ static void test_vm_and_vp_nodes(void **state)
 	assert_int_equal(info().uptime_ns, UINT64_MAX);
 	assert_int_equal(info().first_entry_ns, UINT64_MAX);
 	assert_false(info().boot.present);
+	assert_true(info().enforce_cpuid);
+	assert_int_equal(info().capability_count, 2);
+	assert_string_equal(info().capabilities[0].name, "HAS_IT");
+	assert_int_equal(info().capabilities[0].number, 12);
+	assert_int_equal(info().capabilities[0].value, 4096);
+	assert_true(info().capabilities[0].needed);
+	assert_string_equal(info().capabilities[1].name, "HAS_NOT");
+	assert_false(info().capabilities[1].needed);
 	assert_int_equal(vm_resume(vm), 0);
 	while (backend.runs < VPS)
 		usleep(100);
