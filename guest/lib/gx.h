@@ -50,6 +50,7 @@ uint64_t gx_pages(struct gx_vp *vp, unsigned count);
 void *gx_at(struct gx_vp *vp, uint64_t gpa);
 /* "name=value" on the command line; the value ends at a space. */
 bool gx_option(struct gx_vp *vp, const char *name, uint64_t *ret_value);
+uint64_t gx_option_or(struct gx_vp *vp, const char *name, uint64_t otherwise);
 /* "name" alone, or "name=anything". */
 bool gx_has_option(struct gx_vp *vp, const char *name);
 
@@ -119,6 +120,8 @@ void gx_restart(struct gx_vp *vp, uint32_t index);
 
 /* The reference counter, 100 ns units. */
 uint64_t gx_now(struct gx_vp *vp);
+/* The same from an enabled reference TSC page: no exit. */
+uint64_t gx_page_time(struct gx_vp *vp, const struct hv_reference_tsc_page *page);
 uint64_t gx_tsc(struct gx_vp *vp);
 void gx_sleep_ms(struct gx_vp *vp, unsigned ms);
 
@@ -140,6 +143,11 @@ bool gx_expired(struct gx_vp *vp, struct gx_deadline *deadline);
 		holds_;                                                          \
 	})
 #define gx_wait(vp, condition) gx_wait_ms(vp, condition, GX_PATIENCE_MS)
+
+/* ---- figures ------------------------------------------------------------- */
+
+/* Ascending: the median is values[count / 2]. */
+void gx_sort(uint64_t *values, unsigned count);
 
 /* ---- console and verdict ------------------------------------------------- */
 

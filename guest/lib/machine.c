@@ -161,6 +161,20 @@ uint64_t gx_now(struct gx_vp *vp)
 	return gx_msr(vp, HV_MSR_TIME_REF_COUNT);
 }
 
+uint64_t gx_page_time(struct gx_vp *vp, const struct hv_reference_tsc_page *page)
+{
+	uint32_t sequence;
+	uint64_t scale, offset, tsc;
+
+	do {
+		sequence = __atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE);
+		scale = __atomic_load_n(&page->scale, __ATOMIC_ACQUIRE);
+		offset = (uint64_t)__atomic_load_n(&page->offset, __ATOMIC_ACQUIRE);
+		tsc = gx_tsc(vp);
+	} while (__atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE) != sequence);
+	return (uint64_t)((unsigned __int128)tsc * scale >> 64) + offset;
+}
+
 struct gx_deadline gx_deadline(struct gx_vp *vp, unsigned ms)
 {
 	return (struct gx_deadline){.end_100ns = gx_now(vp) + ms * GX_MS};
@@ -181,4 +195,17 @@ void gx_sleep_ms(struct gx_vp *vp, unsigned ms)
 
 	while (!gx_expired(vp, &deadline))
 		;
+}
+
+/* ---- figures ------------------------------------------------------------- */
+
+void gx_sort(uint64_t *values, unsigned count)
+{
+	for (unsigned i = 1; i < count; i++)
+		for (unsigned j = i; j && values[j - 1] > values[j]; j--) {
+			uint64_t value = values[j];
+
+			values[j] = values[j - 1];
+			values[j - 1] = value;
+		}
 }

@@ -59,6 +59,13 @@ bool gx_option(struct gx_vp *vp, const char *name, uint64_t *ret_value)
 	return true;
 }
 
+uint64_t gx_option_or(struct gx_vp *vp, const char *name, uint64_t otherwise)
+{
+	uint64_t value;
+
+	return gx_option(vp, name, &value) ? value : otherwise;
+}
+
 static bool names_program(const char *text, const struct gx_program *program)
 {
 	size_t length = word_length(text), i = 0;

@@ -19,13 +19,6 @@ enum { SINT = 2, VECTOR = 0x60, BATCHES = 51, CALLS = 100, PLAIN_PORT = 0x80 };
 #define MESSAGE_SINK 0x10004u
 #define EVENT_SINK   0x10005u
 
-static uint64_t option_or(struct gx_vp *vp, const char *name, uint64_t otherwise)
-{
-	uint64_t value;
-
-	return gx_option(vp, name, &value) ? value : otherwise;
-}
-
 static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
 {
 	struct hv_message message;
@@ -91,13 +84,7 @@ static uint64_t time_batch(struct gx_vp *vp, struct bench *bench, enum measure m
 
 static uint64_t median(uint64_t *values, unsigned count)
 {
-	for (unsigned i = 1; i < count; i++)
-		for (unsigned j = i; j && values[j - 1] > values[j]; j--) {
-			uint64_t value = values[j];
-
-			values[j] = values[j - 1];
-			values[j - 1] = value;
-		}
+	gx_sort(values, count);
 	return values[count / 2];
 }
 
@@ -115,8 +102,8 @@ static void run_bench(struct gx_vp *vp)
 	struct hv_post_message_input *input = gx_at(vp, gx_input(vp));
 	uint64_t result[MEASURES];
 
-	bench->message_port = (uint32_t)option_or(vp, "message-port", MESSAGE_SINK);
-	bench->event_port = (uint32_t)option_or(vp, "event-port", EVENT_SINK);
+	bench->message_port = (uint32_t)gx_option_or(vp, "message-port", MESSAGE_SINK);
+	bench->event_port = (uint32_t)gx_option_or(vp, "event-port", EVENT_SINK);
 	set_up(vp);
 	*input = (struct hv_post_message_input){
 		.connection_id = bench->message_port, .message_type = 1, .payload_size = 16};
@@ -180,9 +167,9 @@ static void run_spin_work(struct gx_vp *vp)
 	struct work *work = gx_state(vp);
 	uint64_t start;
 
-	work->message_port = (uint32_t)option_or(vp, "message-port", MESSAGE_PORT);
-	work->event_port = (uint32_t)option_or(vp, "event-port", EVENT_PORT);
-	work->rounds = option_or(vp, "rounds", ROUNDS);
+	work->message_port = (uint32_t)gx_option_or(vp, "message-port", MESSAGE_PORT);
+	work->event_port = (uint32_t)gx_option_or(vp, "event-port", EVENT_PORT);
+	work->rounds = gx_option_or(vp, "rounds", ROUNDS);
 	start = gx_now(vp);
 	gx_run_all(vp, work_on, work);
 	gx_print(vp, "elapsed_100ns %lu", gx_now(vp) - start);

@@ -22,6 +22,7 @@
 	X(hypercall_32bit) \
 	X(hypercall_cpl3)  \
 	X(masked_owed)     \
+	X(measure)         \
 	X(monitor)         \
 	X(msr_gp)          \
 	X(os_id_order)     \

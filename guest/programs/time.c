@@ -6,27 +6,13 @@
 
 enum { ROUNDS = 200, HZ_100NS = 10000000 };
 
-static uint64_t page_time(struct gx_vp *vp, const struct hv_reference_tsc_page *page)
-{
-	uint32_t sequence;
-	uint64_t scale, offset, tsc;
-
-	do {
-		sequence = __atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE);
-		scale = __atomic_load_n(&page->scale, __ATOMIC_ACQUIRE);
-		offset = (uint64_t)__atomic_load_n(&page->offset, __ATOMIC_ACQUIRE);
-		tsc = gx_tsc(vp);
-	} while (__atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE) != sequence);
-	return (uint64_t)((unsigned __int128)tsc * scale >> 64) + offset;
-}
-
 /* Page and counter by turns never step back. */
 static bool agree(struct gx_vp *vp, const struct hv_reference_tsc_page *page)
 {
 	uint64_t latest = 0;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		uint64_t from_counter = gx_now(vp), from_page = page_time(vp, page);
+		uint64_t from_counter = gx_now(vp), from_page = gx_page_time(vp, page);
 
 		if (from_counter < latest || from_page < from_counter)
 			return false;

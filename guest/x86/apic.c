@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The local APIC: x2APIC when the processor has it and the option xapic does not forbid it, else
- * the page at 0xfee00000.
+ * the page at 0xfee00000. The PICs, where a machine has them, are masked for good.
  */
 #include "x86/x86.h"
 
@@ -13,6 +13,8 @@
 #define CPUID_1_ECX_X2APIC   (1u << 21)
 #define ICR_DELIVERY_PENDING (1u << 12)
 #define SPURIOUS_ENABLE      0x1ffu
+#define PIC_MASTER_MASK_PORT 0x21
+#define PIC_SLAVE_MASK_PORT  0xa1
 
 enum apic_register { APIC_EOI = 0xb, APIC_SPURIOUS = 0xf, APIC_ICR = 0x30, APIC_ICR_HIGH = 0x31 };
 
@@ -50,6 +52,13 @@ void x86_apic_enable(struct gx_vp *vp)
 		(void)x86_wrmsr(
 			MSR_APIC_BASE, base | APIC_BASE_ENABLE | (x2apic ? APIC_BASE_X2APIC : 0));
 	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE);
+}
+
+/* A BIOS leaves the timer ticking on a vector that is an exception's to us. */
+void x86_pic_mask(struct gx_vp *vp)
+{
+	gx_out(vp, PIC_MASTER_MASK_PORT, 1, 0xff);
+	gx_out(vp, PIC_SLAVE_MASK_PORT, 1, 0xff);
 }
 
 void x86_apic_eoi(void)

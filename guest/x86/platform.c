@@ -60,6 +60,8 @@ static struct gx_vp *prepare_cpu(uint32_t index)
 
 void x86_start(const struct multiboot_info *info)
 {
+	struct gx_vp *vp;
+
 	copy_command_line(info);
 	machine.platform = GX_PLATFORM_X86;
 	machine.ram_end = ram_end(info);
@@ -67,7 +69,9 @@ void x86_start(const struct multiboot_info *info)
 	machine.vp_count = 1;
 	machine.started = 1;
 	x86_tables_init();
-	gx_main(prepare_cpu(0));
+	vp = prepare_cpu(0);
+	x86_pic_mask(vp);
+	gx_main(vp);
 }
 
 void x86_start_ap(uint32_t index)

@@ -115,6 +115,7 @@ void x86_tables_init(void);
 /* Loads GDT, IDT and this VP's TSS. */
 void x86_tables_load(struct x86_cpu *cpu, uint32_t index);
 
+void x86_pic_mask(struct gx_vp *vp);
 void x86_apic_enable(struct gx_vp *vp);
 void x86_apic_eoi(void);
 void x86_apic_send(uint32_t apic_id, uint32_t command);

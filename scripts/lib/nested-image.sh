@@ -11,12 +11,12 @@
 #	program=PATH	a program of the build directory is on the PATH
 #	file=PATH	a file of the source tree is at /rig/files/NAME
 
-# add_program FILE: copies it, stripped, with the libraries it is linked with.
+# add_program FILE [FOLDER]: copies it, stripped, with the libraries it is linked with.
 add_program() {
 	local tree=$work/tree library
 
 	[ -x "$1" ] || die "$1 is not built"
-	install -s "$1" "$tree/rig/bin/"
+	install -s -D -t "$tree/${2:-rig/bin}" "$1"
 	ldd "$1" | grep -o '/[^ ]*' | while read -r library; do
 		cp -L --parents "$library" "$tree"
 	done
@@ -56,8 +56,9 @@ add_busybox() {
 	echo 'root:x:0:0:root:/:/bin/sh' >"$tree/etc/passwd"
 }
 
+# QEMU looks for its firmware relative to where it is itself.
 add_qemu() {
-	add_program /usr/bin/qemu-system-x86_64
+	add_program /usr/bin/qemu-system-x86_64 usr/bin
 	cp -L --parents /usr/share/seabios/bios-256k.bin \
 		/usr/share/qemu/{kvmvapic,linuxboot_dma,multiboot_dma}.bin "$work/tree"
 }
