@@ -9,15 +9,27 @@
 /* One round of the loop: the rest stays readable, and others get their turn in between. */
 enum { BATCH = 64 };
 
-static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *arg)
+/* True: there may be more. */
+static bool tell(struct fdset *set)
 {
-	struct fdset *set = arg;
 	struct epoll_event event[BATCH];
-	int count = epoll_wait(fd, event, BATCH, 0);
+	int count = epoll_wait(set->epoll_fd, event, BATCH, 0);
 
 	for (int i = 0; i < count; i++)
 		set->ready(set, event[i].data.u64);
+	return count == BATCH;
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	tell(arg);
 	return 0;
+}
+
+void fdset_drain(struct fdset *set)
+{
+	while (tell(set))
+		;
 }
 
 int fdset_init(struct fdset *set, struct loop *loop, fdset_ready_fn ready)

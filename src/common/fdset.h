@@ -36,3 +36,8 @@ void fdset_deinit(struct fdset *set);
 int fdset_add(struct fdset *set, int fd, uint64_t key) MUST_CHECK;
 /* Before the descriptor is closed. */
 void fdset_remove(struct fdset *set, int fd);
+/*
+ * On the loop's thread: tells of everything that is readable now, not only of what the loop would
+ * get to in its turn. Nobody makes descriptors readable meanwhile.
+ */
+void fdset_drain(struct fdset *set);

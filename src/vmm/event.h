@@ -31,6 +31,8 @@
 	X(HV_EVENT_HYPERCALL_FAULT, "hypercall.fault", "a hypercall was answered with #UD", "control:x", "cpl:u", NULL, NULL, NULL) \
 	X(HV_EVENT_PORT_MESSAGE, "port.message", "HvPostMessage", "connection_id:u", "message_type:x", "payload_size:u", "status:s", NULL) \
 	X(HV_EVENT_PORT_SIGNAL, "port.signal", "HvSignalEvent", "connection_id:u", "flag:u", "status:s", NULL, NULL) \
+	X(HV_EVENT_PORT_SIGNAL_FAST, "port.signal.fast", "HvSignalEvent calls that KVM answered without an exit", "connection_id:u", "count:u", "status:s", NULL, NULL) \
+	X(HV_EVENT_PORT_FAST_PATH_ERROR, "port.fast_path_error", "a port got no eventfd: its signals exit", "connection_id:u", "status:e", NULL, NULL, NULL) \
 	X(HV_EVENT_PORT_ADD, "port.add", "a port was registered", "connection_id:u", "type:=message|event|monitor", "minimum_vtl:u", NULL, NULL) \
 	X(HV_EVENT_PORT_RELEASE, "port.release", "a port was released", "connection_id:u", NULL, NULL, NULL, NULL) \
 	X(HV_EVENT_STAGED, "staged", "a staged message changed state", "from:=free|busy|posted", "to:=free|busy|posted", "status:e", "message_type:x", "age_ns:u") \

@@ -205,12 +205,17 @@ static enum hv_status execute(
 	return status;
 }
 
-static void count(struct vm *vm, const struct call_row *row, enum hv_status status)
+static void count(struct vm *vm, const struct call_row *row, enum hv_status status, uint64_t calls)
 {
 	struct hypercall_stat *stat = &vm->hypercalls.code[row - call_table];
 	unsigned place = MIN((unsigned)status, HYPERCALL_STAT_STATUSES - 1u);
 
-	atomic_fetch_add_explicit(&stat->by_status[place], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&stat->by_status[place], calls, memory_order_relaxed);
+}
+
+void hypercall_count_signals(struct vm *vm, uint64_t calls)
+{
+	count(vm, find_call(HV_CALL_SIGNAL_EVENT), HV_STATUS_SUCCESS, calls);
 }
 
 static bool callable(const struct vcpu *vcpu, uint8_t vtl, const struct hypercall_regs *regs)
@@ -233,7 +238,7 @@ enum hv_fault hypercall_dispatch(struct vcpu *vcpu, uint8_t vtl, struct hypercal
 	}
 	row = find_call(call.control);
 	status = execute(vcpu, vtl, row, &call);
-	count(vcpu->vm, row, status);
+	count(vcpu->vm, row, status, 1);
 	encode(regs, status);
 	return HV_FAULT_NONE;
 }

@@ -18,6 +18,7 @@
 #include "vmm/fault.h"
 
 struct vcpu;
+struct vm;
 
 /* imm8 port of the hypercall page's OUT; otherwise unused, and no delay port. */
 #define HYPERCALL_PORT 0xf6
@@ -46,6 +47,8 @@ struct hypercall_stats {
  * nothing is written; the fault is counted in vcpu->hypercall_faults and recorded here.
  */
 enum hv_fault hypercall_dispatch(struct vcpu *vcpu, uint8_t vtl, struct hypercall_regs *regs);
+/* Any thread: `calls` calls of HvSignalEvent succeeded that KVM answered without an exit. */
+void hypercall_count_signals(struct vm *vm, uint64_t calls);
 /* Fills a hypercall page. */
 void hypercall_fill_page(uint8_t page[HV_PAGE_SIZE]);
 /* "invalid_connection_id", ...; never NULL ("unknown"). */

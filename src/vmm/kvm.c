@@ -216,6 +216,7 @@ const struct accel accel_kvm = {
 	.irq_line = kvm_irq_line,
 	.gsi_commit = kvm_gsi_commit,
 	.irqfd = kvm_irqfd,
+	.signal_eventfd = kvm_signal_eventfd,
 	.capabilities = kvm_capabilities,
 	.vcpu_lapic = kvm_vcpu_lapic,
 	.vcpu_regs = kvm_vcpu_regs,

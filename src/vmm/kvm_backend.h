@@ -6,6 +6,7 @@
  *	kvm_caps.c      what the host's KVM can do
  *	kvm.c           VM, memory slots, MSR filter, TSC, the accel table
  *	kvm_irq.c       irqchip, PIT, GSI routes, irqfds, interrupt lines, MSIs
+ *	kvm_eventfd.c   HvSignalEvent through eventfds
  *	kvm_cpuid.c     what a VP sees in CPUID
  *	kvm_vcpu.c      a VP: creation, run loop, exits, kicks
  *	kvm_stop.c      exits that end the VM
@@ -124,6 +125,9 @@ int kvm_gsi_commit(struct vm *vm, const struct gsi_entry *entries, uint32_t firs
 int kvm_irqfd(struct vm *vm, int set_fd, int ack_fd, uint32_t gsi, bool assign) MUST_CHECK;
 /* Sends a fixed, edge interrupt. An APIC that is off loses it, as on hardware. */
 int kvm_send_msi(struct kvm_vm *kvm, uint32_t apic_id, uint8_t vector) MUST_CHECK;
+
+/* kvm_eventfd.c */
+int kvm_signal_eventfd(struct vm *vm, uint32_t connection_id, int fd, bool assign) MUST_CHECK;
 
 /* kvm_cpuid.c */
 int kvm_cpuid_init(struct kvm_vm *kvm) MUST_CHECK;

@@ -218,6 +218,7 @@ int vm_shutdown(struct vm *vm)
 /* The Hyper-V side, from what is in flight down to the pages. */
 static void reset_hyperv(struct vm *vm)
 {
+	ports_settle(&vm->ports); /* the old guest's signals must not reach the new one */
 	for (unsigned i = 0; i < vm->vp_count; i++) {
 		for (unsigned vtl = 0; vtl < HV_VTL_COUNT; vtl++)
 			synic_reset(&vm->vcpu[i]->synic[vtl]);

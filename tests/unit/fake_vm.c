@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <cmocka.h>
 #include "common/rcu.h"
 #include "hvdef/hv_msr.h"
@@ -106,6 +107,64 @@ static int fake_irqfd(struct vm *vm, int set_fd, int ack_fd, uint32_t gsi, bool 
 	return r;
 }
 
+static struct fake_signal *find_signal(struct fake_vm *fake, uint32_t connection_id)
+{
+	for (unsigned i = 0; i < fake->signal_count; i++) {
+		if (fake->signals[i].connection_id == connection_id)
+			return &fake->signals[i];
+	}
+	return NULL;
+}
+
+static int assign_signal(struct fake_vm *fake, uint32_t connection_id, int fd)
+{
+	if (connection_id & ~HV_CONNECTION_ID_MASK)
+		return -EINVAL;
+	if (find_signal(fake, connection_id))
+		return -EEXIST;
+	if (fake->signal_count == FAKE_SIGNALS)
+		return -ENOMEM;
+	fake->signals[fake->signal_count++] = (struct fake_signal){connection_id, fd};
+	return 0;
+}
+
+static int deassign_signal(struct fake_vm *fake, uint32_t connection_id)
+{
+	struct fake_signal *signal = find_signal(fake, connection_id);
+
+	if (!signal)
+		return -ENOENT;
+	*signal = fake->signals[--fake->signal_count];
+	return 0;
+}
+
+static int fake_signal_eventfd(struct vm *vm, uint32_t connection_id, int fd, bool assign)
+{
+	struct fake_vm *fake = fake_vm_of(vm);
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	r = planned_failure(fake, FAKE_SIGNAL);
+	if (r == 0 && assign)
+		r = assign_signal(fake, connection_id, fd);
+	else if (r == 0)
+		r = deassign_signal(fake, connection_id);
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
+bool fake_vm_signal(struct fake_vm *fake, uint32_t connection_id)
+{
+	struct fake_signal *signal;
+
+	pthread_mutex_lock(&fake->lock);
+	signal = find_signal(fake, connection_id);
+	if (signal)
+		assert_int_equal(eventfd_write(signal->fd, 1), 0);
+	pthread_mutex_unlock(&fake->lock);
+	return signal;
+}
+
 static uint64_t fake_guest_tsc(struct vm *vm)
 {
 	uint64_t elapsed_ns = clock_now_ns(vm->clock) - FAKE_START_NS;
@@ -149,6 +208,10 @@ static void init_backend(struct fake_vm *fake, unsigned options)
 		fake->accel.guest_tsc = fake_guest_tsc;
 	fake->vm.accel = &fake->accel;
 	fake->vm.synic_mode = options & FAKE_WITH_IRQFD ? SYNIC_MODE_USER : SYNIC_MODE_SIM;
+	if (options & FAKE_WITH_SIGNALS) {
+		fake->accel.signal_eventfd = fake_signal_eventfd;
+		fake->vm.synic_mode = SYNIC_MODE_KERNEL;
+	}
 }
 
 static void init_parts(struct vm *vm)
@@ -219,6 +282,7 @@ void fake_vm_free(struct fake_vm *fake)
 	loop_free(vm->loop);
 	for (unsigned i = 0; i < fake->irqfd_count; i++)
 		assert_false(fake->irqfds[i].bound);
+	assert_int_equal(fake->signal_count, 0);
 	pthread_mutex_destroy(&fake->lock);
 	free(fake);
 }

@@ -18,6 +18,7 @@ enum {
 	FAKE_MEMORY_BYTES = 2 << 20,
 	FAKE_VECTORS = 1024, /* remembered; later ones are only counted */
 	FAKE_IRQFDS = 64,
+	FAKE_SIGNALS = 256,
 	/* A GPA that no test uses for anything else, one page per VP from there. */
 	FAKE_SIMP_GPA = 0x10000,
 	FAKE_SIEFP_GPA = 0x60000,
@@ -27,11 +28,12 @@ enum {
 #define FAKE_START_NS (UINT64_C(1) << 62)
 #define FAKE_TSC_HZ   UINT64_C(2500000000)
 
-enum fake_call { FAKE_ASSERT, FAKE_COMMIT, FAKE_IRQFD, FAKE_CALLS };
+enum fake_call { FAKE_ASSERT, FAKE_COMMIT, FAKE_IRQFD, FAKE_SIGNAL, FAKE_CALLS };
 
 enum fake_option {
 	FAKE_WITH_IRQFD = 1 << 0, /* GSIs and irqfds, as KVM has them; else none, as sim */
 	FAKE_WITH_TSC = 1 << 1,   /* a TSC of FAKE_TSC_HZ that follows the manual clock */
+	FAKE_WITH_SIGNALS = 1 << 2, /* mode kernel: HvSignalEvent through eventfds */
 };
 
 struct fake_vector {
@@ -46,6 +48,12 @@ struct fake_irqfd {
 	bool bound;
 };
 
+/* A connection whose signals do not exit. */
+struct fake_signal {
+	uint32_t connection_id;
+	int fd;
+};
+
 struct fake_vm {
 	struct vm vm;
 	struct accel accel;
@@ -56,6 +64,8 @@ struct fake_vm {
 	unsigned vector_count;
 	struct fake_irqfd irqfds[FAKE_IRQFDS];
 	unsigned irqfd_count;
+	struct fake_signal signals[FAKE_SIGNALS];
+	unsigned signal_count;
 	struct gsi_entry gsi[GSI_COUNT]; /* as last committed */
 	uint32_t gsi_count;
 	unsigned commits;
@@ -81,6 +91,9 @@ void fake_vm_fail(struct fake_vm *fake, enum fake_call call, unsigned nth, int e
 void fake_vm_advance_ns(struct fake_vm *fake, uint64_t by_ns);
 /* Runs what is deferred to the main loop. */
 void fake_vm_run_loop(struct fake_vm *fake);
+
+/* HvSignalEvent with flag number 0, as KVM answers it. False: it is a hypercall to be dispatched. */
+bool fake_vm_signal(struct fake_vm *fake, uint32_t connection_id);
 
 /* How often `vector` was asserted on `vp`. */
 unsigned fake_vm_asserted(struct fake_vm *fake, uint32_t vp, uint8_t vector);

@@ -231,7 +231,7 @@ static void a_taken_id_makes_no_demo(void **state)
 
 	assert_int_equal(demo_new(vm, &second), -EEXIST);
 	assert_null(second);
-	assert_int_equal(vm->ports.count, 5);
+	assert_int_equal(vm->ports.count, 6);
 }
 
 static void the_ports_belong_to_the_demo(void **state)
@@ -242,7 +242,7 @@ static void the_ports_belong_to_the_demo(void **state)
 	assert_int_equal(port_node_class.get(vm, &(uint64_t){DEMO_MONITOR_PORT}, &info), 0);
 	assert_string_equal(info.owner, "demo");
 	assert_int_equal(info.monitor_id, 0);
-	assert_int_equal(vm->ports.count, 5);
+	assert_int_equal(vm->ports.count, 6);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

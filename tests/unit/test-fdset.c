@@ -82,6 +82,16 @@ static void every_descriptor_is_told_by_its_key_once(void **state)
 		assert_int_equal(rig->told[i], 1);
 }
 
+static void draining_tells_of_all_at_once(void **state)
+{
+	struct rig *rig = *state;
+
+	add_all(rig);
+	fdset_drain(&rig->set);
+	for (unsigned i = 0; i < FDS; i++)
+		assert_int_equal(rig->told[i], 1);
+}
+
 static void one_that_was_removed_is_not_told(void **state)
 {
 	struct rig *rig = *state;
@@ -117,6 +127,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			every_descriptor_is_told_by_its_key_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(draining_tells_of_all_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			one_that_was_removed_is_not_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -15,12 +15,13 @@ struct answer {
 	struct guest_event_port *monitor; /* owns */
 };
 
-enum { DEMO_PORTS = 5 };
+enum { DEMO_PORTS = 6 };
 
 struct demo {
 	struct vm *vm;                 /* borrows */
 	struct port *port[DEMO_PORTS]; /* owns */
 	struct answer answer[VM_MAX_VPS];
+	struct guest_event_port *vp0; /* owns */
 	struct vm_device device;
 
 	/* The monitor page asked for last; handlers may not set it themselves. */
@@ -115,6 +116,11 @@ static enum hv_status on_monitor(void *arg, struct vcpu *caller, uint16_t flag)
 	return signal_guest(answer_for(arg, caller)->monitor, caller);
 }
 
+static enum hv_status on_vp0(void *arg, struct vcpu *caller, uint16_t flag)
+{
+	return signal_guest(((struct demo *)arg)->vp0, caller);
+}
+
 static int make_answer(struct vm *vm, uint32_t vp, struct answer *answer)
 {
 	int r;
@@ -150,7 +156,14 @@ static int add_ports(struct demo *demo)
 		{.connection_id = DEMO_MESSAGE_SINK,
 			.type = PORT_MESSAGE,
 			.on_message = sink_message},
-		{.connection_id = DEMO_EVENT_SINK, .type = PORT_EVENT, .on_event = sink_event},
+		{.connection_id = DEMO_EVENT_SINK,
+			.type = PORT_EVENT,
+			.coalesce = true,
+			.on_event = sink_event},
+		{.connection_id = DEMO_VP0_PORT,
+			.type = PORT_EVENT,
+			.coalesce = true,
+			.on_event = on_vp0},
 	};
 	int r = 0;
 
@@ -178,6 +191,8 @@ int demo_new(struct vm *vm, struct demo **ret_demo)
 	for (uint32_t vp = 0; !r && vp < vm->vp_count; vp++)
 		r = make_answer(vm, vp, &demo->answer[vp]);
 	if (!r)
+		r = guest_event_port_new(vm, 0, 0, DEMO_SINT, DEMO_VP0_FLAG, &demo->vp0);
+	if (!r)
 		r = add_ports(demo);
 	if (r) {
 		demo_free(demo);
@@ -201,6 +216,7 @@ struct demo *demo_free(struct demo *demo)
 		guest_event_port_free(demo->answer[vp].event);
 		guest_event_port_free(demo->answer[vp].monitor);
 	}
+	guest_event_port_free(demo->vp0);
 	free(demo);
 	return NULL;
 }

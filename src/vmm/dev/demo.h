@@ -8,8 +8,11 @@
  *	0x10003  monitor  monitor id 0; sets flag DEMO_MONITOR_FLAG of the calling VP's SINT 2
  *	0x10004  message  takes each message and does nothing: what a bare HvPostMessage costs
  *	0x10005  event    the same for HvSignalEvent
+ *	0x10006  event    sets flag DEMO_VP0_FLAG of VP 0's SINT 2, whoever calls
  *
- * A call without a VP (the API, the monitor page) is answered on VP 0. The echo keeps order and
+ * A call without a VP (the API, the monitor page) is answered on VP 0. The last two ports need not
+ * know the caller and have a fast path in mode kernel: then the guest is told of success at once,
+ * and 0x10006 sets its flag as the host would, also for a masked SINT. The echo keeps order and
  * holds what the guest does not take yet; when it holds GUEST_PORT_MESSAGES, a post is answered
  * INSUFFICIENT_BUFFERS.
  *
@@ -32,10 +35,11 @@ struct vm;
 #define DEMO_MONITOR_PORT 0x10003u
 #define DEMO_MESSAGE_SINK 0x10004u
 #define DEMO_EVENT_SINK   0x10005u
+#define DEMO_VP0_PORT     0x10006u
 
 #define DEMO_MONITOR_PAGE_TYPE 0x6d6fu
 
-enum { DEMO_SINT = 2, DEMO_EVENT_FLAG = 1, DEMO_MONITOR_FLAG = 2 };
+enum { DEMO_SINT = 2, DEMO_EVENT_FLAG = 1, DEMO_MONITOR_FLAG = 2, DEMO_VP0_FLAG = 3 };
 
 /* After the VM's VPs exist. */
 int demo_new(struct vm *vm, struct demo **ret_demo) MUST_CHECK;

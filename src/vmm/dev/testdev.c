@@ -122,6 +122,7 @@ static int add_port(struct testdev *dev, struct connection *connection, enum por
 		.type = type,
 		.owner = "testdev",
 		.flag_count = 1,
+		.coalesce = type == PORT_EVENT,
 		.arg = connection,
 	};
 

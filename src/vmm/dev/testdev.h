@@ -12,7 +12,9 @@
  *
  * A message connection sends what is posted to it to its own (VP, SINT); while one message waits
  * for its slot, further posts get INSUFFICIENT_BUFFERS and leave it alone. An event connection
- * sets the flag whose number is its connection id. A command that makes no sense is ignored,
+ * sets the flag whose number is its connection id; in mode kernel signals to it do not exit, so that
+ * the flag is set a moment later, and the guest is told of success whatever state its SINT and
+ * SIEFP are in. A command that makes no sense is ignored,
  * counted and recorded; whatever is made is bounded.
  *
  * Purpose: port 0x3000 (--testdev).
