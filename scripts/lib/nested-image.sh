@@ -49,8 +49,8 @@ add_module() {
 add_busybox() {
 	local tree=$work/tree name
 
-	cp /bin/busybox "$tree/bin/"
-	/bin/busybox --list | while read -r name; do
+	cp "$(command -v busybox)" "$tree/bin/"
+	busybox --list | while read -r name; do
 		[ "$name" = busybox ] || ln -s busybox "$tree/bin/$name"
 	done
 	echo 'root:x:0:0:root:/:/bin/sh' >"$tree/etc/passwd"

@@ -110,21 +110,3 @@ fake_path() {
 	assert_failure 1
 	assert_output --partial 'usage:'
 }
-
-@test "nested lists its suites and refuses what it does not know" {
-	run "$SOURCE_ROOT/scripts/nested" list
-	assert_success
-	assert_line --regexp '^guest-user +every guest program'
-	run "$SOURCE_ROOT/scripts/nested" no-such-suite
-	assert_failure 1
-	assert_output --partial 'no suite no-such-suite'
-	run "$SOURCE_ROOT/scripts/nested" --timeout soon
-	assert_failure 1
-}
-
-@test "nested says so and ends with 77 when its packages cannot be had" {
-	PATH=$(fake_path) run "$SOURCE_ROOT/scripts/nested" </dev/null
-	assert_failure 77
-	assert_output --partial 'the nested rig cannot run here'
-	refute_output --partial 'apt-get was started'
-}
