@@ -25,19 +25,6 @@ void gsi_table_deinit(struct gsi_table *table)
 	table->entries = NULL;
 }
 
-int gsi_alloc(struct gsi_table *table, uint32_t *ret_gsi)
-{
-	int r = -ENOSPC;
-
-	pthread_mutex_lock(&table->lock);
-	if (table->next < GSI_FIRST + GSI_COUNT) {
-		*ret_gsi = table->next++;
-		r = 0;
-	}
-	pthread_mutex_unlock(&table->lock);
-	return r;
-}
-
 static bool same_entry(const struct gsi_entry *a, const struct gsi_entry *b)
 {
 	if (a->kind != b->kind)
@@ -75,6 +62,25 @@ static int route_locked(
 	r = commit_locked(table);
 	if (r < 0)
 		*slot = old;
+	return r;
+}
+
+int gsi_alloc(struct gsi_table *table, const struct gsi_entry *entry, uint32_t *ret_gsi)
+{
+	uint32_t gsi;
+	int r = -ENOSPC;
+
+	pthread_mutex_lock(&table->lock);
+	gsi = table->next;
+	if (gsi < GSI_FIRST + GSI_COUNT) {
+		table->next++;
+		r = route_locked(table, &table->entries[gsi - GSI_FIRST], entry);
+		if (r == 0)
+			*ret_gsi = gsi;
+		else
+			table->next--;
+	}
+	pthread_mutex_unlock(&table->lock);
 	return r;
 }
 

@@ -32,8 +32,9 @@ struct gsi_table {
 
 int gsi_table_init(struct gsi_table *table, struct vm *vm) MUST_CHECK;
 void gsi_table_deinit(struct gsi_table *table);
-/* Takes a fresh GSI, routed to nothing. */
-int gsi_alloc(struct gsi_table *table, uint32_t *ret_gsi) MUST_CHECK;
+/* Takes a fresh GSI and routes it to `entry`. */
+int gsi_alloc(
+	struct gsi_table *table, const struct gsi_entry *entry, uint32_t *ret_gsi) MUST_CHECK;
 /* Routes it; a no-op without commit when nothing changes. */
 int gsi_route(struct gsi_table *table, uint32_t gsi, const struct gsi_entry *entry) MUST_CHECK;
 uint64_t gsi_commits(struct gsi_table *table);

@@ -27,7 +27,8 @@ struct sint_route {
 	struct synic *synic; /* borrows (outlived by vm) */
 	uint8_t sint;
 	uint32_t gsi;
-	int set_fd; /* -1: the backend has no irqfd */
+	int set_fd;      /* -1: the backend has no irqfd */
+	int resample_fd; /* mode kernel: KVM signals it at EOM and EOI; else -1 */
 	_Atomic unsigned references;
 
 	/* Guarded by synic->lock. */
@@ -45,27 +46,38 @@ struct sint_route {
 	_Atomic uint64_t sets, posts, completions, refused;
 };
 
-void sint_routes_init(struct sint_routes *routes, struct vm *vm)
+static void on_resample(struct fdset *set, uint64_t key);
+
+int sint_routes_init(struct sint_routes *routes, struct vm *vm)
 {
+	int r = 0;
+
 	*routes = (struct sint_routes){.vm = vm};
 	pthread_mutex_init(&routes->lock, NULL);
+	if (vm->synic_mode == SYNIC_MODE_KERNEL)
+		r = fdset_init(&routes->acks, vm->loop, on_resample);
+	return r;
 }
 
 void sint_routes_deinit(struct sint_routes *routes)
 {
+	if (!routes->vm)
+		return;
 	assert(routes->count == 0);
+	fdset_deinit(&routes->acks);
 	pthread_mutex_destroy(&routes->lock);
+	routes->vm = NULL;
 }
 
 /* ---- routing ----------------------------------------------------------- */
 
-/* What the GSI has to raise now: 0 when the SINT cannot be asserted by MSI. */
+/* What the GSI has to raise now: 0 when the SINT cannot be asserted by MSI, or KVM knows it. */
 static uint8_t wanted_vector_locked(const struct sint_route *route)
 {
 	uint8_t vector;
 	bool auto_eoi;
 
-	if (route->set_fd < 0 ||
+	if (route->set_fd < 0 || synic_is_kernel(route->synic) ||
 		synic_vector_locked(route->synic, route->sint, &vector, &auto_eoi) != 0)
 		return 0;
 	return auto_eoi ? 0 : vector;
@@ -136,30 +148,78 @@ static void close_fd(int fd)
 		close(fd);
 }
 
-/* The SINT's GSI, taken at its first route and kept. */
-static int sint_gsi(struct vm *vm, struct synic_sint *sint)
+/* The SINT's GSI, taken when it is first wanted and kept. In mode kernel it stays routed, too. */
+static int sint_gsi(struct synic *synic, uint8_t sint)
 {
-	if (sint->gsi)
-		return 0;
-	return gsi_alloc(&vm->gsis, &sint->gsi);
-}
-
-static int bind_set_fd(struct sint_route *route)
-{
-	const struct accel *accel = route->vm->accel;
-	CLEANUP(fd) int fd = -1;
+	const struct gsi_entry entry = {
+		.kind = synic_is_kernel(synic) ? GSI_HV_SINT : GSI_NONE,
+		.vp = synic->vcpu->index,
+		.sint = sint,
+	};
+	uint32_t gsi;
 	int r;
 
-	if (!accel->irqfd)
+	if (synic->sint[sint].gsi)
 		return 0;
-	fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	r = gsi_alloc(&synic->vm->gsis, &entry, &gsi);
+	if (r == 0)
+		synic->sint[sint].gsi = gsi;
+	return r;
+}
+
+int sint_routes_need_gsi(struct sint_routes *routes, struct synic *synic, uint8_t sint)
+{
+	int r;
+
+	if (!synic_is_kernel(synic) || synic->sint[sint].gsi)
+		return 0;
+	pthread_mutex_lock(&routes->lock);
+	r = sint_gsi(synic, sint);
+	pthread_mutex_unlock(&routes->lock);
+	return r;
+}
+
+static int new_eventfd(int *ret_fd)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
 	if (fd < 0)
 		return -errno;
-	r = accel->irqfd(route->vm, fd, -1, route->gsi, true);
-	if (r < 0)
-		return r;
-	route->set_fd = TAKE_FD(fd);
+	*ret_fd = fd;
 	return 0;
+}
+
+static uint64_t ack_key(const struct sint_route *route)
+{
+	return (uint64_t)route->synic->vcpu->index * HV_SINT_COUNT + route->sint;
+}
+
+/* What it made before it failed remains to be closed. */
+static int bind_irqfd(struct sint_route *route)
+{
+	struct vm *vm = route->vm;
+	int r;
+
+	if (!vm->accel->irqfd)
+		return 0;
+	r = new_eventfd(&route->set_fd);
+	if (r == 0 && synic_is_kernel(route->synic))
+		r = new_eventfd(&route->resample_fd);
+	if (r == 0)
+		r = vm->accel->irqfd(vm, route->set_fd, route->resample_fd, route->gsi, true);
+	if (r < 0 || route->resample_fd < 0)
+		return r;
+	r = fdset_add(&vm->routes.acks, route->resample_fd, ack_key(route));
+	if (r < 0)
+		(void)!vm->accel->irqfd(vm, route->set_fd, -1, route->gsi, false);
+	return r;
+}
+
+static void close_fds(struct sint_route *route)
+{
+	close_fd(route->set_fd);
+	close_fd(route->resample_fd);
+	close_fd(route->ack_fd);
 }
 
 static void publish(struct sint_route *route, struct sint_route *value)
@@ -180,22 +240,23 @@ static int route_new(
 
 	if (!route)
 		return -ENOMEM;
-	r = sint_gsi(vm, &synic->sint[sint]);
+	r = sint_gsi(synic, sint);
 	if (r < 0)
 		return r;
 	route->vm = vm;
 	route->synic = synic;
 	route->sint = sint;
 	route->gsi = synic->sint[sint].gsi;
-	route->set_fd = -1;
-	route->ack_fd = -1;
+	route->set_fd = route->resample_fd = route->ack_fd = -1;
 	route->references = 1;
 	route->completion.run = complete_on_loop;
 	route->entry.staged = true;
 	route->entry.done = staged_done;
-	r = bind_set_fd(route);
-	if (r < 0)
+	r = bind_irqfd(route);
+	if (r < 0) {
+		close_fds(route);
 		return r;
+	}
 	vm->routes.count++;
 	publish(route, route);
 	update_locked(route);
@@ -203,20 +264,27 @@ static int route_new(
 	return 0;
 }
 
-static void route_destroy(struct sint_route *route)
+/* Best effort: nobody writes the eventfd any more, the GSI stays the SINT's. */
+static void unbind_irqfd(struct sint_route *route)
 {
 	const struct gsi_entry none = {.kind = GSI_NONE};
 	struct vm *vm = route->vm;
 
-	publish(route, NULL);
-	vm->routes.count--;
-	if (route->set_fd >= 0) {
-		/* Best effort: nobody writes the eventfd any more, the GSI stays the SINT's. */
-		(void)!vm->accel->irqfd(vm, route->set_fd, -1, route->gsi, false);
+	if (route->set_fd < 0)
+		return;
+	(void)!vm->accel->irqfd(vm, route->set_fd, -1, route->gsi, false);
+	if (route->resample_fd >= 0)
+		fdset_remove(&vm->routes.acks, route->resample_fd);
+	if (!synic_is_kernel(route->synic))
 		(void)!gsi_route(&vm->gsis, route->gsi, &none);
-	}
-	close_fd(route->set_fd);
-	close_fd(route->ack_fd);
+}
+
+static void route_destroy(struct sint_route *route)
+{
+	publish(route, NULL);
+	route->vm->routes.count--;
+	unbind_irqfd(route);
+	close_fds(route);
 	free(route);
 }
 
@@ -398,11 +466,34 @@ int sint_route_set(struct sint_route *route)
 	return r;
 }
 
-void sint_route_acked_locked(struct sint_route *route)
+void sint_route_acked_locked(struct sint_route *route, uint64_t count)
 {
-	route->acks++;
+	route->acks += count;
 	if (route->ack_fd >= 0)
 		(void)!signal_fd(route->ack_fd); /* a reader far behind loses nothing */
+}
+
+/* How often KVM signalled the route since the last look; 0 when there is no such route any more. */
+static uint64_t take_acks(struct sint_routes *routes, struct synic *synic, unsigned sint)
+{
+	eventfd_t count = 0;
+
+	pthread_mutex_lock(&routes->lock);
+	if (synic->sint[sint].route)
+		(void)!eventfd_read(synic->sint[sint].route->resample_fd, &count);
+	pthread_mutex_unlock(&routes->lock);
+	return count;
+}
+
+static void on_resample(struct fdset *set, uint64_t key)
+{
+	struct sint_routes *routes = container_of(set, struct sint_routes, acks);
+	struct synic *synic = synic_find(routes->vm, key / HV_SINT_COUNT, 0);
+	unsigned sint = key % HV_SINT_COUNT;
+	uint64_t count = take_acks(routes, synic, sint);
+
+	if (count != 0)
+		synic_kernel_acked(synic, sint, count);
 }
 
 int sint_route_set_fd(const struct sint_route *route)
@@ -542,7 +633,8 @@ static const struct field route_fields[] = {
 	{FIELD_O(struct route_info, staged, 0, &staged_table, "The staged message.")},
 	{FIELD_U(struct route_info, sets, 0,
 		"Interrupts asserted through the route, without message.")},
-	{FIELD_U(struct route_info, acks, 0, "EOM writes seen while the route existed.")},
+	{FIELD_U(struct route_info, acks, 0,
+		"EOM writes seen while the route existed; in mode kernel also EOIs of its vector.")},
 	{FIELD_U(struct route_info, posts, 0, "Messages accepted.")},
 	{FIELD_U(struct route_info, completions, 0,
 		"Messages whose result was told to the sender.")},

@@ -20,6 +20,9 @@
  * while the SINT cannot be asserted through it: masked, polling, proxy, SynIC off, or auto-EOI
  * (which the in-kernel LAPIC cannot be asked for by MSI).
  *
+ * In mode kernel the GSI has a HV_SINT route from its first use on, KVM looks at the SINT's state
+ * itself, and a resample eventfd of the route tells of EOMs and EOIs on the main loop.
+ *
  * Purpose: host-to-guest delivery with a completion.
  * Threads: get/put/post/set from any thread; callbacks on the main loop.
  * Errors:  -EAGAIN a message is in flight (no callback), -EINVAL, -ENOENT no such VP, -ENOSPC GSIs.
@@ -28,6 +31,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include "common/fdset.h"
 #include "common/loop.h"
 #include "common/node.h"
 #include "hvdef/hv_synic.h"
@@ -47,10 +51,18 @@ struct sint_routes {
 	struct vm *vm; /* borrows */
 	pthread_mutex_t lock; /* guards synic_sint.route and .gsi; taken before synic.lock, gsi.lock */
 	uint32_t count;
+	struct fdset acks; /* mode kernel: the resample eventfds of all routes */
 };
 
-void sint_routes_init(struct sint_routes *routes, struct vm *vm);
+/* Main loop; `vm` knows its loop and mode. */
+int sint_routes_init(struct sint_routes *routes, struct vm *vm) MUST_CHECK;
+/* Main loop. Takes one that was never initialised. */
 void sint_routes_deinit(struct sint_routes *routes);
+/*
+ * Mode kernel: sees to it that the SINT has a GSI, which outside its routes only the API can want.
+ * Not from a port handler, unless a route is held. Nothing to do in other modes.
+ */
+int sint_routes_need_gsi(struct sint_routes *routes, struct synic *synic, uint8_t sint) MUST_CHECK;
 /* The SINT register changed: keep the MSI routes of its GSIs in step. Called without the SynIC lock. */
 void sint_routes_update(struct sint_routes *routes, uint32_t vp, uint8_t vtl, uint8_t sint);
 
@@ -85,7 +97,7 @@ uint32_t sint_route_gsi(const struct sint_route *route);
 int sint_route_set_fd(const struct sint_route *route);
 /* Signalled at every EOM from the first call on; -errno when it cannot be made. Route's to close. */
 int sint_route_ack_fd(struct sint_route *route);
-/* EOM was written: counts, signals the ack eventfd. From synic.c, synic->lock is held. */
-void sint_route_acked_locked(struct sint_route *route);
+/* EOM was written: counts, signals the ack eventfd. From synic*.c, synic->lock is held. */
+void sint_route_acked_locked(struct sint_route *route, uint64_t count);
 
 extern const struct node_class route_node_class; /* routes/{vp}/{sint}?vtl=; owner: struct vm */

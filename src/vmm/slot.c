@@ -10,6 +10,11 @@ uint32_t slot_type(const struct hv_message *slot)
 	return __atomic_load_n(&slot->header.type, __ATOMIC_SEQ_CST);
 }
 
+bool slot_pending(const struct hv_message *slot)
+{
+	return __atomic_load_n(&slot->header.flags, __ATOMIC_SEQ_CST) & HV_MESSAGE_FLAG_PENDING;
+}
+
 /* Bytes 4..255. Word stores, so that a guest looking too early tears no wider than a word. */
 static void store_body(struct hv_message *slot, const struct hv_message *message, bool more)
 {

@@ -24,6 +24,8 @@
 
 /* 0: the slot is free. */
 uint32_t slot_type(const struct hv_message *slot);
+/* The occupant carries the pending flag. */
+bool slot_pending(const struct hv_message *slot);
 /*
  * True: `message` (type != 0) is in the slot, with the pending flag when `more` wait behind it.
  * False: the slot is occupied and the occupant carries the pending flag.

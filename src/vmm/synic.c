@@ -62,6 +62,11 @@ void synic_deinit(struct synic *synic)
 	synic->vcpu = NULL;
 }
 
+bool synic_is_kernel(const struct synic *synic)
+{
+	return synic->vm->synic_mode == SYNIC_MODE_KERNEL && synic->vtl == 0;
+}
+
 struct synic *synic_find(struct vm *vm, uint64_t vp, uint64_t vtl)
 {
 	struct vcpu *vcpu = vm_vcpu(vm, vp);
@@ -90,6 +95,7 @@ static void reset_locked(struct synic *synic)
 	for (unsigned n = 0; n < HV_SINT_COUNT; n++)
 		reset_sint(&synic->sint[n]);
 	synic->waiting_sints = 0;
+	synic->work_sints = 0;
 	synic->last_eom_ns = 0;
 	synic_arm_locked(synic);
 	hv_record(synic->vm->recorder, HV_EVENT_SYNIC_RESET, synic->vcpu->index, synic->vtl,
@@ -171,20 +177,11 @@ enum hv_fault synic_msr_read(struct synic *synic, uint32_t index, uint64_t *ret_
 	return fault;
 }
 
-static void scan_all_locked(struct synic *synic)
-{
-	for (unsigned n = 0; n < HV_SINT_COUNT; n++) {
-		synic_pay_owed_locked(synic, n);
-		synic_scan_locked(synic, n);
-	}
-	synic_arm_locked(synic);
-}
-
 static enum hv_fault write_scontrol(struct synic *synic, uint64_t value)
 {
 	pthread_mutex_lock(&synic->lock);
 	synic->scontrol = value;
-	scan_all_locked(synic);
+	synic_scan_all_locked(synic);
 	pthread_mutex_unlock(&synic->lock);
 	update_routes(synic, 0, HV_SINT_COUNT - 1);
 	return HV_FAULT_NONE;
@@ -205,7 +202,7 @@ static enum hv_fault write_page(
 		*reg = value;
 		hv_record(synic->vm->recorder, HV_EVENT_PAGE, synic->vcpu->index, synic->vtl,
 			RECORD_NO_SINT, index, old, value);
-		scan_all_locked(synic);
+		synic_scan_all_locked(synic);
 		pthread_mutex_unlock(&synic->lock);
 	}
 	pthread_mutex_unlock(&synic->setup_lock);
@@ -239,7 +236,7 @@ static enum hv_fault write_eom(struct synic *synic)
 		acked);
 	for (unsigned n = 0; n < HV_SINT_COUNT; n++) {
 		if (synic->sint[n].route)
-			sint_route_acked_locked(synic->sint[n].route);
+			sint_route_acked_locked(synic->sint[n].route, 1);
 		if (acked & BIT64(n))
 			synic_scan_locked(synic, n);
 	}
@@ -292,7 +289,7 @@ static int set_flag_locked(struct synic *synic, unsigned n, unsigned flag, enum 
 
 	if (!(synic->scontrol & HV_SCONTROL_ENABLE) || !synic->siefp_page.enabled)
 		return -ENXIO;
-	if (sender == SYNIC_FROM_GUEST && (sint->msr & HV_SINT_MASKED))
+	if (sender == SYNIC_FROM_GUEST && !synic_is_kernel(synic) && (sint->msr & HV_SINT_MASKED))
 		return -EPERM;
 	old = __atomic_fetch_or(
 		&synic_flags_locked(synic, n)->word[flag / 64], bit, __ATOMIC_SEQ_CST);
@@ -309,6 +306,9 @@ int synic_set_event_flag(
 
 	if (sint >= HV_SINT_COUNT || flag >= HV_EVENT_FLAGS_COUNT)
 		return -EINVAL;
+	r = sint_routes_need_gsi(&synic->vm->routes, synic, (uint8_t)sint);
+	if (r < 0)
+		return r;
 	pthread_mutex_lock(&synic->lock);
 	r = set_flag_locked(synic, sint, flag, sender);
 	if (r < 0)
@@ -327,10 +327,13 @@ int synic_assert(struct synic *synic, unsigned sint)
 
 	if (sint >= HV_SINT_COUNT)
 		return -EINVAL;
+	r = sint_routes_need_gsi(&synic->vm->routes, synic, (uint8_t)sint);
+	if (r < 0)
+		return r;
 	pthread_mutex_lock(&synic->lock);
 	r = synic_vector_locked(synic, sint, &vector, &auto_eoi);
 	if (r == 0)
-		r = synic_interrupt_locked(synic, sint);
+		r = synic_raise_locked(synic, sint);
 	pthread_mutex_unlock(&synic->lock);
-	return r;
+	return r == SYNIC_WITHHELD ? -EPERM : r;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * The synthetic interrupt controller of one (VP, VTL), TLFS 11; modes user and sim.
+ * The synthetic interrupt controller of one (VP, VTL), TLFS 11.
  *
  * State: SCONTROL, SIEFP, SIMP, SINT0-15, two overlay pages, four timers, and behind every message
  * slot a bounded FIFO. One delivery routine (synic_scan_locked) serves every trigger: a post, EOM,
@@ -10,6 +10,10 @@
  * A message may be written whenever SIMP is enabled; the interrupt needs SCONTROL.0, an unmasked,
  * non-polling, non-proxy SINT. An interrupt withheld after a write is owed and raised once when
  * the obstacle goes and the slot or a flag is still set.
+ *
+ * Mode kernel: the registers and timers of VTL 0 are KVM's, which reports SCONTROL, SIEFP and SIMP
+ * as the guest writes them, and EOMs. What differs here (synic_is_kernel()): a slot is written by
+ * the VP's own thread only; a SINT is asserted through its GSI, and KVM alone knows of a mask.
  *
  * Purpose: registers, message slots with the pending protocol, event flags.
  * Threads: any. `lock` guards everything here but `resets`. It may be held while accel->assert_vector() or an
@@ -75,7 +79,7 @@ struct synic_sint {
 	bool irq_owed;
 	bool timer_turn; /* fairness: a waiting timer goes before the next queued message */
 	struct sint_route *route; /* borrows; written under sint_routes.lock and `lock` */
-	uint32_t gsi;             /* the SINT's for the VM's life, 0: none yet; sint_routes.lock */
+	_Atomic uint32_t gsi; /* the SINT's for the VM's life, 0: none yet; by sint_routes.lock */
 	uint64_t last_delivery_ns; /* 0: never */
 	uint64_t posted, delivered, busy, dropped, retries, events, interrupts, owed;
 	int last_error;
@@ -95,6 +99,7 @@ struct synic {
 	uint64_t armed_ns;        /* what `timer` is set to; it may fire without cause */
 	uint64_t retry_ns;        /* 0: no retry wanted */
 	uint16_t waiting_sints;   /* bit per SINT: a message or timer could not go into its slot */
+	uint16_t work_sints;      /* mode kernel, bit per SINT: its slot waits for the VP's thread */
 	uint64_t eoms, last_eom_ns; /* an EOM is for all SINTs */
 	/* Resets so far. What waits outside the FIFOs since an earlier count is void. */
 	_Atomic uint32_t resets;
@@ -139,13 +144,16 @@ int synic_set_event_flag(struct synic *synic, unsigned sint, unsigned flag, enum
 
 /* Asserts the SINT's vector without a message. -EPERM masked, polling or proxy; -ENXIO SCONTROL off. */
 int synic_assert(struct synic *synic, unsigned sint) MUST_CHECK;
+
+/* Whether KVM holds the registers and timers. */
+bool synic_is_kernel(const struct synic *synic);
 /*
  * Mode kernel, the VP's thread after a guest wrote SCONTROL, SIEFP or SIMP: all three as KVM has
  * them now. A page outside RAM stays without effect: KVM has accepted it, #GP is no longer possible.
  */
 void synic_kernel_sync(struct synic *synic, uint64_t scontrol, uint64_t siefp, uint64_t simp);
-/* Mode kernel, main loop: KVM reported an EOM, or an EOI of the SINT's vector. */
-void synic_kernel_acked(struct synic *synic, unsigned sint);
+/* Mode kernel, main loop: KVM reported `count` EOMs, or EOIs of the SINT's vector. */
+void synic_kernel_acked(struct synic *synic, unsigned sint, uint64_t count);
 /* Mode kernel, the VP's thread outside the guest: writes the slots that wait for it. */
 void synic_work(struct synic *synic);
 /* The timer fired or the test clock moved: expires timers and retries. */
@@ -153,7 +161,8 @@ void synic_deadline(struct synic *synic);
 
 /*
  * The vector a SINT may be asserted with now and whether it is auto-EOI. -ENXIO SCONTROL off,
- * -EPERM masked, polling or proxy. `lock` is held.
+ * -EPERM masked, polling or proxy. In mode kernel only SCONTROL is looked at, and the vector is 0:
+ * KVM knows it. `lock` is held.
  */
 int synic_vector_locked(const struct synic *synic, unsigned sint, uint8_t *ret_vector, bool *ret_auto_eoi) MUST_CHECK;
 /* Counts and records an interrupt that was raised with `status`. `lock` is held. */

@@ -17,6 +17,10 @@
  *
  * A SINT whose candidate found the slot occupied has its bit in waiting_sints. While any bit is
  * set a retry comes every millisecond, for the guest that freed its slot without an EOM.
+ *
+ * In mode kernel a SINT that is looked at on another thread than the VP's gets its bit in
+ * work_sints and is looked at again there. And an owed interrupt is retried like a message: only
+ * KVM sees the guest unmask the SINT.
  */
 struct candidate {
 	struct synic_entry *entry;
@@ -91,6 +95,11 @@ int synic_vector_locked(
 
 	if (!(synic->scontrol & HV_SCONTROL_ENABLE))
 		return -ENXIO;
+	if (synic_is_kernel(synic)) {
+		*ret_vector = 0;
+		*ret_auto_eoi = false;
+		return 0;
+	}
 	if (msr & (HV_SINT_MASKED | HV_SINT_POLLING | HV_SINT_PROXY))
 		return -EPERM;
 	*ret_vector = (uint8_t)(msr & HV_SINT_VECTOR_MASK);
@@ -110,10 +119,31 @@ void synic_raised_locked(struct synic *synic, unsigned n, uint8_t vector, bool a
 		(uint8_t)n, vector, auto_eoi, (uint64_t)(int64_t)status);
 }
 
-static int raise_locked(struct synic *synic, unsigned n, uint8_t vector, bool auto_eoi)
+/* Who posts or signals holds a route, and with it a GSI. */
+static int assert_in_kvm(struct synic *synic, unsigned n)
 {
-	int status = synic->vm->accel->assert_vector(synic->vcpu, vector, auto_eoi);
+	uint32_t gsi = synic->sint[n].gsi;
 
+	if (gsi == 0)
+		return -ENXIO;
+	return synic->vm->accel->assert_sint(synic->vcpu, gsi);
+}
+
+int synic_raise_locked(struct synic *synic, unsigned n)
+{
+	uint8_t vector;
+	bool auto_eoi;
+	int status;
+
+	if (synic_vector_locked(synic, n, &vector, &auto_eoi) != 0)
+		return SYNIC_WITHHELD;
+	if (synic_is_kernel(synic)) {
+		status = assert_in_kvm(synic, n);
+		if (status == -EPERM)
+			return SYNIC_WITHHELD;
+	} else {
+		status = synic->vm->accel->assert_vector(synic->vcpu, vector, auto_eoi);
+	}
 	synic_raised_locked(synic, n, vector, auto_eoi, status);
 	return status;
 }
@@ -132,11 +162,10 @@ static void owe_locked(struct synic *synic, unsigned n)
 
 int synic_interrupt_locked(struct synic *synic, unsigned n)
 {
-	uint8_t vector;
-	bool auto_eoi;
+	int status = synic_raise_locked(synic, n);
 
-	if (synic_vector_locked(synic, n, &vector, &auto_eoi) == 0)
-		return raise_locked(synic, n, vector, auto_eoi);
+	if (status != SYNIC_WITHHELD)
+		return status;
 	owe_locked(synic, n);
 	return 0;
 }
@@ -160,9 +189,10 @@ void synic_pay_owed_locked(struct synic *synic, unsigned n)
 
 	if (!sint->irq_owed || synic_vector_locked(synic, n, &vector, &auto_eoi) != 0)
 		return;
-	sint->irq_owed = false;
-	if (slot_type(synic_slot_locked(synic, n)) != 0 || any_flag_set(synic, n))
-		raise_locked(synic, n, vector, auto_eoi);
+	if (slot_type(synic_slot_locked(synic, n)) == 0 && !any_flag_set(synic, n))
+		sint->irq_owed = false;
+	else
+		sint->irq_owed = synic_raise_locked(synic, n) == SYNIC_WITHHELD;
 }
 
 static void timer_message(
@@ -280,6 +310,29 @@ static void refuse_once(struct synic_sint *sint)
 	}
 }
 
+static bool may_write_slots(const struct synic *synic)
+{
+	return !synic_is_kernel(synic) || vcpu_current() == synic->vcpu;
+}
+
+/* The candidate has been refused by the occupant, which knows that it waits: until then, nothing.
+ */
+static bool still_busy(struct synic *synic, unsigned n)
+{
+	const struct hv_message *slot = synic_slot_locked(synic, n);
+	const struct synic_entry *entry = TAILQ_FIRST(&synic->sint[n].queue);
+
+	return entry && entry->tried && slot_type(slot) != 0 && slot_pending(slot);
+}
+
+static void leave_to_vcpu(struct synic *synic, unsigned n)
+{
+	if (still_busy(synic, n))
+		return;
+	synic->work_sints |= (uint16_t)BIT64(n);
+	vcpu_request_work(synic->vcpu);
+}
+
 void synic_scan_locked(struct synic *synic, unsigned n)
 {
 	uint16_t bit = (uint16_t)BIT64(n);
@@ -287,6 +340,10 @@ void synic_scan_locked(struct synic *synic, unsigned n)
 	if (!simp_enabled(synic)) {
 		refuse_once(&synic->sint[n]);
 		synic->waiting_sints &= (uint16_t)~bit;
+		return;
+	}
+	if (has_candidate(synic, n) && !may_write_slots(synic)) {
+		leave_to_vcpu(synic, n);
 		return;
 	}
 	if (slot_type(synic_slot_locked(synic, n)) != 0)
@@ -297,6 +354,15 @@ void synic_scan_locked(struct synic *synic, unsigned n)
 		synic->waiting_sints |= bit;
 	else
 		synic->waiting_sints &= (uint16_t)~bit;
+}
+
+void synic_scan_all_locked(struct synic *synic)
+{
+	for (unsigned n = 0; n < HV_SINT_COUNT; n++) {
+		synic_pay_owed_locked(synic, n);
+		synic_scan_locked(synic, n);
+	}
+	synic_arm_locked(synic);
 }
 
 /* Like hardware, an interrupt that the backend cannot raise is lost; the record says so. */
@@ -357,12 +423,28 @@ static uint64_t earliest_deadline(struct synic *synic)
 	return deadline_ns;
 }
 
+/* In the other modes the register write that removes the obstacle pays. */
+static bool retries_owed(const struct synic *synic, unsigned n)
+{
+	return synic_is_kernel(synic) && synic->sint[n].irq_owed &&
+	       (synic->scontrol & HV_SCONTROL_ENABLE);
+}
+
+static bool wants_retry(const struct synic *synic)
+{
+	bool owed = false;
+
+	for (unsigned n = 0; n < HV_SINT_COUNT && !owed; n++)
+		owed = retries_owed(synic, n);
+	return owed || synic->waiting_sints;
+}
+
 /* A later deadline leaves the timer alone: it then fires without cause once, which is cheaper. */
 void synic_arm_locked(struct synic *synic)
 {
 	uint64_t deadline_ns;
 
-	if (!synic->waiting_sints)
+	if (!wants_retry(synic))
 		synic->retry_ns = 0;
 	else if (!synic->retry_ns)
 		synic->retry_ns = clock_now_ns(synic->vm->clock) + retry_interval_ns;
@@ -377,6 +459,8 @@ static void retry_locked(struct synic *synic)
 {
 	synic->retry_ns = 0;
 	for (unsigned n = 0; n < HV_SINT_COUNT; n++) {
+		if (retries_owed(synic, n))
+			synic_pay_owed_locked(synic, n);
 		if (!(synic->waiting_sints & BIT64(n)))
 			continue;
 		synic->sint[n].retries++;

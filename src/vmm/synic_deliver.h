@@ -11,10 +11,15 @@
 
 /* Puts the next message or timer of `sint` into its slot if that is free. */
 void synic_scan_locked(struct synic *synic, unsigned sint);
+/* After a register changed: pays what is owed and looks at every slot. */
+void synic_scan_all_locked(struct synic *synic);
 /* Expires timers that are due. */
 void synic_expire_locked(struct synic *synic);
 /* Sets the loop timer to the earliest deadline: after anything that may have moved one. */
 void synic_arm_locked(struct synic *synic);
+/* Raises the SINT's interrupt: 0, the errno of the backend, or SYNIC_WITHHELD. */
+enum { SYNIC_WITHHELD = 1 };
+int synic_raise_locked(struct synic *synic, unsigned sint);
 /* Raises the SINT's interrupt, or owes it. 0 or the errno of the backend. */
 int synic_interrupt_locked(struct synic *synic, unsigned sint);
 /* Raises an owed interrupt if it can be raised now and there still is something to see. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The VP thread looks around (mailbox, may the VM run, should it end), then either parks on
- * mail_cond or enters the guest until something kicks it.
+ * The VP thread looks around (mailbox, slots to write, may the VM run, should it end), then either
+ * parks on mail_cond or enters the guest until something kicks it.
  *
  * No kick is lost: whoever wants the VP first publishes what it wants, then sets `kicked`, then
  * calls the backend's kick. The VP clears `kicked` before it looks around, and the backend tests it
@@ -36,6 +36,11 @@ static _Thread_local struct vcpu *current;
 struct vcpu *vcpu_current(void)
 {
 	return current;
+}
+
+void vcpu_set_current(struct vcpu *vcpu)
+{
+	current = vcpu;
 }
 
 /* mailbox */
@@ -173,6 +178,13 @@ static void run_guest_locked(struct vcpu *vcpu)
 	pthread_mutex_lock(&vcpu->mail_lock);
 }
 
+static void work_locked(struct vcpu *vcpu)
+{
+	pthread_mutex_unlock(&vcpu->mail_lock);
+	synic_work(&vcpu->synic[0]);
+	pthread_mutex_lock(&vcpu->mail_lock);
+}
+
 static void vcpu_loop(struct vcpu *vcpu)
 {
 	pthread_mutex_lock(&vcpu->mail_lock);
@@ -183,6 +195,8 @@ static void vcpu_loop(struct vcpu *vcpu)
 		mail = mail_pop_locked(vcpu);
 		if (mail) {
 			mail_run_locked(vcpu, mail);
+		} else if (atomic_exchange(&vcpu->work, false)) {
+			work_locked(vcpu);
 		} else if (atomic_load(&vcpu->vm->run_allowed)) {
 			run_guest_locked(vcpu);
 		} else {
@@ -201,7 +215,7 @@ static void *vcpu_thread(void *arg)
 	char name[16];
 	int attached;
 
-	current = vcpu;
+	vcpu_set_current(vcpu);
 	snprintf(name, sizeof(name), "vp%u", vcpu->index);
 	pthread_setname_np(pthread_self(), name);
 	attached = recorder_attach(recorder, name); /* without: the shared ring */
@@ -269,6 +283,15 @@ void vcpu_wake(struct vcpu *vcpu)
 	pthread_mutex_lock(&vcpu->mail_lock);
 	pthread_cond_broadcast(&vcpu->mail_cond);
 	pthread_mutex_unlock(&vcpu->mail_lock);
+}
+
+/* Once until the VP has seen it: whoever comes after that finds `work` false again. */
+void vcpu_request_work(struct vcpu *vcpu)
+{
+	if (atomic_exchange(&vcpu->work, true))
+		return;
+	vcpu_kick(vcpu);
+	vcpu_wake(vcpu);
 }
 
 int vcpu_wait_parked(struct vcpu *vcpu, uint64_t deadline_ns)

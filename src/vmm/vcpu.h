@@ -5,8 +5,8 @@
  *
  *	created -> running <-> parked -> stopped
  *
- * The VP thread alternates between vcpu_run() of the backend and the mailbox. It parks (sleeps,
- * still serving its mailbox) while the VM is paused or stopped.
+ * The VP thread alternates between vcpu_run() of the backend, the mailbox and, in mode kernel, the
+ * slots that wait for it. It parks (sleeps, still serving both) while the VM is paused or stopped.
  *
  * Purpose: the life of a VP.
  * Threads: vcpu_run_on() from any thread except VP threads; the rest says.
@@ -107,6 +107,8 @@ void vcpu_update_runtime(struct vcpu *vcpu);
 
 /* The VP whose thread this is, or NULL. */
 struct vcpu *vcpu_current(void);
+/* Makes this the thread of `vcpu`, before it does anything else; NULL: of none any more. */
+void vcpu_set_current(struct vcpu *vcpu);
 
 /*
  * Runs fn(vcpu, arg) on the VP's thread with the guest stopped, and waits for it.

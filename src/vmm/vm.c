@@ -341,7 +341,6 @@ static void init_fields(struct vm *vm, const struct vm_config *config)
 	pthread_mutex_init(&vm->life_lock, NULL);
 	TAILQ_INIT(&vm->devices);
 	overlays_init(&vm->overlays, &vm->memory);
-	sint_routes_init(&vm->routes, vm);
 	for (uint8_t vtl = 0; vtl < HV_VTL_COUNT; vtl++)
 		hv_partition_init(&vm->hv[vtl], vm, vtl);
 }
@@ -357,6 +356,8 @@ static int init_parts(struct vm *vm)
 		r = ports_init(&vm->ports, vm);
 	if (r == 0)
 		r = gsi_table_init(&vm->gsis, vm);
+	if (r == 0)
+		r = sint_routes_init(&vm->routes, vm);
 	if (r == 0)
 		r = monitor_init(&vm->monitor, vm);
 	if (r == 0)

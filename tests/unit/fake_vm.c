@@ -217,7 +217,6 @@ static void init_backend(struct fake_vm *fake, unsigned options)
 static void init_parts(struct vm *vm)
 {
 	overlays_init(&vm->overlays, &vm->memory);
-	sint_routes_init(&vm->routes, vm);
 	TAILQ_INIT(&vm->devices);
 	for (uint8_t vtl = 0; vtl < HV_VTL_COUNT; vtl++)
 		hv_partition_init(&vm->hv[vtl], vm, vtl);
@@ -225,6 +224,7 @@ static void init_parts(struct vm *vm)
 	assert_int_equal(iobus_init(&vm->iobus), 0);
 	assert_int_equal(ports_init(&vm->ports, vm), 0);
 	assert_int_equal(gsi_table_init(&vm->gsis, vm), 0);
+	assert_int_equal(sint_routes_init(&vm->routes, vm), 0);
 	assert_int_equal(monitor_init(&vm->monitor, vm), 0);
 }
 

@@ -22,11 +22,13 @@ static int teardown(void **state)
 	return 0;
 }
 
+static const struct gsi_entry nothing = {.kind = GSI_NONE};
+
 static uint32_t alloc(void)
 {
 	uint32_t gsi;
 
-	assert_int_equal(gsi_alloc(&fake->vm.gsis, &gsi), 0);
+	assert_int_equal(gsi_alloc(&fake->vm.gsis, &nothing, &gsi), 0);
 	return gsi;
 }
 
@@ -87,7 +89,7 @@ static void the_table_has_an_end(void **state)
 
 	for (unsigned i = 0; i < GSI_COUNT; i++)
 		alloc();
-	assert_int_equal(gsi_alloc(&fake->vm.gsis, &gsi), -ENOSPC);
+	assert_int_equal(gsi_alloc(&fake->vm.gsis, &nothing, &gsi), -ENOSPC);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
