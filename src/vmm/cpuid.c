@@ -20,6 +20,9 @@ static struct hv_privileges offered(const struct vm *vm)
 		       HV_FEATURE_STIMER_DIRECT,
 	};
 
+	/* KVM's own SynIC honours neither. */
+	if (vm->synic_mode == SYNIC_MODE_KERNEL)
+		offer.edx &= ~(HV_FEATURE_SINT_POLLING | HV_FEATURE_HYPERCALL_LOCK);
 	if (vm->reftime.tsc_valid)
 		offer.eax |= HV_PRIV_REFERENCE_TSC;
 	if (vm->reftime.tsc_hz) {

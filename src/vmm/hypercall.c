@@ -16,6 +16,9 @@
  * An input that lies on an overlay page is accepted, unlike TLFS 3.6: overlays are swapped into
  * RAM by copy, so the call sees exactly what the guest sees at that address.
  *
+ * In mode kernel KVM stands before the first gate and asks for the page only that GUEST_OS_ID be
+ * set; it has passed some of the others, which hold for ever and are passed again.
+ *
  * The hypercall page itself is guest RAM while it is enabled; a guest that writes to it harms
  * itself only.
  */
@@ -32,8 +35,9 @@
 /* Control, input and (unused so far) output, whichever way the caller passed them. */
 struct call {
 	uint64_t control;
-	uint64_t input; /* GPA, or the first eight bytes when fast */
+	uint64_t input; /* GPA, or the first eight bytes when `by_value` */
 	uint64_t output;
+	bool by_value; /* fast, or read by KVM */
 };
 
 union call_input {
@@ -126,13 +130,16 @@ static const struct call_row *find_call(uint64_t control)
 
 static struct call decode(const struct hypercall_regs *regs)
 {
-	if (regs->long_mode)
-		return (struct call){regs->rcx, regs->rdx, regs->r8};
-	return (struct call){
+	struct call call = {
 		.control = regs->rdx << 32 | (uint32_t)regs->rax,
 		.input = regs->rbx << 32 | (uint32_t)regs->rcx,
 		.output = regs->rdi << 32 | (uint32_t)regs->rsi,
 	};
+
+	if (regs->long_mode)
+		call = (struct call){regs->rcx, regs->rdx, regs->r8};
+	call.by_value = call.control & HV_CONTROL_FAST;
+	return call;
 }
 
 static void encode(struct hypercall_regs *regs, uint64_t result)
@@ -162,7 +169,7 @@ static enum hv_status copy_input(
 {
 	enum hv_status status = HV_STATUS_SUCCESS;
 
-	if (call->control & HV_CONTROL_FAST) {
+	if (call->by_value) {
 		input->word[0] = call->input;
 		input->word[1] = call->output;
 	} else {
@@ -224,11 +231,18 @@ static bool callable(const struct vcpu *vcpu, uint8_t vtl, const struct hypercal
 	       (vcpu->vm->hv[vtl].hypercall & HV_PAGE_ENABLE);
 }
 
+static enum hv_status run_and_count(struct vcpu *vcpu, uint8_t vtl, const struct call *call)
+{
+	const struct call_row *row = find_call(call->control);
+	enum hv_status status = execute(vcpu, vtl, row, call);
+
+	count(vcpu->vm, row, status, 1);
+	return status;
+}
+
 enum hv_fault hypercall_dispatch(struct vcpu *vcpu, uint8_t vtl, struct hypercall_regs *regs)
 {
 	struct call call = decode(regs);
-	const struct call_row *row;
-	enum hv_status status;
 
 	if (!callable(vcpu, vtl, regs)) {
 		atomic_fetch_add_explicit(&vcpu->hypercall_faults, 1, memory_order_relaxed);
@@ -236,11 +250,21 @@ enum hv_fault hypercall_dispatch(struct vcpu *vcpu, uint8_t vtl, struct hypercal
 			RECORD_NO_SINT, call.control, regs->cpl);
 		return HV_FAULT_UD;
 	}
-	row = find_call(call.control);
-	status = execute(vcpu, vtl, row, &call);
-	count(vcpu->vm, row, status, 1);
-	encode(regs, status);
+	encode(regs, run_and_count(vcpu, vtl, &call));
 	return HV_FAULT_NONE;
+}
+
+uint64_t hypercall_from_kvm(struct vcpu *vcpu, uint64_t control, uint64_t input, uint64_t output)
+{
+	bool signal = (control & HV_CONTROL_CODE_MASK) == HV_CALL_SIGNAL_EVENT;
+	const struct call call = {
+		.control = control,
+		.input = input,
+		.output = output,
+		.by_value = signal || (control & HV_CONTROL_FAST),
+	};
+
+	return run_and_count(vcpu, 0, &call);
 }
 
 /* ---- page and names ------------------------------------------------------- */

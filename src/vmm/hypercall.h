@@ -47,6 +47,12 @@ struct hypercall_stats {
  * nothing is written; the fault is counted in vcpu->hypercall_faults and recorded here.
  */
 enum hv_fault hypercall_dispatch(struct vcpu *vcpu, uint8_t vtl, struct hypercall_regs *regs);
+/*
+ * Mode kernel: a call that KVM hands over, after it has checked who may call; returns the result
+ * word. `input` and `output` as the caller passed them, but for a slow HvSignalEvent: KVM has read
+ * that one's input already, and `input` is what it read.
+ */
+uint64_t hypercall_from_kvm(struct vcpu *vcpu, uint64_t control, uint64_t input, uint64_t output);
 /* Any thread: `calls` calls of HvSignalEvent succeeded that KVM answered without an exit. */
 void hypercall_count_signals(struct vm *vm, uint64_t calls);
 /* Fills a hypercall page. */

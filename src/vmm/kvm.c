@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The KVM backend in mode `user`: KVM runs the VPs and owns LAPICs, IOAPIC, PIC and PIT; every
- * Hyper-V MSR comes out to us through an MSR filter, whether or not the host's KVM knows it.
+ * The KVM backend: KVM runs the VPs and owns LAPICs, IOAPIC, PIC and PIT. In mode `user` every
+ * Hyper-V MSR comes out to us through an MSR filter, whether or not the host's KVM knows it; in mode
+ * `kernel` KVM keeps them (kvm_synic.c).
  */
 #include "vmm/kvm_backend.h"
 
@@ -123,8 +124,6 @@ static int kvm_vm_init(struct vm *vm)
 	struct kvm_vm *kvm;
 	int r;
 
-	if (vm->synic_mode != SYNIC_MODE_USER)
-		return -EOPNOTSUPP;
 	kvm = calloc(1, sizeof(*kvm));
 	if (!kvm)
 		return -ENOMEM;
@@ -135,7 +134,7 @@ static int kvm_vm_init(struct vm *vm)
 		r = open_host(kvm, vm);
 	if (r == 0)
 		r = create_vm(kvm);
-	if (r == 0)
+	if (r == 0 && vm->synic_mode == SYNIC_MODE_USER)
 		r = take_over_msrs(kvm);
 	if (r == 0)
 		r = add_memory(kvm, &vm->memory);
@@ -213,6 +212,7 @@ const struct accel accel_kvm = {
 	.vm_reset = kvm_vm_reset,
 	.assert_vector = kvm_assert_vector,
 	.hv_msrs_read = kvm_hv_msrs_read,
+	.assert_sint = kvm_assert_sint,
 	.irq_line = kvm_irq_line,
 	.gsi_commit = kvm_gsi_commit,
 	.irqfd = kvm_irqfd,

@@ -9,6 +9,7 @@
  *	kvm_eventfd.c   HvSignalEvent through eventfds
  *	kvm_cpuid.c     what a VP sees in CPUID
  *	kvm_vcpu.c      a VP: creation, run loop, exits, kicks
+ *	kvm_synic.c     mode kernel: KVM's SynIC, and the exits that come of it
  *	kvm_stop.c      exits that end the VM
  *	kvm_state.c     power-on state: capture, restore, boot registers, inspection
  *	kvm_auto_eoi.c  auto-EOI over an in-kernel LAPIC
@@ -141,6 +142,14 @@ void kvm_vcpu_kick(struct vcpu *vcpu);
 /* Installs the handler of the kick signal, which does nothing. */
 int kvm_kick_signal_init(void) MUST_CHECK;
 int kvm_kick_signal(void);
+
+/* kvm_synic.c */
+/* Gives the VP KVM's SynIC; its registers are put right by a reset. */
+int kvm_synic_init(struct kvm_vcpu *kv) MUST_CHECK;
+int kvm_assert_sint(struct vcpu *vcpu, uint32_t gsi) MUST_CHECK;
+/* KVM_EXIT_HYPERV and KVM_EXIT_SYSTEM_EVENT; whether to go on into KVM_RUN. */
+bool kvm_synic_exit(struct kvm_vcpu *kv);
+bool kvm_system_event(struct kvm_vcpu *kv);
 
 /* kvm_stop.c: VP thread; whether the instruction must still be finished */
 bool kvm_stop_unmapped(struct kvm_vcpu *kv);

@@ -167,6 +167,8 @@ int kvm_vcpu_reset(struct vcpu *vcpu)
 	int r = kv->captured ? restore(kv) : capture(kv);
 
 	kvm_auto_eoi_forget(kv);
+	if (r == 0 && vcpu->vm->synic_mode == SYNIC_MODE_KERNEL)
+		r = kvm_hv_msrs_reset(kv);
 	if (r == 0 && vcpu->index == 0 && vcpu->vm->boot.loaded)
 		r = set_boot_state(kv);
 	return r;

@@ -227,6 +227,8 @@ static bool handle_other(struct kvm_vcpu *kv)
 		return kvm_stop_internal_error(kv);
 	case KVM_EXIT_FAIL_ENTRY:
 		return kvm_stop_entry_failed(kv);
+	case KVM_EXIT_SYSTEM_EVENT:
+		return kvm_system_event(kv);
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_SET_TPR:
 		return true;
@@ -243,6 +245,8 @@ static bool handle_exit(struct kvm_vcpu *kv)
 		return handle_wrmsr(kv);
 	case KVM_EXIT_X86_RDMSR:
 		return handle_rdmsr(kv);
+	case KVM_EXIT_HYPERV:
+		return kvm_synic_exit(kv);
 	case KVM_EXIT_MMIO:
 		vcpu_count_exit(kv->vcpu, VCPU_EXIT_MMIO);
 		return kvm_stop_unmapped(kv);
@@ -344,7 +348,7 @@ int kvm_vcpu_init(struct vcpu *vcpu)
 	kv->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 	hide_kvm_msrs(kv);
 	share_tsc(kv);
-	return 0;
+	return vcpu->vm->synic_mode == SYNIC_MODE_KERNEL ? kvm_synic_init(kv) : 0;
 }
 
 void kvm_vcpu_deinit(struct vcpu *vcpu)
