@@ -2,15 +2,17 @@
 /*
  * Runs one guest program without the daemon: run-guest [options] NAME [OPTION...]
  *
- *	--accel kvm|sim   default sim
- *	--vps N           default 1
- *	--resets N        the VM must have been reset N times (default 0)
- *	--timeout SEC     default 30
- *	--records FILE    at the end, write there every record as a line of JSON
+ *	--accel kvm|sim         default sim
+ *	--synic user|kernel     with kvm: who holds the SynIC, hvd (default) or KVM
+ *	--vps N                 default 1
+ *	--resets N              the VM must have been reset N times (default 0)
+ *	--timeout SEC           default 30
+ *	--records FILE          at the end, write there every record as a line of JSON
  *
- * NAME and the OPTIONs go onto the guest's command line. The guest's console goes to stdout. The
- * exit status is 0 when the guest ended with 0 through the debug exit, 77 when the accelerator
- * cannot be used here, else 1: also when a record was lost.
+ * NAME and the OPTIONs go onto the guest's command line, and with --synic kernel also kvm-synic, so
+ * that a program knows whose rules hold. The guest's console goes to stdout. The exit status is 0
+ * when the guest ended with 0 through the debug exit, 77 when the accelerator cannot be used here,
+ * else 1: also when a record was lost.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -39,7 +41,7 @@ enum { EXIT_SKIPPED = 77, MEMORY_BYTES = 64 << 20 };
 enum { RING_RECORDS = 1 << 10, RING_RECORDS_KEPT = 1 << 20 };
 
 struct options {
-	bool kvm;
+	bool kvm, kernel_synic;
 	unsigned vps, resets, timeout_s;
 	const char *records; /* borrows; NULL: not wanted */
 	char command_line[512];
@@ -83,6 +85,13 @@ static void on_timeout(void *arg)
 
 /* ---- building the VM ----------------------------------------------------- */
 
+static enum synic_mode synic_mode(const struct options *options)
+{
+	if (!options->kvm)
+		return SYNIC_MODE_SIM;
+	return options->kernel_synic ? SYNIC_MODE_KERNEL : SYNIC_MODE_USER;
+}
+
 static int make_vm(struct runner *runner)
 {
 	const struct vm_config config = {
@@ -90,7 +99,7 @@ static int make_vm(struct runner *runner)
 		.vp_count = runner->options.vps,
 		.memory_bytes = MEMORY_BYTES,
 		.accel = runner->options.kvm ? &accel_kvm : &accel_sim,
-		.synic_mode = runner->options.kvm ? SYNIC_MODE_USER : SYNIC_MODE_SIM,
+		.synic_mode = synic_mode(&runner->options),
 		.clock = &clock_monotonic,
 		.loop = runner->loop,
 		.recorder = runner->recorder,
@@ -225,6 +234,7 @@ static int save_records(struct runner *runner)
 
 static const struct option long_options[] = {
 	{"accel", required_argument, NULL, 'a'},
+	{"synic", required_argument, NULL, 's'},
 	{"vps", required_argument, NULL, 'v'},
 	{"resets", required_argument, NULL, 'r'},
 	{"timeout", required_argument, NULL, 't'},
@@ -248,6 +258,8 @@ static bool parse_options(int argc, char **argv, struct options *ret_options)
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		if (option == 'a')
 			options.kvm = strcmp(optarg, "kvm") == 0;
+		else if (option == 's')
+			options.kernel_synic = strcmp(optarg, "kernel") == 0;
 		else if (option == 'v')
 			options.vps = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 'r')
@@ -264,6 +276,8 @@ static bool parse_options(int argc, char **argv, struct options *ret_options)
 	append_word(&options, "run=", argv[optind++]);
 	while (optind < argc)
 		append_word(&options, "", argv[optind++]);
+	if (options.kernel_synic)
+		append_word(&options, "", "kvm-synic");
 	*ret_options = options;
 	return true;
 }
@@ -276,10 +290,10 @@ int main(int argc, char **argv)
 
 	if (!parse_options(argc, argv, &runner.options)) {
 		fprintf(stderr,
-			"usage: run-guest [--accel kvm|sim] [--vps N] [--resets N] [--timeout SEC] [--records FILE] NAME [OPTION...]\n");
+			"usage: run-guest [--accel kvm|sim] [--synic user|kernel] [--vps N] [--resets N] [--timeout SEC] [--records FILE] NAME [OPTION...]\n");
 		return EXIT_FAILURE;
 	}
-	r = runner.options.kvm ? accel_kvm_probe(SYNIC_MODE_USER, true, &missing) : 0;
+	r = runner.options.kvm ? accel_kvm_probe(synic_mode(&runner.options), false, &missing) : 0;
 	if (r != 0) {
 		printf("1..0 # SKIP /dev/kvm: %s\n", missing ? missing : strerror(-r));
 		return EXIT_SKIPPED;
