@@ -114,13 +114,10 @@ static void check_post_inputs(struct gx_vp *vp)
 /* The slot is occupied: one message waits behind it, the next finds no buffer. */
 static void check_full(struct gx_vp *vp)
 {
-	struct gx_deadline deadline = gx_deadline(vp, GX_PATIENCE_MS);
-	uint16_t status;
-
-	do
-		status = gx_post(vp, MESSAGE_CONNECTION, 2, "x", 1);
-	while (status == HV_STATUS_SUCCESS && !gx_expired(vp, &deadline));
-	gx_ok(vp, status == HV_STATUS_INSUFFICIENT_BUFFERS, "a full receiver says so");
+	gx_ok(vp, gx_post_patiently(vp, MESSAGE_CONNECTION, 2, "x", 1) == HV_STATUS_SUCCESS,
+		"with the slot occupied one message may wait");
+	gx_ok(vp, gx_post(vp, MESSAGE_CONNECTION, 2, "x", 1) == HV_STATUS_INSUFFICIENT_BUFFERS,
+		"a full receiver says so");
 }
 
 static void check_largest(struct gx_vp *vp)
