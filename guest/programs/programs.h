@@ -29,6 +29,7 @@
 	X(overlay)         \
 	X(post_status)     \
 	X(reset)           \
+	X(signal_fast)     \
 	X(signal_status)   \
 	X(spin_wait)       \
 	X(spin_work)       \
