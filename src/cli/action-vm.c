@@ -201,59 +201,19 @@ enum cli_exit run_vm_wait(struct cli *cli, const struct invocation *invocation)
 
 /* ---- synic show, sints list ---------------------------------------------- */
 
-/* "/v1/vps/3/synic?vtl=1": one of the requests that synic show without --vp comes to. */
-static char *synic_target(const struct invocation *invocation, json_int_t vp)
-{
-	const struct value *vtl = invocation_value(invocation, "vtl");
-
-	return text_format("/v1/vps/%lld/synic%s%.0lu", (long long)vp, vtl->text ? "?vtl=" : "",
-		(unsigned long)vtl->number);
-}
-
-static enum cli_exit get_all_synics(
-	struct cli *cli, const struct invocation *invocation, json_t *reply)
-{
-	json_auto_t *synics = json_array();
-	json_t *vps = json_object_get(reply, "items"), *vp;
-	size_t i;
-
-	json_array_foreach(vps, i, vp)
-	{
-		CLEANUP(free)
-		char *target = synic_target(
-			invocation, json_integer_value(json_object_get(vp, "vp")));
-		json_t *synic = NULL;
-		enum cli_exit r;
-
-		if (!target)
-			return problem_errno(&cli->options, ENOMEM, "synic show");
-		r = client_request(cli, "GET", target, NULL, NULL, &synic);
-		if (r != CLI_OK)
-			return r;
-		if (json_array_append_new(synics, synic) < 0)
-			return problem_errno(&cli->options, ENOMEM, "synic show");
-	}
-	if (json_object_set(reply, "items", synics) < 0)
-		return problem_errno(&cli->options, ENOMEM, "synic show");
-	return CLI_OK;
-}
-
+/* One VP's is an object, all VPs' are a list. */
 enum cli_exit run_synic_show(struct cli *cli, const struct invocation *invocation)
 {
-	bool one = invocation_given(invocation, "vp");
-	CLEANUP(free) char *target = one ? request_target(invocation) : strdup("/v1/vps");
+	CLEANUP(free) char *target = request_target(invocation);
 	json_auto_t *reply = NULL;
 	enum cli_exit r;
 
 	if (!target)
 		return problem_errno(&cli->options, ENOMEM, "synic show");
-	if (one) {
+	if (invocation_given(invocation, "vp"))
 		r = client_request(cli, "GET", target, NULL, NULL, &reply);
-	} else {
+	else
 		r = client_get_list(cli, target, &reply);
-		if (r == CLI_OK)
-			r = get_all_synics(cli, invocation, reply);
-	}
 	return r == CLI_OK ? render_reply(cli, invocation->command, reply) : r;
 }
 
@@ -273,5 +233,7 @@ enum cli_exit run_sints_list(struct cli *cli, const struct invocation *invocatio
 		return render_reply(cli, invocation->command, reply);
 	items = json_object_get(reply, "items");
 	r = select_apply(&cli->options, items);
-	return r == CLI_OK ? render_sint_matrix(cli, items) : r;
+	if (r == CLI_OK)
+		r = render_sint_matrix(cli, items);
+	return r == CLI_OK ? render_list_errors(cli, reply) : r;
 }

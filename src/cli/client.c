@@ -225,6 +225,20 @@ static enum cli_exit get_page(
 	return CLI_OK;
 }
 
+/* `errors` is only in lists for which VPs are asked. */
+static bool append_page(json_t *all, const json_t *page)
+{
+	static const char *const arrays[] = {"items", "errors"};
+
+	for (size_t i = 0; i < ARRAY_LEN(arrays); i++) {
+		json_t *more = json_object_get(page, arrays[i]);
+
+		if (more && json_array_extend(json_object_get(all, arrays[i]), more) < 0)
+			return false;
+	}
+	return true;
+}
+
 enum cli_exit client_get_list(struct cli *cli, const char *target, json_t **ret_reply)
 {
 	json_auto_t *all = NULL, *cursor = NULL;
@@ -247,8 +261,7 @@ enum cli_exit client_get_list(struct cli *cli, const char *target, json_t **ret_
 		}
 		json_decref(cursor);
 		cursor = next;
-		if (json_array_extend(
-			    json_object_get(all, "items"), json_object_get(page, "items")) < 0)
+		if (!append_page(all, page))
 			return problem_errno(&cli->options, ENOMEM, "list");
 	}
 	if (r != CLI_OK)

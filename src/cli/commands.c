@@ -129,7 +129,7 @@ const struct command commands[] = {
 		.wide =
 			"exits.io:IO,exits.mmio:MMIO,exits.msr_read:RDMSR,"
 			"exits.interrupted:INTERRUPTED,exits.other:OTHER,msr_faults,"
-			"hypercall_faults,long_spin_waits,vp_assist_page",
+			"hypercall_faults,long_spin_waits",
 		.names = "vp",
 		.flags = COMMAND_LIST,
 	},
@@ -147,7 +147,7 @@ const struct command commands[] = {
 		.noun = "synic", .verb = "show",
 		.help = "show a VP's SynIC registers, or those of all VPs",
 		.example = "hvctl synic show --vp 0",
-		.method = "GET", .path = "/v1/vps",
+		.method = "GET", .path = "/v1/synics",
 		.narrow_path = "/v1/vps/{vp}/synic",
 		.columns =
 			"vp,vtl,mode,scontrol,simp,siefp,enabled,simp_enabled:SIMP-ON,"

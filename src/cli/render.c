@@ -477,11 +477,31 @@ enum cli_exit render_object(struct cli *cli, const struct command *command, cons
 	return r;
 }
 
+enum cli_exit render_list_errors(const struct cli *cli, const json_t *reply)
+{
+	const json_t *errors = json_object_get(reply, "errors");
+	enum cli_exit r = CLI_OK;
+
+	for (size_t i = 0; i < json_array_size(errors); i++) {
+		const json_t *item = json_array_get(errors, i);
+		const char *error = json_string_value(json_object_get(item, "error"));
+		bool timeout = error && strcmp(error, "timeout") == 0;
+
+		r = problem_report(&cli->options, timeout ? CLI_TIMEOUT : CLI_INTERNAL,
+			error ? error : "unavailable", NULL,
+			"VP %" JSON_INTEGER_FORMAT " is left out: it did not answer",
+			json_integer_value(json_object_get(item, "vp")));
+	}
+	return r;
+}
+
 enum cli_exit render_reply(struct cli *cli, const struct command *command, json_t *reply)
 {
 	json_t *items = json_object_get(reply, "items");
+	enum cli_exit r;
 
-	if (json_is_array(items))
-		return render_list(cli, command, reply, items);
-	return render_object(cli, command, reply);
+	if (!json_is_array(items))
+		return render_object(cli, command, reply);
+	r = render_list(cli, command, reply, items);
+	return r == CLI_OK ? render_list_errors(cli, reply) : r;
 }

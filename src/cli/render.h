@@ -18,6 +18,12 @@
  */
 enum cli_exit render_reply(
 	struct cli *cli, const struct command *command, json_t *reply) MUST_CHECK;
+/*
+ * Reports the VPs that the list leaves out because they did not answer: CLI_TIMEOUT, or
+ * CLI_INTERNAL when it was not for lack of time. CLI_OK: there are none. render_reply() does it
+ * too.
+ */
+enum cli_exit render_list_errors(const struct cli *cli, const json_t *reply) MUST_CHECK;
 /* Renders an object as aligned key: value lines, at most the keys of --columns. */
 enum cli_exit render_object(
 	struct cli *cli, const struct command *command, const json_t *object) MUST_CHECK;

@@ -13,7 +13,8 @@
  *
  * "Unknown" is part of the data model: a field with FIELD_NULLABLE is JSON null when its value is
  * all ones (numbers), the empty string (text) or has a false `present` (objects: the struct's
- * first member must then be `bool present`, which has no field of its own).
+ * first member must then be `bool present`, which has no field of its own). A nullable FIELD_BOOL
+ * is a uint8_t: 0, 1 or FIELD_BOOL_UNKNOWN.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +37,8 @@ enum field_flags {
 	FIELD_NULLABLE = 1 << 0,
 	FIELD_WRITABLE = 1 << 1, /* PATCH on the leaf is possible */
 };
+
+#define FIELD_BOOL_UNKNOWN UINT8_MAX
 
 struct field_table;
 

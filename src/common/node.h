@@ -8,10 +8,10 @@
  * completions out of it. A module registers classes and knows nothing of JSON or HTTP.
  *
  * Purpose: the one interface between what is inspected (vmm, vmbus) and what shows it (inspect).
- * Threads: get and list are called from the HTTP thread and from the main loop; they take only
- *          short locks, never wait for a VP and never block. A class with `on_vcpu` is called on
- *          the thread of the VP named by its first key, through the VP's mailbox.
- * Errors:  get returns 0 or -ENOENT.
+ * Threads: get and list are called from the HTTP thread, from the inspect worker and from the main
+ *          loop; they take only short locks, never wait for a VP and never block. What only a VP's
+ *          own thread can read is read by the function that `on_vcpu` names, before.
+ * Errors:  get returns 0, -ENOENT, or -ENODATA when `on_vcpu` had to come first.
  */
 #include "common/field.h"
 #include "common/util.h"
@@ -20,6 +20,12 @@ enum { NODE_MAX_KEYS = 3 };
 
 /* Called for each object in ascending key order; a nonzero return ends the listing. */
 typedef int (*node_visit_fn)(void *arg, const uint64_t *key, const void *info);
+
+/*
+ * Reads, on the thread of VP `vp` of `owner` and with the guest stopped, what only that thread can
+ * read, and keeps it where get and list find it. Short: the guest waits. 0 or a negative errno.
+ */
+typedef int (*node_on_vcpu_fn)(void *owner, uint64_t vp);
 
 struct node_class {
 	/*
@@ -36,8 +42,13 @@ struct node_class {
 	 * key[key_count] and is not counted in key_count.
 	 */
 	const char *query_key;
-	bool on_vcpu;
-	/* Fills one snapshot (fields->size bytes). 0 or -ENOENT. */
+	/*
+	 * Optional: what has to have run on VP key[0] (VP 0 for a class without keys) before get and
+	 * list can show objects of that VP. It may answer NULL: for this owner, nothing. Called
+	 * once for an owner.
+	 */
+	node_on_vcpu_fn (*on_vcpu)(const void *owner);
+	/* Fills one snapshot (fields->size bytes). */
 	int (*get)(void *owner, const uint64_t *key, void *ret_info);
 	/*
 	 * Optional: changes one FIELD_WRITABLE leaf, on the main loop. `value` holds field->size bytes

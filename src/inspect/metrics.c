@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "inspect/json.h"
+#include "inspect/on_vcpu.h"
 #include "inspect/registry.h"
 #include "inspect/rest.h"
 #include "inspect/server.h"
@@ -40,19 +42,36 @@ static int keep(void *arg, const uint64_t *key, const void *info)
 	return ++samples->count == OBJECTS_MAX;
 }
 
-static void collect(struct samples *samples)
+/* VP by VP, without those that did not answer. */
+static void collect_visited(struct samples *samples, const struct visits *visits)
 {
-	const struct node_class *class = samples->resource->class;
+	const struct resource *resource = samples->resource;
+	const struct vm *vm = visits->inspect->config.vm;
+
+	for (uint64_t vp = 0; vm && vp < vm->vp_count; vp++) {
+		const uint64_t key[NODE_MAX_KEYS + 1] = {vp};
+
+		if (visits_result(visits, resource, vp) == 0)
+			resource->class->list(resource->owner, key, 1, NULL, keep, samples);
+	}
+}
+
+static void collect(struct samples *samples, const struct visits *visits)
+{
+	const struct resource *resource = samples->resource;
+	const struct node_class *class = resource->class;
 	const uint64_t key[NODE_MAX_KEYS + 1] = {0};
 	CLEANUP(free) char *info = NULL;
 
-	if (class->list) {
-		class->list(samples->resource->owner, key, 0, NULL, keep, samples);
-		return;
+	if (class->list && resource->on_vcpu) {
+		collect_visited(samples, visits);
+	} else if (class->list) {
+		class->list(resource->owner, key, 0, NULL, keep, samples);
+	} else if (class->key_count == 0 && visits_result(visits, resource, 0) == 0) {
+		info = calloc(1, class->fields->size);
+		if (info && class->get(resource->owner, key, info) == 0)
+			keep(samples, key, info);
 	}
-	info = class->key_count == 0 ? calloc(1, class->fields->size) : NULL;
-	if (info && class->get(samples->resource->owner, key, info) == 0)
-		keep(samples, key, info);
 }
 
 /* vp="0",sint="2": the keys are members of the struct. */
@@ -127,26 +146,90 @@ static void write_members(struct writer *w, const struct samples *samples, const
 	}
 }
 
-static void write_class(struct writer *w, const struct resource *resource)
+static void write_class(
+	struct writer *w, const struct resource *resource, const struct visits *visits)
 {
 	struct samples samples = {.resource = resource};
 	char prefix[NAME_BYTES];
 
-	collect(&samples);
+	collect(&samples, visits);
 	snprintf(prefix, sizeof(prefix), "hvd_%s", resource->class->fields->name);
 	if (samples.count > 0)
 		write_members(w, &samples, prefix, resource->class->fields, 0);
 	free(samples.info);
 }
 
+static void write_all(const struct visits *visits, struct reply *reply)
+{
+	const struct registry *registry = &visits->inspect->registry;
+	struct writer *w = reply_json(reply, 200, NULL);
+
+	reply->type = "text/plain; version=0.0.4";
+	for (unsigned i = 0; i < registry->count; i++)
+		write_class(w, registry->resource[i], visits);
+}
+
+/* An object without a list that belongs to a VP has no metrics. */
+static bool is_shown(const struct resource *resource)
+{
+	return resource->class->list || resource->class->key_count == 0;
+}
+
+static bool needs_visits(const struct registry *registry)
+{
+	for (unsigned i = 0; i < registry->count; i++) {
+		if (registry->resource[i]->on_vcpu && is_shown(registry->resource[i]))
+			return true;
+	}
+	return false;
+}
+
+static void want_all(struct visits *visits)
+{
+	const struct registry *registry = &visits->inspect->registry;
+	const struct vm *vm = visits->inspect->config.vm;
+
+	for (unsigned i = 0; i < registry->count; i++) {
+		const struct resource *resource = registry->resource[i];
+
+		for (uint64_t vp = 0; vm && vp < vm->vp_count && is_shown(resource); vp++)
+			visits_want(visits, resource, vp);
+	}
+}
+
+#define VISITS_TIMEOUT_NS NSEC_PER_SEC
+
+struct metrics_operation {
+	struct operation base;
+	struct visits visits;
+	uint64_t deadline_ns;
+};
+
+static void run_metrics(struct operation *operation)
+{
+	struct metrics_operation *metrics = container_of(operation, struct metrics_operation, base);
+
+	want_all(&metrics->visits);
+	visits_go(&metrics->visits, metrics->deadline_ns);
+	write_all(&metrics->visits, &operation->reply);
+	operation_finish(operation);
+}
+
 void metrics_handle(struct request *request)
 {
-	const struct registry *registry = &request->inspect->registry;
-	struct writer *w = reply_json(&request->reply, 200, NULL);
+	const struct visits none = {.inspect = request->inspect};
+	struct metrics_operation *metrics;
 
-	request->reply.type = "text/plain; version=0.0.4";
-	for (unsigned i = 0; i < registry->count; i++) {
-		if (!registry->resource[i]->class->on_vcpu)
-			write_class(w, registry->resource[i]);
+	if (!needs_visits(&request->inspect->registry)) {
+		write_all(&none, &request->reply);
+		return;
 	}
+	metrics = operation_new(request, sizeof(*metrics));
+	if (!metrics)
+		return;
+	metrics->visits.inspect = request->inspect;
+	metrics->deadline_ns = clock_now_ns(&clock_monotonic) + VISITS_TIMEOUT_NS;
+	metrics->base.run = run_metrics;
+	operation_submit(&metrics->base, OPERATION_ON_WORKER,
+		metrics->deadline_ns + OPERATION_WRITE_PATIENCE_NS);
 }

@@ -1,49 +1,136 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "inspect/resource.h"
+#include "inspect/on_vcpu.h"
 
 #include <errno.h>
 #include "common/clock.h"
 #include "inspect/server.h"
-#include "vmm/vcpu.h"
-#include "vmm/vm.h"
 
 /* The wait is cut into slices, so that a stopping server is noticed. */
 #define SLICE_NS (100 * NSEC_PER_MSEC)
 
-struct fetch {
-	const struct resource *resource;
-	const uint64_t *key;
-	void *info;
-	int result;
-};
-
-static void fetch_on_vcpu(struct vcpu *vcpu, void *arg)
+uint64_t visits_vp(const struct resource *resource, const uint64_t *key)
 {
-	struct fetch *fetch = arg;
-
-	fetch->result = fetch->resource->class->get(
-		fetch->resource->owner, fetch->key, fetch->info);
+	return resource->class->key_count > 0 ? key[0] : 0;
 }
 
-int resource_get_on_vcpu(struct inspect *inspect, const struct resource *resource,
-	const uint64_t *key, uint64_t deadline_ns, void *ret_info)
+static struct visit_read *find_read(const struct visits *visits, const struct resource *resource)
 {
-	struct vcpu *vcpu = inspect->config.vm ? vm_vcpu(inspect->config.vm, key[0]) : NULL;
-	struct fetch fetch = {.resource = resource, .key = key, .info = ret_info};
+	for (unsigned i = 0; i < visits->count; i++) {
+		const struct visit_read *read = &visits->reads[i];
 
-	if (!vcpu)
+		if (read->read == resource->on_vcpu && read->owner == resource->owner)
+			return (struct visit_read *)read;
+	}
+	return NULL;
+}
+
+static struct visit_read *add_read(struct visits *visits, const struct resource *resource)
+{
+	struct visit_read *read;
+
+	if (visits->count == VISIT_READS_MAX)
+		return NULL;
+	read = &visits->reads[visits->count++];
+	*read = (struct visit_read){.read = resource->on_vcpu, .owner = resource->owner};
+	return read;
+}
+
+static unsigned vp_count(const struct visits *visits)
+{
+	const struct vm *vm = visits->inspect->config.vm;
+
+	return vm ? vm->vp_count : 0;
+}
+
+void visits_want(struct visits *visits, const struct resource *resource, uint64_t vp)
+{
+	struct visit_read *read;
+
+	if (!resource->on_vcpu || vp >= vp_count(visits))
+		return;
+	read = find_read(visits, resource);
+	if (!read)
+		read = add_read(visits, resource);
+	if (read) {
+		read->vps |= BIT64(vp);
+		read->result[vp] = -ETIMEDOUT;
+	}
+}
+
+int visits_result(const struct visits *visits, const struct resource *resource, uint64_t vp)
+{
+	const struct visit_read *read;
+
+	if (!resource->on_vcpu)
+		return 0;
+	if (vp >= vp_count(visits))
 		return -ENOENT;
-	for (;;) {
-		uint64_t now = clock_now_ns(&clock_monotonic);
-		int r;
+	read = find_read(visits, resource);
+	return read && read->vps & BIT64(vp) ? read->result[vp] : -ENODATA;
+}
 
-		if (now >= deadline_ns || atomic_load(&inspect->stopping))
-			return -ETIMEDOUT;
-		/* After -ETIMEDOUT the work has been withdrawn: `fetch` may be used again. */
-		r = vcpu_run_on(vcpu, fetch_on_vcpu, &fetch, MIN(deadline_ns, now + SLICE_NS));
-		if (r == 0)
-			return fetch.result;
-		if (r != -ETIMEDOUT)
-			return r;
+const char *visits_error_name(int error)
+{
+	return error == -ENOENT ? "gone" : error == -ETIMEDOUT ? "timeout" : "unavailable";
+}
+
+/* ---- the visit ------------------------------------------------------------------------------ */
+
+/* On the VP's thread. Each VP writes its own results only. */
+static void read_on_vcpu(struct vcpu *vcpu, void *arg)
+{
+	struct visits *visits = arg;
+
+	for (unsigned i = 0; i < visits->count; i++) {
+		struct visit_read *read = &visits->reads[i];
+
+		if (read->vps & BIT64(vcpu->index))
+			read->result[vcpu->index] = read->read(read->owner, vcpu->index);
+	}
+}
+
+static void set_result(struct visits *visits, uint64_t vp, int result)
+{
+	for (unsigned i = 0; i < visits->count; i++)
+		visits->reads[i].result[vp] = result;
+}
+
+/* Asks the VPs whose bits are set; returns those that did not answer. */
+static uint64_t ask(struct visits *visits, uint64_t vps, uint64_t deadline_ns)
+{
+	struct vm *vm = visits->inspect->config.vm;
+	uint64_t silent = 0;
+
+	for (unsigned vp = 0; vp < vm->vp_count; vp++) {
+		if (vps & BIT64(vp)) {
+			visits->mail[vp] = (struct vcpu_mail){.fn = read_on_vcpu, .arg = visits};
+			vcpu_send(vm->vcpu[vp], &visits->mail[vp]);
+		}
+	}
+	for (unsigned vp = 0; vp < vm->vp_count; vp++) {
+		int r = 0;
+
+		if (vps & BIT64(vp))
+			r = vcpu_wait(vm->vcpu[vp], &visits->mail[vp], deadline_ns);
+		if (r == -ETIMEDOUT)
+			silent |= BIT64(vp);
+		else if (r < 0)
+			set_result(visits, vp, r);
+	}
+	return silent;
+}
+
+void visits_go(struct visits *visits, uint64_t deadline_ns)
+{
+	uint64_t vps = 0;
+
+	for (unsigned i = 0; i < visits->count; i++)
+		vps |= visits->reads[i].vps;
+	while (vps != 0 && !atomic_load(&visits->inspect->stopping)) {
+		uint64_t now = clock_now_ns(&clock_monotonic);
+
+		if (now >= deadline_ns)
+			return;
+		vps = ask(visits, vps, MIN(deadline_ns, now + SLICE_NS));
 	}
 }

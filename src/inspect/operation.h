@@ -27,6 +27,9 @@
 struct inspect;
 struct request;
 
+/* What the worker may take, past the deadline for the VPs, to write down what it has. */
+#define OPERATION_WRITE_PATIENCE_NS NSEC_PER_SEC
+
 enum operation_place { OPERATION_ON_MAIN, OPERATION_ON_WORKER };
 
 struct operation {

@@ -121,6 +121,9 @@ int registry_add(struct registry *registry, const struct node_provider *provider
 		return -EINVAL;
 	resource->class = provider->class;
 	resource->owner = provider->owner;
+	/* Without an owner a class is only described. */
+	if (provider->class->on_vcpu && provider->owner)
+		resource->on_vcpu = provider->class->on_vcpu(provider->owner);
 	snprintf(resource->list_schema, sizeof(resource->list_schema), "%.64s-list",
 		provider->class->fields->name);
 	r = take_path(resource);

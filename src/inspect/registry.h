@@ -15,6 +15,7 @@ enum { REGISTRY_MAX_CLASSES = 48, RESOURCE_PATH_BYTES = 96 };
 struct resource {
 	const struct node_class *class;        /* borrows */
 	void *owner;                           /* borrows */
+	node_on_vcpu_fn on_vcpu;               /* NULL: nothing has to be read on a VP */
 	const struct resource *parent;         /* borrows: the object this one lives in, or NULL */
 	uint64_t key_max[NODE_MAX_KEYS + 1];   /* largest legal keys, the query key included */
 	unsigned list_fixed;                   /* keys in `list_path` */

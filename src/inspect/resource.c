@@ -10,6 +10,7 @@
 #include "common/parse.h"
 #include "hvdef/hv_synic.h"
 #include "inspect/json.h"
+#include "inspect/on_vcpu.h"
 #include "inspect/server.h"
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, CURSOR_BYTES = 96 };
@@ -42,18 +43,29 @@ struct resource_query {
 #define PARAM_ROW_TIMEOUT                                                            \
 	{                                                                            \
 		PARAM_U(struct resource_query, timeout_ms, 1, OBJECT_TIMEOUT_MAX_MS, \
-			"How long to wait for the VP, default 1000")                 \
+			"How long to wait for VPs that must be asked, default 1000") \
 	}
 
 static const struct param vtl_rows[] = {PARAM_ROW_VTL};
 static const struct param timeout_rows[] = {PARAM_ROW_TIMEOUT};
+static const struct param vtl_timeout_rows[] = {PARAM_ROW_VTL, PARAM_ROW_TIMEOUT};
 static const struct param page_rows[] = {PARAM_ROW_LIMIT, PARAM_ROW_CURSOR};
 static const struct param vtl_page_rows[] = {PARAM_ROW_VTL, PARAM_ROW_LIMIT, PARAM_ROW_CURSOR};
+static const struct param vtl_timeout_page_rows[] = {
+	PARAM_ROW_VTL, PARAM_ROW_TIMEOUT, PARAM_ROW_LIMIT, PARAM_ROW_CURSOR};
 
 static const struct param_table vtl_query = PARAM_TABLE(NULL, NULL, vtl_rows);
 static const struct param_table timeout_query = PARAM_TABLE(NULL, NULL, timeout_rows);
+static const struct param_table vtl_timeout_query = PARAM_TABLE(NULL, NULL, vtl_timeout_rows);
 static const struct param_table page_query = PARAM_TABLE(NULL, NULL, page_rows);
 static const struct param_table vtl_page_query = PARAM_TABLE(NULL, NULL, vtl_page_rows);
+static const struct param_table vtl_timeout_page_query = PARAM_TABLE(
+	NULL, NULL, vtl_timeout_page_rows);
+
+static uint64_t deadline_in(uint32_t timeout_ms)
+{
+	return clock_now_ns(&clock_monotonic) + timeout_ms * NSEC_PER_MSEC;
+}
 
 static bool read_query(struct request *request, struct resource_query *ret_query)
 {
@@ -114,20 +126,22 @@ struct get_operation {
 	const struct resource *resource;
 	uint64_t key[NODE_MAX_KEYS + 1];
 	uint64_t deadline_ns;
+	struct visits visits;
 };
 
 static void run_get(struct operation *operation)
 {
 	struct get_operation *get = container_of(operation, struct get_operation, base);
-	CLEANUP(free) void *info = calloc(1, get->resource->class->fields->size);
-	int r = info ? resource_get_on_vcpu(
-			       operation->inspect, get->resource, get->key, get->deadline_ns, info)
-		     : -ENOMEM;
+	uint64_t vp = visits_vp(get->resource, get->key);
+	int r;
 
+	visits_want(&get->visits, get->resource, vp);
+	visits_go(&get->visits, get->deadline_ns);
+	r = visits_result(&get->visits, get->resource, vp);
 	if (r < 0)
 		reply_error(&operation->reply, get->resource, get->key, r);
 	else
-		reply_info(&operation->reply, get->resource, info);
+		get_now(get->resource, get->key, &operation->reply);
 	operation_finish(operation);
 }
 
@@ -139,7 +153,8 @@ static void get_later(struct request *request, const uint64_t *key, uint32_t tim
 		return;
 	get->resource = request->route->resource;
 	memcpy(get->key, key, sizeof(get->key));
-	get->deadline_ns = clock_now_ns(&clock_monotonic) + timeout_ms * NSEC_PER_MSEC;
+	get->visits.inspect = request->inspect;
+	get->deadline_ns = deadline_in(timeout_ms);
 	get->base.run = run_get;
 	operation_submit(&get->base, OPERATION_ON_WORKER, get->deadline_ns);
 }
@@ -156,7 +171,7 @@ static void handle_object(struct request *request)
 		    resource, request->match.key, request->match.key_count, query.vtl, key))
 		problem(&request->reply, PROBLEM_NOT_FOUND,
 			"the path has a key that no %s can have", resource->class->fields->name);
-	else if (resource->class->on_vcpu)
+	else if (resource->on_vcpu)
 		get_later(request, key, query.timeout_ms);
 	else
 		get_now(resource, key, &request->reply);
@@ -175,6 +190,12 @@ void resource_reply(struct inspect *inspect, const char *path, struct reply *rep
 
 /* ---- collections ---------------------------------------------------------------------------- */
 
+/* A VP of whose objects nothing is known. */
+struct vp_error {
+	uint32_t vp;
+	int error;
+};
+
 /* A page while it is written. The cursor is the keys of the last item, joined by dots. */
 struct page {
 	struct writer *writer;
@@ -182,6 +203,8 @@ struct page {
 	uint32_t limit, count;
 	uint64_t last[NODE_MAX_KEYS];
 	bool more;
+	unsigned errors;
+	struct vp_error error[VM_MAX_VPS];
 };
 
 static int visit_item(void *arg, const uint64_t *key, const void *info)
@@ -229,54 +252,178 @@ static bool read_cursor(const struct resource *resource, char *cursor, uint64_t 
 	return count == resource->class->key_count;
 }
 
-static void reply_page(struct request *request, const uint64_t *key, unsigned fixed,
-	const uint64_t *after, uint32_t limit)
+/* What to list. */
+struct page_query {
+	const struct resource *resource;
+	uint64_t key[NODE_MAX_KEYS + 1], after[NODE_MAX_KEYS + 1];
+	unsigned fixed; /* keys given */
+	bool resumed;   /* `after` is given */
+	uint32_t limit;
+};
+
+static void list_items(const struct page_query *query, unsigned fixed, struct page *page)
 {
-	const struct resource *resource = request->route->resource;
+	query->resource->class->list(query->resource->owner, query->key, fixed,
+		query->resumed ? query->after : NULL, visit_item, page);
+}
+
+/* VPs whose objects may be on the page: from `first` up to and including `last`. */
+static void vp_range(const struct page_query *query, const struct vm *vm, uint64_t *ret_first,
+	uint64_t *ret_last)
+{
+	*ret_first = query->fixed > 0 ? query->key[0] : query->resumed ? query->after[0] : 0;
+	*ret_last = query->fixed > 0 ? query->key[0] : vm->vp_count - 1;
+}
+
+/* VP by VP; notes the VPs of which nothing is known. */
+static void list_visited(
+	const struct page_query *query, const struct visits *visits, struct page *page)
+{
+	struct page_query of_vp = *query;
+	uint64_t vp, last;
+
+	vp_range(query, visits->inspect->config.vm, &vp, &last);
+	for (; vp <= last && !page->more; vp++) {
+		int r = visits_result(visits, query->resource, vp);
+
+		of_vp.key[0] = vp;
+		if (r == 0)
+			list_items(&of_vp, MAX(query->fixed, 1U), page);
+		else
+			page->error[page->errors++] = (struct vp_error){(uint32_t)vp, r};
+	}
+}
+
+static void write_errors(const struct page *page)
+{
+	writer_key(page->writer, "errors");
+	writer_array_begin(page->writer);
+	for (unsigned i = 0; i < page->errors; i++) {
+		writer_object_begin(page->writer);
+		writer_key_uint(page->writer, "vp", page->error[i].vp);
+		writer_key_string(page->writer, "error", visits_error_name(page->error[i].error));
+		writer_object_end(page->writer);
+	}
+	writer_array_end(page->writer);
+}
+
+/* `visits` is NULL when no VP has to be asked. */
+static void reply_page(const struct page_query *query, struct inspect *inspect,
+	const struct visits *visits, struct reply *reply)
+{
 	struct page page = {
-		.writer = reply_json(&request->reply, 200, resource->list_schema),
-		.resource = resource,
-		.limit = limit,
+		.writer = reply_json(reply, 200, query->resource->list_schema),
+		.resource = query->resource,
+		.limit = query->limit,
 	};
 	/* Before the items: what changes while they are read is then also in the log after it. */
-	uint64_t seq = recorder_head(request->inspect->config.recorder);
+	uint64_t seq = recorder_head(inspect->config.recorder);
 
 	writer_object_begin(page.writer);
 	writer_key(page.writer, "items");
 	writer_array_begin(page.writer);
-	resource->class->list(resource->owner, key, fixed, after, visit_item, &page);
+	if (visits)
+		list_visited(query, visits, &page);
+	else
+		list_items(query, query->fixed, &page);
 	writer_array_end(page.writer);
+	if (query->resource->class->on_vcpu)
+		write_errors(&page);
 	writer_key_uint(page.writer, "seq", seq);
 	write_next(&page);
 	writer_object_end(page.writer);
 }
 
-static void handle_list(struct request *request)
-{
-	const struct resource *resource = request->route->resource;
-	unsigned fixed = request->match.key_count;
-	uint64_t key[NODE_MAX_KEYS + 1] = {0}, after[NODE_MAX_KEYS + 1] = {0};
-	struct resource_query query;
-	bool resumed;
+struct list_operation {
+	struct operation base;
+	struct page_query query;
+	uint64_t deadline_ns;
+	struct visits visits;
+};
 
-	if (!read_query(request, &query))
+static void run_list(struct operation *operation)
+{
+	struct list_operation *list = container_of(operation, struct list_operation, base);
+	uint64_t vp, last;
+
+	vp_range(&list->query, operation->inspect->config.vm, &vp, &last);
+	for (; vp <= last; vp++)
+		visits_want(&list->visits, list->query.resource, vp);
+	visits_go(&list->visits, list->deadline_ns);
+	reply_page(&list->query, operation->inspect, &list->visits, &operation->reply);
+	operation_finish(operation);
+}
+
+static void list_later(struct request *request, const struct page_query *query, uint32_t timeout_ms)
+{
+	struct list_operation *list = operation_new(request, sizeof(*list));
+
+	if (!list)
 		return;
-	resumed = query.cursor[0] != '\0';
-	if (resumed && !read_cursor(resource, query.cursor, after)) {
+	list->query = *query;
+	list->visits.inspect = request->inspect;
+	list->deadline_ns = deadline_in(timeout_ms);
+	list->base.run = run_list;
+	/* Past its own deadline the worker still writes what it has. */
+	operation_submit(
+		&list->base, OPERATION_ON_WORKER, list->deadline_ns + OPERATION_WRITE_PATIENCE_NS);
+}
+
+/* Keys and cursor; answers with a problem when they are none. */
+static bool read_page_query(
+	struct request *request, struct resource_query *query, struct page_query *ret_page)
+{
+	struct page_query page = {
+		.resource = request->route->resource,
+		.fixed = request->match.key_count,
+		.resumed = query->cursor[0] != '\0',
+		.limit = query->limit,
+	};
+
+	if (page.resumed && !read_cursor(page.resource, query->cursor, page.after)) {
 		problem_value(
 			&request->reply, PROBLEM_BAD_VALUE, "?cursor", "cursor is not from here");
-		return;
+		return false;
 	}
-	after[resource->class->key_count] = query.vtl;
-	if (!resource_parse_keys(resource, request->match.key, fixed, query.vtl, key) ||
-		(fixed > 0 && !resource_parent_exists(resource, key))) {
+	page.after[page.resource->class->key_count] = query->vtl;
+	if (!resource_parse_keys(
+		    page.resource, request->match.key, page.fixed, query->vtl, page.key) ||
+		(page.fixed > 0 && !resource_parent_exists(page.resource, page.key))) {
 		problem(&request->reply, PROBLEM_NOT_FOUND, "there is no such collection");
-		return;
+		return false;
 	}
-	reply_page(request, key, fixed, resumed ? after : NULL, query.limit);
+	*ret_page = page;
+	return true;
+}
+
+static void handle_list(struct request *request)
+{
+	struct resource_query query;
+	struct page_query page;
+
+	if (!read_query(request, &query) || !read_page_query(request, &query, &page))
+		return;
+	if (page.resource->on_vcpu && request->inspect->config.vm)
+		list_later(request, &page, query.timeout_ms);
+	else
+		reply_page(&page, request->inspect, NULL, &request->reply);
 }
 
 /* ---- rows of the route table ---------------------------------------------------------------- */
+
+static const struct param_table *object_query(const struct node_class *class)
+{
+	if (class->query_key)
+		return class->on_vcpu ? &vtl_timeout_query : &vtl_query;
+	return class->on_vcpu ? &timeout_query : NULL;
+}
+
+static const struct param_table *list_query(const struct node_class *class)
+{
+	if (class->query_key)
+		return class->on_vcpu ? &vtl_timeout_page_query : &vtl_page_query;
+	return &page_query;
+}
 
 void resource_routes(
 	const struct resource *resource, struct route *ret_object, struct route *ret_list)
@@ -286,9 +433,7 @@ void resource_routes(
 	*ret_object = (struct route){
 		.method = "GET",
 		.handle = handle_object,
-		.query = class->on_vcpu     ? &timeout_query
-			 : class->query_key ? &vtl_query
-					    : NULL,
+		.query = object_query(class),
 		.reply_schema = class->fields->name,
 		.statuses = {200},
 		.doc = class->fields->doc,
@@ -297,7 +442,7 @@ void resource_routes(
 	*ret_list = (struct route){
 		.method = "GET",
 		.handle = handle_list,
-		.query = class->query_key ? &vtl_page_query : &page_query,
+		.query = list_query(class),
 		.reply_schema = resource->list_schema,
 		.statuses = {200},
 		.doc = class->fields->doc,

@@ -184,8 +184,15 @@ static int emit_table(struct generator *generator, const struct field_table *tab
 	return end_schema(generator, table->name, &w);
 }
 
-/* The page around items; `item` writes the schema of one. */
-static int emit_page(struct generator *generator, const char *name, const char *doc,
+static const char page_errors[] =
+	"{\"description\":\"VPs whose items are left out: they had to be asked and did not answer\","
+	"\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+	"\"vp\":{\"type\":\"integer\",\"minimum\":0},"
+	"\"error\":{\"enum\":[\"gone\",\"timeout\",\"unavailable\"]}},"
+	"\"required\":[\"vp\",\"error\"],\"additionalProperties\":false}}";
+
+/* The page around items; `item` writes the schema of one. VPs may fail to answer (`errors`). */
+static int emit_page(struct generator *generator, const char *name, const char *doc, bool errors,
 	void (*item)(struct writer *w, const void *arg), const void *arg)
 {
 	CLEANUP(writer) struct writer w = {0};
@@ -201,6 +208,10 @@ static int emit_page(struct generator *generator, const char *name, const char *
 	writer_key(&w, "items");
 	item(&w, arg);
 	writer_object_end(&w);
+	if (errors) {
+		writer_key(&w, "errors");
+		write_fixed(&w, page_errors);
+	}
 	writer_key(&w, "seq");
 	write_fixed(&w,
 		"{\"description\":\"Where to start the log to miss nothing after this list\","
@@ -210,7 +221,8 @@ static int emit_page(struct generator *generator, const char *name, const char *
 			"\"type\":[\"string\",\"null\"]}");
 	writer_object_end(&w);
 	writer_key(&w, "required");
-	write_fixed(&w, "[\"items\",\"seq\",\"next\"]");
+	write_fixed(&w, errors ? "[\"items\",\"errors\",\"seq\",\"next\"]"
+			       : "[\"items\",\"seq\",\"next\"]");
 	writer_key_bool(&w, "additionalProperties", false);
 	return end_schema(generator, name, &w);
 }
@@ -226,8 +238,8 @@ static int emit_class(struct generator *generator, const struct resource *resour
 	int r = emit_table(generator, table);
 
 	if (r == 0 && (resource->list_path[0] || resource->class->flat_path))
-		r = emit_page(
-			generator, resource->list_schema, table->doc, write_table_item, table);
+		r = emit_page(generator, resource->list_schema, table->doc,
+			resource->class->on_vcpu, write_table_item, table);
 	return r;
 }
 
@@ -434,7 +446,8 @@ static int emit_log(struct generator *generator)
 	write_log_variants(&w);
 	r = end_schema(generator, "log-record", &w);
 	return r != 0 ? r
-		      : emit_page(generator, "log-page", "A page of the log", write_log_item, NULL);
+		      : emit_page(generator, "log-page", "A page of the log", false, write_log_item,
+				NULL);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------- */

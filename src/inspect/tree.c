@@ -10,8 +10,8 @@
 #include "hvdef/hv_synic.h"
 #include "inspect/glob.h"
 #include "inspect/json.h"
+#include "inspect/on_vcpu.h"
 #include "inspect/operation.h"
-#include "inspect/resource.h"
 #include "inspect/rest.h"
 #include "inspect/server.h"
 
@@ -24,7 +24,6 @@ enum { NODES_MAX = 8192, DEPTH_MAX = 16, BATCH = 32, PATCH_VALUE_BYTES = 256 };
 
 #define TIMEOUT_DEFAULT_MS 1000
 #define TIMEOUT_MAX_MS     5000
-#define WRITE_PATIENCE_NS  NSEC_PER_SEC
 
 struct tree_query {
 	uint32_t depth, timeout_ms;
@@ -128,7 +127,7 @@ static bool has_on_vcpu(const struct path_node *node)
 {
 	const struct resource *resource = node->value;
 
-	if (resource && resource->class->on_vcpu)
+	if (resource && resource->on_vcpu)
 		return true;
 	for (const struct path_node *child = node->child; child; child = child->sibling) {
 		if (has_on_vcpu(child))
@@ -145,8 +144,8 @@ struct walk {
 	const struct glob *glob; /* NULL: everything */
 	unsigned depth_max, nodes;
 	uint8_t vtl;
-	uint64_t deadline_ns;
-	bool single; /* one node only: it may use all the time there is */
+	struct visits *visits; /* NULL: nothing here needs any */
+	uint64_t deadline_ns;  /* of the visits */
 };
 
 /* One step of it. */
@@ -171,35 +170,23 @@ static void write_more(struct writer *w)
 	writer_key_bool(w, "$more", true);
 }
 
-static const char *error_name(int error)
+/* Whether what is below can be read: what the visit to its VP said. */
+static int visited(const struct walk *walk, const struct resource *resource, const uint64_t *key)
 {
-	return error == -ENOENT ? "gone" : error == -ETIMEDOUT ? "timeout" : "unavailable";
-}
-
-/*
- * Each VP that does not answer may use a quarter of the time that is left, so that those after it
- * get their turn however many there are.
- */
-static uint64_t turn_deadline(const struct walk *walk)
-{
-	uint64_t now = clock_now_ns(&clock_monotonic);
-
-	if (walk->single || now >= walk->deadline_ns)
-		return walk->deadline_ns;
-	return now + (walk->deadline_ns - now) / 4;
+	if (!walk->visits)
+		return 0;
+	return visits_result(walk->visits, resource, visits_vp(resource, key));
 }
 
 static int fetch(
 	struct walk *walk, const struct resource *resource, const struct spot *spot, void *info)
 {
 	uint64_t key[NODE_MAX_KEYS + 1];
+	int r = visited(walk, resource, spot->key);
 
 	memcpy(key, spot->key, sizeof(key));
 	key[resource->class->key_count] = walk->vtl;
-	if (resource->class->on_vcpu)
-		return resource_get_on_vcpu(
-			walk->inspect, resource, key, turn_deadline(walk), info);
-	return resource->class->get(resource->owner, key, info);
+	return r < 0 ? r : resource->class->get(resource->owner, key, info);
 }
 
 static bool wants_field(const struct walk *walk, const struct spot *spot, const struct field *field)
@@ -245,7 +232,7 @@ static void write_object(struct walk *walk, const struct spot *spot, const void 
 		info = own;
 	}
 	if (r < 0)
-		write_error(walk->writer, error_name(r));
+		write_error(walk->writer, visits_error_name(r));
 	else
 		write_wanted(walk, spot, resource->class->fields, info);
 }
@@ -387,10 +374,16 @@ static void walk_collection(
 	struct batch batch = {.resource = resource};
 	uint64_t key[NODE_MAX_KEYS + 1] = {0}, after[NODE_MAX_KEYS + 1];
 	bool more = false;
+	int r;
 
 	if (!resource || !resource->class->list || spot->depth + chain.length > walk->depth_max) {
 		if (resource)
 			write_more(walk->writer);
+		return;
+	}
+	r = visited(walk, resource, spot->key);
+	if (r < 0) {
+		write_error(walk->writer, visits_error_name(r));
 		return;
 	}
 	info = batch.info = calloc(BATCH, resource->class->fields->size);
@@ -439,6 +432,56 @@ static void walk_node(struct walk *walk, const struct spot *spot, const void *in
 	writer_object_end(walk->writer);
 }
 
+/* ---- visits --------------------------------------------------------------------------------- */
+
+static void note_visits(struct walk *walk, const struct spot *spot);
+
+/* Notes what has to be visited for the objects below each VP. */
+static void note_vps(struct walk *walk, const struct spot *spot, const struct path_node *child)
+{
+	const struct vm *vm = walk->inspect->config.vm;
+
+	for (uint64_t vp = 0; vm && vp < vm->vp_count; vp++) {
+		struct spot below = *spot;
+		char text[24];
+
+		below.key[below.keys++] = vp;
+		key_text(text, vp);
+		if (enter(walk, &below, child, text))
+			note_visits(walk, &below);
+	}
+}
+
+/*
+ * Which VPs the walk will need, before it starts. Objects that need one have the VP as their first
+ * key. Further keys are not known yet: any might be wanted.
+ */
+static void note_visits(struct walk *walk, const struct spot *spot)
+{
+	const struct resource *resource = spot->node->value;
+
+	if (spot->depth > walk->depth_max)
+		return;
+	if (resource && wants_any_field(walk, spot, resource->class->fields))
+		visits_want(walk->visits, resource, visits_vp(resource, spot->key));
+	for (const struct path_node *child = spot->node->child; child; child = child->sibling) {
+		struct spot below = *spot;
+
+		if (!has_on_vcpu(child))
+			continue;
+		if (child->key && spot->keys == 0) {
+			note_vps(walk, spot, child);
+		} else if (child->key) {
+			below.node = child;
+			below.depth++;
+			below.whole = true;
+			note_visits(walk, &below);
+		} else if (enter(walk, &below, child, child->name)) {
+			note_visits(walk, &below);
+		}
+	}
+}
+
 /* ---- requests ------------------------------------------------------------------------------- */
 
 /* What to walk; handed to the worker when a VP has to be asked. */
@@ -475,10 +518,16 @@ static int take_snapshot(struct walk *walk, const struct resource *resource,
 
 static void reply_leaf(struct walk *walk, const struct place *place, struct reply *reply)
 {
+	const struct resource *resource = place->node->value;
 	CLEANUP(free) void *info = NULL;
 	struct writer *w;
-	int r = take_snapshot(walk, place->node->value, place, &info);
+	int r;
 
+	if (walk->visits) {
+		visits_want(walk->visits, resource, visits_vp(resource, place->key));
+		visits_go(walk->visits, walk->deadline_ns);
+	}
+	r = take_snapshot(walk, resource, place, &info);
 	if (r < 0) {
 		reply_error(reply, r);
 		return;
@@ -499,9 +548,11 @@ static int check_exists(struct walk *walk, const struct place *place, void **ret
 
 	if (place->around)
 		r = take_snapshot(walk, place->around, place, &around);
-	if (r < 0 || !resource || resource->class->on_vcpu)
+	if (r < 0 || !resource)
 		return r;
-	return take_snapshot(walk, resource, place, ret_info);
+	r = take_snapshot(walk, resource, place, ret_info);
+	/* A VP that does not answer is told in the reply, beside what is known. */
+	return r != -ENOENT && resource->on_vcpu ? 0 : r;
 }
 
 static void reply_node(
@@ -521,24 +572,30 @@ static void reply_node(
 		walk->glob = &glob;
 		spot.states = glob_start(&glob);
 	}
+	memcpy(spot.key, place->key, sizeof(spot.key));
+	if (walk->visits) {
+		note_visits(walk, &spot);
+		visits_go(walk->visits, walk->deadline_ns);
+	}
 	r = check_exists(walk, place, &info);
 	if (r < 0) {
 		reply_error(reply, r);
 		return;
 	}
-	memcpy(spot.key, place->key, sizeof(spot.key));
 	walk->writer = reply_json(reply, 200, "tree");
 	walk_node(walk, &spot, info);
 }
 
-static void do_job(struct inspect *inspect, const struct job *job, struct reply *reply)
+/* `visits` is NULL when no VP has to be asked. */
+static void do_job(
+	struct inspect *inspect, const struct job *job, struct visits *visits, struct reply *reply)
 {
 	struct walk walk = {
 		.inspect = inspect,
 		.depth_max = job->query.depth,
 		.vtl = job->query.vtl,
+		.visits = visits,
 		.deadline_ns = job->deadline_ns,
-		.single = job->place.field || !job->place.node->child,
 	};
 
 	if (job->place.field)
@@ -550,13 +607,14 @@ static void do_job(struct inspect *inspect, const struct job *job, struct reply 
 struct tree_operation {
 	struct operation base;
 	struct job job;
+	struct visits visits;
 };
 
 static void run_tree(struct operation *operation)
 {
 	struct tree_operation *op = container_of(operation, struct tree_operation, base);
 
-	do_job(operation->inspect, &op->job, &operation->reply);
+	do_job(operation->inspect, &op->job, &op->visits, &operation->reply);
 	operation_finish(operation);
 }
 
@@ -578,16 +636,18 @@ void tree_get(struct request *request)
 	}
 	job.deadline_ns = clock_now_ns(&clock_monotonic) + job.query.timeout_ms * NSEC_PER_MSEC;
 	if (!has_on_vcpu(job.place.node)) {
-		do_job(request->inspect, &job, &request->reply);
+		do_job(request->inspect, &job, NULL, &request->reply);
 		return;
 	}
 	op = operation_new(request, sizeof(*op));
 	if (!op)
 		return;
 	op->job = job;
+	op->visits.inspect = request->inspect;
 	op->base.run = run_tree;
 	/* Past its own deadline the worker still writes what it has. */
-	operation_submit(&op->base, OPERATION_ON_WORKER, job.deadline_ns + WRITE_PATIENCE_NS);
+	operation_submit(
+		&op->base, OPERATION_ON_WORKER, job.deadline_ns + OPERATION_WRITE_PATIENCE_NS);
 }
 
 /* ---- PATCH ---------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
  *	unavailable  the module failed
  *
  * Purpose: GET and PATCH /v1/tree/{path...}.
- * Threads: HTTP; a walk that meets an on_vcpu class runs on the worker. PATCH on the main loop.
+ * Threads: HTTP; a walk that has to ask VPs runs on the worker. PATCH on the main loop.
  * Errors:  problems in the reply; $error inside it.
  */
 #include "inspect/param.h"

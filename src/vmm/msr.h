@@ -89,7 +89,7 @@ struct hv_info {
 	uint64_t guest_os_id, hypercall;
 	bool hypercall_enabled;
 	uint64_t reference_tsc;
-	bool tsc_page_valid;
+	uint8_t tsc_page_valid; /* or FIELD_BOOL_UNKNOWN */
 	uint64_t tsc_hz, ref_count_100ns;
 	uint64_t crash_p0, crash_p1, crash_p2, crash_p3, crash_p4, crash_ctl, crashes;
 };

@@ -169,7 +169,7 @@ int synic_vector_locked(const struct synic *synic, unsigned sint, uint8_t *ret_v
 void synic_raised_locked(struct synic *synic, unsigned sint, uint8_t vector, bool auto_eoi, int status);
 
 /* Owner of these: struct vm. Snapshots are in synic_info.h. */
-extern const struct node_class synic_node_class;  /* vps/{vp}/synic?vtl= */
+extern const struct node_class synic_node_class;  /* vps/{vp}/synic?vtl=, flat: synics */
 extern const struct node_class sint_node_class;   /* vps/{vp}/sints/{sint}?vtl=, flat: sints */
 extern const struct node_class stimer_node_class; /* vps/{vp}/stimers/{timer}?vtl=, flat: stimers */
 extern const struct node_class message_node_class; /* messages/{vp}/{sint}/{position}?vtl= */

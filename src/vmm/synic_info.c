@@ -41,40 +41,79 @@ uint64_t synic_age_or_null(const struct synic *synic, uint64_t then_ns)
 	return then_ns ? clock_now_ns(synic->vm->clock) - then_ns : UINT64_MAX;
 }
 
+/* ---- registers that KVM holds ------------------------------------------ */
+
+static bool is_kernel(const struct synic *synic)
+{
+	return synic->vm->synic_mode == SYNIC_MODE_KERNEL && synic->vtl == 0;
+}
+
+/*
+ * What a snapshot is made of: in mode kernel the registers as the VP read them from KVM, in the
+ * other modes `synic` has all.
+ */
+struct source {
+	struct synic *synic;
+	bool kernel;
+	struct vcpu_msrs msrs; /* valid in mode kernel */
+};
+
+static int open_source(struct vm *vm, uint64_t vp, uint64_t vtl, struct source *ret_source)
+{
+	struct synic *synic = synic_find(vm, vp, vtl);
+
+	if (!synic)
+		return -ENOENT;
+	ret_source->synic = synic;
+	ret_source->kernel = is_kernel(synic);
+	return ret_source->kernel ? vcpu_msrs(synic->vcpu, &ret_source->msrs) : 0;
+}
+
+/* `ours` unless KVM holds the register. */
+static uint64_t msr_of(const struct source *source, uint32_t index, uint64_t ours)
+{
+	return source->kernel ? vcpu_msr(&source->msrs, index) : ours;
+}
+
 /* ---- synic ------------------------------------------------------------- */
 
-static void fill_synic_locked(const struct synic *synic, struct synic_info *ret_info)
+static void fill_synic_locked(const struct source *source, struct synic_info *ret_info)
 {
-	bool simp = synic->simp & HV_PAGE_ENABLE;
-	bool siefp = synic->siefp & HV_PAGE_ENABLE;
+	const struct synic *synic = source->synic;
+	uint64_t scontrol = msr_of(source, HV_MSR_SCONTROL, synic->scontrol);
+	uint64_t simp_msr = msr_of(source, HV_MSR_SIMP, synic->simp);
+	uint64_t siefp_msr = msr_of(source, HV_MSR_SIEFP, synic->siefp);
+	bool simp = simp_msr & HV_PAGE_ENABLE;
+	bool siefp = siefp_msr & HV_PAGE_ENABLE;
 
 	*ret_info = (struct synic_info){
 		.vp = synic->vcpu->index,
 		.vtl = synic->vtl,
 		.mode = synic->vm->synic_mode,
-		.scontrol = synic->scontrol,
-		.sversion = HV_SYNIC_VERSION,
-		.siefp = synic->siefp,
-		.simp = synic->simp,
-		.enabled = synic->scontrol & HV_SCONTROL_ENABLE,
+		.scontrol = scontrol,
+		.sversion = msr_of(source, HV_MSR_SVERSION, HV_SYNIC_VERSION),
+		.siefp = siefp_msr,
+		.simp = simp_msr,
+		.enabled = scontrol & HV_SCONTROL_ENABLE,
 		.simp_enabled = simp,
 		.siefp_enabled = siefp,
-		.simp_gpa = simp ? synic->simp & HV_PAGE_GPA_MASK : UINT64_MAX,
-		.siefp_gpa = siefp ? synic->siefp & HV_PAGE_GPA_MASK : UINT64_MAX,
-		.eoms = synic->eoms,
+		.simp_gpa = simp ? simp_msr & HV_PAGE_GPA_MASK : UINT64_MAX,
+		.siefp_gpa = siefp ? siefp_msr & HV_PAGE_GPA_MASK : UINT64_MAX,
+		.eoms = source->kernel ? UINT64_MAX : synic->eoms,
 		.retry_armed = synic->retry_ns != 0,
 	};
 }
 
 static int get_synic(void *owner, const uint64_t *key, void *ret_info)
 {
-	struct synic *synic = synic_find(owner, key[0], key[1]);
+	struct source source;
+	int r = open_source(owner, key[0], key[1], &source);
 
-	if (!synic)
-		return -ENOENT;
-	pthread_mutex_lock(&synic->lock);
-	fill_synic_locked(synic, ret_info);
-	pthread_mutex_unlock(&synic->lock);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&source.synic->lock);
+	fill_synic_locked(&source, ret_info);
+	pthread_mutex_unlock(&source.synic->lock);
 	return 0;
 }
 
@@ -118,8 +157,9 @@ static const struct field synic_fields[] = {
 	{FIELD_B(struct synic_info, siefp_enabled, 0, "The event flags page is enabled.")},
 	{FIELD_X(struct synic_info, siefp_gpa, FIELD_NULLABLE,
 		"Where the event flags page is; null while disabled.")},
-	{FIELD_U(
-		struct synic_info, eoms, 0, "End-of-message writes; each acknowledges all SINTs.")},
+	{FIELD_U(struct synic_info, eoms, FIELD_NULLABLE,
+		"End-of-message writes; each acknowledges all SINTs. Null in mode kernel, where KVM "
+		"executes them.")},
 	{FIELD_B(struct synic_info, retry_armed, 0,
 		"A message or timer waits behind an occupied slot, which is looked at every ms.")},
 };
@@ -128,17 +168,29 @@ static const struct field_table synic_table = FIELD_TABLE(struct synic_info, "sy
 
 const struct node_class synic_node_class = {
 	.path = "vps/{vp}/synic",
+	.flat_path = "synics",
 	.fields = &synic_table,
 	.key_count = 1,
 	.query_key = "vtl",
+	.on_vcpu = vcpu_sample_msrs,
 	.get = get_synic,
 	.list = list_synics,
 };
 
 /* ---- sints ------------------------------------------------------------- */
 
-static void fill_slot_locked(const struct synic *synic, unsigned n, struct slot_info *ret_info)
+/* When hvd filled the slot; KVM's timers do not say when they did. */
+static uint64_t slot_age_ns(const struct source *source, unsigned n, uint32_t type)
 {
+	if (type == HV_MESSAGE_TYPE_NONE ||
+		(source->kernel && type == HV_MESSAGE_TYPE_TIMER_EXPIRED))
+		return UINT64_MAX;
+	return synic_age_or_null(source->synic, source->synic->sint[n].last_delivery_ns);
+}
+
+static void fill_slot_locked(const struct source *source, unsigned n, struct slot_info *ret_info)
+{
+	const struct synic *synic = source->synic;
 	struct hv_message message;
 
 	*ret_info = (struct slot_info){.present = synic->simp_page.enabled};
@@ -150,9 +202,7 @@ static void fill_slot_locked(const struct synic *synic, unsigned n, struct slot_
 	ret_info->payload_size = message.header.payload_size;
 	ret_info->pending = message.header.flags & HV_MESSAGE_FLAG_PENDING;
 	ret_info->sender = message.header.sender;
-	ret_info->age_ns = ret_info->busy
-				   ? synic_age_or_null(synic, synic->sint[n].last_delivery_ns)
-				   : UINT64_MAX;
+	ret_info->age_ns = slot_age_ns(source, n, message.header.type);
 }
 
 static void fill_flags_locked(const struct synic *synic, unsigned n, struct sint_info *info)
@@ -171,24 +221,27 @@ static void fill_flags_locked(const struct synic *synic, unsigned n, struct sint
 	}
 }
 
-static void fill_sint_locked(const struct synic *synic, unsigned n, struct sint_info *ret_info)
+static void fill_sint_locked(const struct source *source, unsigned n, struct sint_info *ret_info)
 {
+	const struct synic *synic = source->synic;
 	const struct synic_sint *sint = &synic->sint[n];
+	uint64_t raw = msr_of(source, HV_MSR_SINT0 + n, sint->msr);
 
 	*ret_info = (struct sint_info){
 		.vp = synic->vcpu->index,
 		.vtl = synic->vtl,
 		.sint = n,
-		.raw = sint->msr,
-		.vector = sint->msr & HV_SINT_VECTOR_MASK,
-		.masked = sint->msr & HV_SINT_MASKED,
-		.auto_eoi = sint->msr & HV_SINT_AUTO_EOI,
-		.polling = sint->msr & HV_SINT_POLLING,
-		.proxy = sint->msr & HV_SINT_PROXY,
+		.raw = raw,
+		.vector = raw & HV_SINT_VECTOR_MASK,
+		.masked = raw & HV_SINT_MASKED,
+		.auto_eoi = raw & HV_SINT_AUTO_EOI,
+		.polling = raw & HV_SINT_POLLING,
+		.proxy = raw & HV_SINT_PROXY,
 		.queue_depth = sint->depth,
 		.queue_capacity = HV_MESSAGE_QUEUE_MAX,
 		.irq_owed = sint->irq_owed,
-		.last_eom_age_ns = synic_age_or_null(synic, synic->last_eom_ns),
+		.last_eom_age_ns = source->kernel ? UINT64_MAX
+						  : synic_age_or_null(synic, synic->last_eom_ns),
 		.last_delivery_age_ns = synic_age_or_null(synic, sint->last_delivery_ns),
 		.posted = sint->posted,
 		.delivered = sint->delivered,
@@ -200,20 +253,21 @@ static void fill_sint_locked(const struct synic *synic, unsigned n, struct sint_
 		.owed = sint->owed,
 		.last_error = sint->last_error,
 	};
-	fill_slot_locked(synic, n, &ret_info->slot);
+	fill_slot_locked(source, n, &ret_info->slot);
 	if (synic->siefp_page.enabled)
 		fill_flags_locked(synic, n, ret_info);
 }
 
 static int get_sint(void *owner, const uint64_t *key, void *ret_info)
 {
-	struct synic *synic = synic_find(owner, key[0], key[2]);
+	struct source source;
+	int r = key[1] < HV_SINT_COUNT ? open_source(owner, key[0], key[2], &source) : -ENOENT;
 
-	if (!synic || key[1] >= HV_SINT_COUNT)
-		return -ENOENT;
-	pthread_mutex_lock(&synic->lock);
-	fill_sint_locked(synic, (unsigned)key[1], ret_info);
-	pthread_mutex_unlock(&synic->lock);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&source.synic->lock);
+	fill_sint_locked(&source, (unsigned)key[1], ret_info);
+	pthread_mutex_unlock(&source.synic->lock);
 	return 0;
 }
 _Static_assert(sizeof(struct sint_info) <= VP_GRID_INFO_MAX, "fits the grid's buffer");
@@ -235,7 +289,7 @@ static const struct field slot_fields[] = {
 		"MessagePending flag: another message waits, the guest must write EOM (TLFS 11.8.3).")},
 	{FIELD_X(struct slot_info, sender, 0, "Sender or port id of the message.")},
 	{FIELD_U(struct slot_info, age_ns, FIELD_NULLABLE,
-		"Time since hvd filled the slot; null when it is free.")},
+		"Time since hvd filled the slot; null when it is free, or filled by a timer of KVM.")},
 	{FIELD_B(struct slot_info, torn, 0, "The guest changed the slot while it was being read.")},
 };
 static const struct field_table slot_table = FIELD_TABLE(struct slot_info, "slot",
@@ -250,8 +304,10 @@ static const struct field sint_fields[] = {
 	{FIELD_B(struct sint_info, masked, 0,
 		"Bit 16. Messages are still written; their interrupt is owed.")},
 	{FIELD_B(struct sint_info, auto_eoi, 0, "Bit 17: no EOI is needed.")},
-	{FIELD_B(struct sint_info, polling, 0, "Bit 18: the guest polls, no interrupt is raised.")},
-	{FIELD_B(struct sint_info, proxy, 0, "Bit 20: interrupts are proxied, none is raised.")},
+	{FIELD_B(struct sint_info, polling, 0,
+		"Bit 18: the guest polls, no interrupt is raised. KVM does not look at it.")},
+	{FIELD_B(struct sint_info, proxy, 0,
+		"Bit 20: interrupts are proxied, none is raised. KVM does not look at it.")},
 	{FIELD_O(struct sint_info, slot, FIELD_NULLABLE, &slot_table,
 		"The message slot; null while the message page is disabled.")},
 	{FIELD_A(struct sint_info, event_flags, event_flags_listed, NULL,
@@ -262,16 +318,17 @@ static const struct field sint_fields[] = {
 	{FIELD_B(struct sint_info, irq_owed, 0,
 		"An interrupt was withheld and will be raised when the SINT can be asserted.")},
 	{FIELD_U(struct sint_info, last_eom_age_ns, FIELD_NULLABLE,
-		"Time since the VP last wrote EOM; null if never.")},
+		"Time since the VP last wrote EOM; null if never, and in mode kernel.")},
 	{FIELD_U(struct sint_info, last_delivery_age_ns, FIELD_NULLABLE,
-		"Time since a message was last written into the slot; null if never.")},
+		"Time since hvd last wrote a message into the slot; null if never.")},
 	{FIELD_U(struct sint_info, posted, 0, "Messages accepted into the queue.")},
 	{FIELD_U(struct sint_info, delivered, 0, "Queued messages written into the slot.")},
 	{FIELD_U(struct sint_info, busy, 0, "Times a message had to wait for an occupied slot.")},
 	{FIELD_U(struct sint_info, dropped, 0, "Queued messages dropped by a reset.")},
 	{FIELD_U(struct sint_info, retries, 0, "Millisecond looks at an occupied slot.")},
 	{FIELD_U(struct sint_info, events, 0, "Event flags that went from clear to set.")},
-	{FIELD_U(struct sint_info, interrupts, 0, "Interrupts asserted.")},
+	{FIELD_U(struct sint_info, interrupts, 0,
+		"Interrupts asserted by hvd; in mode kernel KVM's timers raise theirs besides.")},
 	{FIELD_U(struct sint_info, owed, 0, "Interrupts withheld and owed.")},
 	{FIELD_I(struct sint_info, last_error, 0, "Last failure as a negative errno, 0 if none.")},
 };
@@ -285,17 +342,18 @@ const struct node_class sint_node_class = {
 	.fields = &sint_table,
 	.key_count = 2,
 	.query_key = "vtl",
+	.on_vcpu = vcpu_sample_msrs,
 	.get = get_sint,
 	.list = list_sints,
 };
 
 /* ---- timers ------------------------------------------------------------ */
 
-static void fill_stimer_locked(struct synic *synic, unsigned i, struct stimer_info *ret_info)
+/* What CONFIG and COUNT say. */
+static void fill_stimer_registers(
+	const struct synic *synic, unsigned i, const struct stimer *timer, struct stimer_info *info)
 {
-	const struct stimer *timer = &synic->stimer[i];
-
-	*ret_info = (struct stimer_info){
+	*info = (struct stimer_info){
 		.vp = synic->vcpu->index,
 		.vtl = synic->vtl,
 		.timer = i,
@@ -308,14 +366,21 @@ static void fill_stimer_locked(struct synic *synic, unsigned i, struct stimer_in
 		.direct = stimer_is_direct(timer),
 		.vector = stimer_vector(timer),
 		.sint = stimer_sint(timer),
-		.armed = timer->armed,
 		.due_100ns = UINT64_MAX,
 		.due_in_ns = UINT64_MAX,
-		.waiting = timer->waiting,
-		.expirations = timer->expirations,
-		.delivered = timer->delivered,
-		.dropped = timer->dropped,
 	};
+}
+
+static void fill_stimer_locked(const struct synic *synic, unsigned i, struct stimer_info *ret_info)
+{
+	const struct stimer *timer = &synic->stimer[i];
+
+	fill_stimer_registers(synic, i, timer, ret_info);
+	ret_info->armed = timer->armed;
+	ret_info->waiting = timer->waiting;
+	ret_info->expirations = timer->expirations;
+	ret_info->delivered = timer->delivered;
+	ret_info->dropped = timer->dropped;
 	if (!timer->armed)
 		return;
 	ret_info->due_100ns = timer->due_100ns;
@@ -325,15 +390,42 @@ static void fill_stimer_locked(struct synic *synic, unsigned i, struct stimer_in
 		ret_info->due_in_ns = 0;
 }
 
+/*
+ * KVM tells the registers and nothing of what it does with them. It disables a one-shot timer once
+ * its message is in the slot: one that is still enabled expires at its count, or has and waits.
+ */
+static void fill_kernel_stimer(
+	const struct source *source, unsigned i, struct stimer_info *ret_info)
+{
+	const struct stimer timer = {
+		.config = vcpu_msr(&source->msrs, HV_MSR_STIMER0_CONFIG + 2 * i),
+		.count = vcpu_msr(&source->msrs, HV_MSR_STIMER0_COUNT + 2 * i),
+	};
+	uint64_t now_100ns = vcpu_msr(&source->msrs, HV_MSR_TIME_REF_COUNT);
+
+	fill_stimer_registers(source->synic, i, &timer, ret_info);
+	ret_info->armed = ret_info->enabled ? FIELD_BOOL_UNKNOWN : false;
+	ret_info->waiting = ret_info->armed;
+	ret_info->expirations = ret_info->delivered = ret_info->dropped = UINT64_MAX;
+	if (!ret_info->enabled || ret_info->periodic)
+		return;
+	ret_info->due_100ns = timer.count;
+	ret_info->due_in_ns = timer.count > now_100ns ? (timer.count - now_100ns) * 100 : 0;
+}
+
 static int get_stimer(void *owner, const uint64_t *key, void *ret_info)
 {
-	struct synic *synic = synic_find(owner, key[0], key[2]);
+	struct source source;
+	int r = key[1] < HV_STIMER_COUNT ? open_source(owner, key[0], key[2], &source) : -ENOENT;
 
-	if (!synic || key[1] >= HV_STIMER_COUNT)
-		return -ENOENT;
-	pthread_mutex_lock(&synic->lock);
-	fill_stimer_locked(synic, (unsigned)key[1], ret_info);
-	pthread_mutex_unlock(&synic->lock);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&source.synic->lock);
+	if (source.kernel)
+		fill_kernel_stimer(&source, (unsigned)key[1], ret_info);
+	else
+		fill_stimer_locked(source.synic, (unsigned)key[1], ret_info);
+	pthread_mutex_unlock(&source.synic->lock);
 	return 0;
 }
 
@@ -361,16 +453,22 @@ static const struct field stimer_fields[] = {
 		"Bit 12 of CONFIG: raises a vector instead of sending a message.")},
 	{FIELD_U(struct stimer_info, vector, 0, "Vector in direct mode, bits 11:4 of CONFIG.")},
 	{FIELD_U(struct stimer_info, sint, 0, "SINT for messages, bits 19:16 of CONFIG.")},
-	{FIELD_B(struct stimer_info, armed, 0, "The timer has a due time.")},
+	{FIELD_B(struct stimer_info, armed, FIELD_NULLABLE,
+		"The timer has a due time; null in mode kernel while it is enabled.")},
 	{FIELD_U(struct stimer_info, due_100ns, FIELD_NULLABLE,
-		"Reference time of the next expiry; null when not armed.")},
+		"Reference time of the next expiry; null when not armed. In mode kernel the count of an "
+		"enabled one-shot timer, null for a periodic one.")},
 	{FIELD_U(struct stimer_info, due_in_ns, FIELD_NULLABLE,
-		"Time until the next expiry; null when not armed.")},
-	{FIELD_B(struct stimer_info, waiting, 0,
-		"Expired, but the message could not be delivered yet.")},
-	{FIELD_U(struct stimer_info, expirations, 0, "Times the timer expired.")},
-	{FIELD_U(struct stimer_info, delivered, 0, "Messages or interrupts delivered.")},
-	{FIELD_U(struct stimer_info, dropped, 0, "Periodic ticks collapsed or dropped.")},
+		"Time until the next expiry, 0 when overdue; null where due_100ns is.")},
+	{FIELD_B(struct stimer_info, waiting, FIELD_NULLABLE,
+		"Expired, but the message could not be delivered yet; null in mode kernel while it is "
+		"enabled.")},
+	{FIELD_U(struct stimer_info, expirations, FIELD_NULLABLE,
+		"Times the timer expired; null in mode kernel.")},
+	{FIELD_U(struct stimer_info, delivered, FIELD_NULLABLE,
+		"Messages or interrupts delivered; null in mode kernel.")},
+	{FIELD_U(struct stimer_info, dropped, FIELD_NULLABLE,
+		"Periodic ticks collapsed or dropped; null in mode kernel.")},
 };
 static const struct field_table stimer_table = FIELD_TABLE(
 	struct stimer_info, "stimer", "A synthetic timer, TLFS 12.", stimer_fields);
@@ -381,6 +479,7 @@ const struct node_class stimer_node_class = {
 	.fields = &stimer_table,
 	.key_count = 2,
 	.query_key = "vtl",
+	.on_vcpu = vcpu_sample_msrs,
 	.get = get_stimer,
 	.list = list_stimers,
 };

@@ -4,7 +4,8 @@
  * Snapshots of the SynIC, its SINTs, timers, messages and routes, as inspection shows them.
  *
  * Purpose: the info structs behind the node classes of synic.h and sint_route.h.
- * Threads: filled under short locks from any thread; a slot is read while the guest may change it
+ * Threads: filled under short locks from any thread, in mode kernel from what the VP has read
+ *          (vcpu_sample.h); a slot is read while the guest may change it
  *          (`torn` says so).
  * Errors:  none.
  */
@@ -24,7 +25,7 @@ struct synic_info {
 	uint64_t scontrol, sversion, siefp, simp;
 	bool enabled, simp_enabled, siefp_enabled;
 	uint64_t simp_gpa, siefp_gpa; /* all ones: disabled */
-	uint64_t eoms;
+	uint64_t eoms; /* all ones: KVM executes them */
 	bool retry_armed;
 };
 
@@ -50,7 +51,7 @@ struct sint_info {
 	uint32_t event_flag_count;
 	uint32_t queue_depth, queue_capacity;
 	bool irq_owed;
-	uint64_t last_eom_age_ns, last_delivery_age_ns;
+	uint64_t last_eom_age_ns, last_delivery_age_ns; /* all ones: never, or not known */
 	uint64_t posted, delivered, busy, dropped, retries, events, interrupts, owed;
 	int32_t last_error;
 };
@@ -60,10 +61,10 @@ struct stimer_info {
 	uint64_t config, count;
 	bool enabled, periodic, lazy, auto_enable, direct;
 	uint32_t vector, sint;
-	bool armed;
-	uint64_t due_100ns, due_in_ns; /* all ones: not armed */
-	bool waiting;
-	uint64_t expirations, delivered, dropped;
+	uint8_t armed;                 /* this and `waiting`: or FIELD_BOOL_UNKNOWN */
+	uint64_t due_100ns, due_in_ns; /* all ones: not armed, or not known */
+	uint8_t waiting;
+	uint64_t expirations, delivered, dropped; /* all ones: not known */
 };
 
 enum message_where { MESSAGE_SLOT, MESSAGE_QUEUED, MESSAGE_STAGED };

@@ -22,15 +22,6 @@
 #include "vmm/event.h"
 #include "vmm/vm.h"
 
-enum mail_state { MAIL_QUEUED, MAIL_RUNNING, MAIL_DONE, MAIL_REFUSED };
-
-struct vcpu_mail {
-	struct vcpu_mail *next;
-	vcpu_fn fn;
-	void *arg;
-	enum mail_state state;
-};
-
 static _Thread_local struct vcpu *current;
 
 struct vcpu *vcpu_current(void)
@@ -125,20 +116,36 @@ static int mail_wait_locked(struct vcpu *vcpu, struct vcpu_mail *mail, uint64_t 
 	return mail->state == MAIL_DONE ? 0 : -ESHUTDOWN;
 }
 
-int vcpu_run_on(struct vcpu *vcpu, vcpu_fn fn, void *arg, uint64_t deadline_ns)
+void vcpu_send(struct vcpu *vcpu, struct vcpu_mail *mail)
 {
-	struct vcpu_mail mail = {.fn = fn, .arg = arg, .state = MAIL_QUEUED};
-	int r = -ESHUTDOWN;
-
 	pthread_mutex_lock(&vcpu->mail_lock);
+	mail->next = NULL;
+	mail->state = MAIL_REFUSED;
 	if (vcpu->started && !vcpu->stopping) {
-		mail_push_locked(vcpu, &mail);
+		mail->state = MAIL_QUEUED;
+		mail_push_locked(vcpu, mail);
 		pthread_cond_broadcast(&vcpu->mail_cond);
 		vcpu_kick(vcpu);
-		r = mail_wait_locked(vcpu, &mail, deadline_ns);
 	}
 	pthread_mutex_unlock(&vcpu->mail_lock);
+}
+
+int vcpu_wait(struct vcpu *vcpu, struct vcpu_mail *mail, uint64_t deadline_ns)
+{
+	int r;
+
+	pthread_mutex_lock(&vcpu->mail_lock);
+	r = mail_wait_locked(vcpu, mail, deadline_ns);
+	pthread_mutex_unlock(&vcpu->mail_lock);
 	return r;
+}
+
+int vcpu_run_on(struct vcpu *vcpu, vcpu_fn fn, void *arg, uint64_t deadline_ns)
+{
+	struct vcpu_mail mail = {.fn = fn, .arg = arg};
+
+	vcpu_send(vcpu, &mail);
+	return vcpu_wait(vcpu, &mail, deadline_ns);
 }
 
 /* the VP's thread */
@@ -351,6 +358,7 @@ static int init_parts(struct vcpu *vcpu)
 {
 	int r = init_sync(vcpu);
 
+	vcpu_sample_init(&vcpu->sample);
 	for (uint8_t vtl = 0; r == 0 && vtl < HV_VTL_COUNT; vtl++)
 		r = synic_init(&vcpu->synic[vtl], vcpu, vtl);
 	if (r == 0) {
@@ -387,6 +395,7 @@ struct vcpu *vcpu_free(struct vcpu *vcpu)
 	for (unsigned vtl = 0; vtl < HV_VTL_COUNT; vtl++)
 		synic_deinit(&vcpu->synic[vtl]);
 	vcpu->vm->accel->vcpu_deinit(vcpu);
+	vcpu_sample_deinit(&vcpu->sample);
 	pthread_cond_destroy(&vcpu->mail_cond);
 	pthread_mutex_destroy(&vcpu->mail_lock);
 	free(vcpu);

@@ -9,7 +9,8 @@
  * slots that wait for it. It parks (sleeps, still serving both) while the VM is paused or stopped.
  *
  * Purpose: the life of a VP.
- * Threads: vcpu_run_on() from any thread except VP threads; the rest says.
+ * Threads: vcpu_send(), vcpu_wait() and vcpu_run_on() from any thread except VP threads; the rest
+ *          says.
  * Errors:  -ETIMEDOUT when a VP does not answer before the deadline, -ESHUTDOWN when it is gone.
  */
 #include <pthread.h>
@@ -20,9 +21,9 @@
 #include "common/util.h"
 #include "vmm/msr.h"
 #include "vmm/synic.h"
+#include "vmm/vcpu_sample.h"
 
 struct vm;
-struct vcpu_mail;
 
 enum vcpu_state { VCPU_CREATED, VCPU_RUNNING, VCPU_PARKED, VCPU_STOPPED };
 
@@ -50,6 +51,7 @@ struct vcpu {
 	_Atomic uint64_t runtime_100ns;          /* VP_RUNTIME: CPU time of the thread */
 	_Atomic uint64_t msr_faults, hypercall_faults;
 	_Atomic uint64_t long_spin_waits;
+	struct vcpu_sample sample; /* for inspection */
 
 	pthread_t thread;
 	bool started; /* main thread: `thread` must be joined */
@@ -110,12 +112,25 @@ struct vcpu *vcpu_current(void);
 /* Makes this the thread of `vcpu`, before it does anything else; NULL: of none any more. */
 void vcpu_set_current(struct vcpu *vcpu);
 
-/*
- * Runs fn(vcpu, arg) on the VP's thread with the guest stopped, and waits for it.
- * `deadline_ns` on CLOCK_MONOTONIC. `arg` must stay valid until the call returns; on -ETIMEDOUT the
- * work has been withdrawn and will not run.
- */
 typedef void (*vcpu_fn)(struct vcpu *vcpu, void *arg);
+enum mail_state { MAIL_QUEUED, MAIL_RUNNING, MAIL_DONE, MAIL_REFUSED };
+
+/* fn(vcpu, arg) to be run on the VP's thread with the guest stopped. The sender keeps it. */
+struct vcpu_mail {
+	vcpu_fn fn;
+	void *arg;
+	struct vcpu_mail *next; /* this and `state`: under mail_lock */
+	enum mail_state state;
+};
+
+/* Each vcpu_send() must be followed by a vcpu_wait(); several VPs can so be asked at once. */
+void vcpu_send(struct vcpu *vcpu, struct vcpu_mail *mail);
+/*
+ * Waits until the mail was run. `deadline_ns` on CLOCK_MONOTONIC; on -ETIMEDOUT it has been
+ * withdrawn and will not run.
+ */
+int vcpu_wait(struct vcpu *vcpu, struct vcpu_mail *mail, uint64_t deadline_ns) MUST_CHECK;
+/* Both: runs fn(vcpu, arg) on the VP's thread and waits for it. */
 int vcpu_run_on(struct vcpu *vcpu, vcpu_fn fn, void *arg, uint64_t deadline_ns) MUST_CHECK;
 
 extern const struct node_class vcpu_node_class;     /* vps/{vp}; owner: struct vm */

@@ -234,10 +234,11 @@ static const struct field vcpu_fields[] = {
 	{FIELD_O(struct vcpu_info, exits, 0, &exits_table, "Exits by reason.")},
 	{FIELD_U(struct vcpu_info, runtime_100ns, 0,
 		"CPU time of the VP's thread in 100 ns units (VP_RUNTIME, TLFS 7.8.2).")},
-	{FIELD_U(struct vcpu_info, msr_faults, 0, "Synthetic MSR accesses answered with #GP.")},
-	{FIELD_U(struct vcpu_info, hypercall_faults, 0, "Hypercalls answered with #UD.")},
+	{FIELD_U(struct vcpu_info, msr_faults, FIELD_NULLABLE,
+		"Synthetic MSR accesses answered with #GP; null in mode kernel, KVM tells of none.")},
+	{FIELD_U(struct vcpu_info, hypercall_faults, FIELD_NULLABLE,
+		"Hypercalls answered with #UD; null in mode kernel, KVM tells of none.")},
 	{FIELD_U(struct vcpu_info, long_spin_waits, 0, "HvNotifyLongSpinWait calls.")},
-	{FIELD_X(struct vcpu_info, vp_assist_page, 0, "VP_ASSIST_PAGE (TLFS 7.8.7).")},
 };
 static const struct field_table vcpu_table = FIELD_TABLE(
 	struct vcpu_info, "vp", "A virtual processor.", vcpu_fields);
@@ -265,6 +266,7 @@ static struct exits_info exits_info(const struct vcpu *vcpu)
 static int vcpu_get(void *owner, const uint64_t *key, void *ret_info)
 {
 	struct vcpu *vcpu = vm_vcpu(owner, key[0]);
+	bool kernel = ((struct vm *)owner)->synic_mode == SYNIC_MODE_KERNEL;
 
 	if (!vcpu)
 		return -ENOENT;
@@ -275,10 +277,9 @@ static int vcpu_get(void *owner, const uint64_t *key, void *ret_info)
 		.state = (uint32_t)atomic_load(&vcpu->state),
 		.exits = exits_info(vcpu),
 		.runtime_100ns = atomic_load(&vcpu->runtime_100ns),
-		.msr_faults = atomic_load(&vcpu->msr_faults),
-		.hypercall_faults = atomic_load(&vcpu->hypercall_faults),
+		.msr_faults = kernel ? UINT64_MAX : atomic_load(&vcpu->msr_faults),
+		.hypercall_faults = kernel ? UINT64_MAX : atomic_load(&vcpu->hypercall_faults),
 		.long_spin_waits = atomic_load(&vcpu->long_spin_waits),
-		.vp_assist_page = hv_vp_assist(vcpu, 0),
 	};
 	return 0;
 }
@@ -316,6 +317,8 @@ static const struct field cpu_fields[] = {
 	{FIELD_B(struct cpu_info, halted, 0, "The VP waits in HLT.")},
 	{FIELD_B(struct cpu_info, apic_enabled, 0, "The local APIC is enabled by software.")},
 	{FIELD_X(struct cpu_info, tpr, 0, "Task priority of the local APIC.")},
+	{FIELD_X(struct cpu_info, vp_assist_page, 0,
+		"VP_ASSIST_PAGE, MSR 0x40000073 (TLFS 7.8.7): bit 0 enable, 63:12 page frame.")},
 	{FIELD_A(struct cpu_info, irr, irr_count, NULL, "Vectors requested, not taken yet.")},
 	{FIELD_A(struct cpu_info, isr, isr_count, NULL, "Vectors in service: taken, no EOI yet.")},
 };
@@ -337,27 +340,27 @@ static int cpu_get(void *owner, const uint64_t *key, void *ret_info)
 {
 	struct vcpu *vcpu = vm_vcpu(owner, key[0]);
 	struct cpu_info *info = ret_info;
-	struct vcpu_lapic lapic;
-	struct vcpu_regs regs;
+	struct vcpu_cpu_state cpu;
+	int r = vcpu ? vcpu_cpu_state(vcpu, &cpu) : -ENOENT;
 
-	if (!vcpu || vcpu->vm->accel->vcpu_regs(vcpu, &regs) < 0 ||
-		vcpu->vm->accel->vcpu_lapic(vcpu, &lapic) < 0)
-		return -ENOENT;
+	if (r < 0)
+		return r;
 	*info = (struct cpu_info){
 		.vp = vcpu->index,
-		.rip = regs.rip,
-		.rsp = regs.rsp,
-		.rflags = regs.rflags,
-		.cr0 = regs.cr0,
-		.cr3 = regs.cr3,
-		.cr4 = regs.cr4,
-		.efer = regs.efer,
-		.halted = regs.halted,
-		.apic_enabled = lapic.enabled,
-		.tpr = lapic.tpr,
+		.rip = cpu.regs.rip,
+		.rsp = cpu.regs.rsp,
+		.rflags = cpu.regs.rflags,
+		.cr0 = cpu.regs.cr0,
+		.cr3 = cpu.regs.cr3,
+		.cr4 = cpu.regs.cr4,
+		.efer = cpu.regs.efer,
+		.halted = cpu.regs.halted,
+		.apic_enabled = cpu.lapic.enabled,
+		.tpr = cpu.lapic.tpr,
+		.vp_assist_page = cpu.vp_assist_page,
 	};
-	info->irr_count = vectors_of(lapic.irr, info->irr);
-	info->isr_count = vectors_of(lapic.isr, info->isr);
+	info->irr_count = vectors_of(cpu.lapic.irr, info->irr);
+	info->isr_count = vectors_of(cpu.lapic.isr, info->isr);
 	return 0;
 }
 
@@ -365,6 +368,6 @@ const struct node_class vcpu_cpu_node_class = {
 	.path = "vps/{vp}/cpu",
 	.fields = &cpu_table,
 	.key_count = 1,
-	.on_vcpu = true,
+	.on_vcpu = vcpu_sample_cpu,
 	.get = cpu_get,
 };

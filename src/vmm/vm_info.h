@@ -4,7 +4,7 @@
  * Snapshots of the VM and its VPs, as inspection shows them.
  *
  * Purpose: the info structs behind the node classes of vm.h and vcpu.h.
- * Threads: struct cpu_info on the VP's thread; the others from any, under short locks.
+ * Threads: filled from any, under short locks; struct cpu_info from what the VP has read.
  * Errors:  none.
  */
 #include <stdbool.h>
@@ -63,8 +63,8 @@ struct vcpu_info {
 	uint32_t state; /* enum vcpu_state */
 	struct exits_info exits;
 	uint64_t runtime_100ns;
-	uint64_t msr_faults, hypercall_faults, long_spin_waits;
-	uint64_t vp_assist_page;
+	uint64_t msr_faults, hypercall_faults; /* all ones: KVM counts no faults */
+	uint64_t long_spin_waits;
 };
 
 struct cpu_info {
@@ -72,6 +72,7 @@ struct cpu_info {
 	uint64_t rip, rsp, rflags, cr0, cr3, cr4, efer;
 	bool halted, apic_enabled;
 	uint8_t tpr;
+	uint64_t vp_assist_page;
 	uint32_t irr[256], isr[256];
 	uint32_t irr_count, isr_count;
 };

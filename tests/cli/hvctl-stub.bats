@@ -136,6 +136,22 @@ fails_with() {
 	assert_equal "$(field "$output" items.1.vp)" 1
 }
 
+@test "a VP that does not answer is left out and reported" {
+	start_stub
+	run --separate-stderr "$HVCTL" synic show --vtl 1
+	assert_failure 7
+	assert_equal "${#lines[@]}" 2
+	assert_equal "$stderr" 'hvctl: VP 1 is left out: it did not answer (timeout)'
+	run --separate-stderr "$HVCTL" -j synic show --vtl 1
+	assert_failure 7
+	assert_equal "$(field "$output" errors.0.vp)" 1
+	assert_equal "$(field "$stderr" code)" timeout
+	run --separate-stderr "$HVCTL" sints list --vtl 1
+	assert_failure 7
+	assert_line --index 1 --regexp '^ 0 +0x60 busy'
+	assert_equal "${#lines[@]}" 2
+}
+
 @test "inject tells its result" {
 	start_stub
 	run "$HVCTL" inject --vp 0 --sint 2

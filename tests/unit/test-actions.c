@@ -48,11 +48,21 @@ static int slow_get(void *owner, const uint64_t *key, void *ret_info)
 	return 0;
 }
 
+static int read_slow(void *owner, uint64_t vp)
+{
+	return 0;
+}
+
+static node_on_vcpu_fn slow_on_vcpu(const void *owner)
+{
+	return read_slow;
+}
+
 static const struct node_class slow_class = {
 	.path = "vps/{vp}/slow",
 	.fields = &slow_table,
 	.key_count = 1,
-	.on_vcpu = true,
+	.on_vcpu = slow_on_vcpu,
 	.get = slow_get,
 };
 

@@ -449,6 +449,8 @@ static void test_cpu_node(void **state)
 	uint64_t key = 3;
 	struct cpu_info cpu;
 
+	assert_int_equal(vcpu_cpu_node_class.get(vm, &key, &cpu), -ENODATA);
+	assert_int_equal(vcpu_cpu_node_class.on_vcpu(vm)(vm, 3), 0);
 	assert_int_equal(vcpu_cpu_node_class.get(vm, &key, &cpu), 0);
 	assert_int_equal(cpu.vp, 3);
 	assert_int_equal(cpu.rip, 0x1234);
