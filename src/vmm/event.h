@@ -51,6 +51,7 @@
 	X(HV_EVENT_SYNIC_RESET, "synic.reset", "a VP's SynIC went back to its reset values", "dropped:u", NULL, NULL, NULL, NULL) \
 	X(HV_EVENT_TESTDEV, "testdev", "the SynIC test device got a command", "command:u", "connection_id:u", "status:e", NULL, NULL) \
 	X(HV_EVENT_API, "api", "a client changed something", "uid:u", "pid:u", "action:=" API_ACTION_WORDS, "status:u", NULL) \
+	X(HV_EVENT_IOCTL, "ioctl.failed", "KVM refused a call, and the VM goes on without", "ioctl:=set_gsi_routing|irqfd|irq_line", "status:e", "gsi:u", NULL, NULL) \
 	X(HV_EVENT_CRASH, "crash", "the guest reported a crash through the crash MSRs", "p0:x", "p1:x", "p2:x", "p3:x", "p4:x")
 
 enum hv_event {

@@ -164,7 +164,7 @@ static void kvm_vm_deinit(struct vm *vm)
 
 static int kvm_vm_reset(struct vm *vm)
 {
-	return kvm_irq_reset(kvm_of(vm));
+	return kvm_irq_reset(vm);
 }
 
 /* TSC */

@@ -52,6 +52,10 @@ int kvm_assert_vector(struct vcpu *vcpu, uint8_t vector, bool auto_eoi)
 	pthread_mutex_lock(&state->lapic_lock);
 	r = kvm_send_msi(kv->kvm, vcpu->apic_id, vector);
 	pthread_mutex_unlock(&state->lapic_lock);
+	/* -EPERM: KVM found no LAPIC that would take it, as on hardware. */
+	if (r < 0 && r != -EPERM)
+		return kvm_stop_vm_ioctl(
+			vcpu->vm, "KVM_SIGNAL_MSI", r, "VP %u vector 0x%x", vcpu->index, vector);
 	if (r < 0 || !auto_eoi)
 		return r;
 	atomic_fetch_or(&state->pending[vector / 64], BIT64(vector % 64));
@@ -133,6 +137,27 @@ static uint32_t eoi_register(const struct kvm_vcpu *kv)
 	return kv->kvm->eoi_msr ? HV_MSR_EOI : 0;
 }
 
+/* Memory may be short for a moment: then the next sweep tries again. Anything else ends the VM. */
+static bool lapic_call(struct kvm_vcpu *kv, unsigned long request, const char *name,
+	struct kvm_lapic_state *lapic, unsigned vector)
+{
+	int r = kvm_ioctl(kv->fd, request, lapic);
+
+	if (r < 0 && r != -ENOMEM)
+		kvm_stop_ioctl(kv, name, r, "to end vector 0x%x", vector);
+	return r == 0;
+}
+
+static bool get_lapic(struct kvm_vcpu *kv, struct kvm_lapic_state *lapic, unsigned vector)
+{
+	return lapic_call(kv, KVM_GET_LAPIC, "KVM_GET_LAPIC", lapic, vector);
+}
+
+static bool set_lapic(struct kvm_vcpu *kv, struct kvm_lapic_state *lapic, unsigned vector)
+{
+	return lapic_call(kv, KVM_SET_LAPIC, "KVM_SET_LAPIC", lapic, vector);
+}
+
 static void clear_in_service(struct kvm_lapic_state *lapic, unsigned vector)
 {
 	lapic->regs[LAPIC_ISR + vector / 32 * 16 + vector % 32 / 8] &= (char)~(1u << vector % 8);
@@ -141,13 +166,16 @@ static void clear_in_service(struct kvm_lapic_state *lapic, unsigned vector)
 static void end_by_rewrite(struct kvm_vcpu *kv, unsigned vector)
 {
 	struct kvm_lapic_state lapic;
+	bool done;
 
 	pthread_mutex_lock(&kv->auto_eoi.lapic_lock);
-	if (kvm_ioctl(kv->fd, KVM_GET_LAPIC, &lapic) == 0) {
+	done = get_lapic(kv, &lapic, vector);
+	if (done) {
 		clear_in_service(&lapic, vector);
-		if (kvm_ioctl(kv->fd, KVM_SET_LAPIC, &lapic) < 0)
-			atomic_fetch_or(&kv->auto_eoi.pending[vector / 64], BIT64(vector % 64));
+		done = set_lapic(kv, &lapic, vector);
 	}
+	if (!done)
+		atomic_fetch_or(&kv->auto_eoi.pending[vector / 64], BIT64(vector % 64));
 	pthread_mutex_unlock(&kv->auto_eoi.lapic_lock);
 }
 
@@ -169,7 +197,7 @@ static void settle(struct kvm_vcpu *kv, unsigned vector)
 	struct kvm_lapic_state lapic;
 	bool again = true;
 
-	if (kvm_ioctl(kv->fd, KVM_GET_LAPIC, &lapic) == 0) {
+	if (get_lapic(kv, &lapic, vector)) {
 		bool ended = !kvm_lapic_bit(&lapic, LAPIC_ISR, vector) ||
 			     end_in_service(kv, &lapic, vector);
 

@@ -10,7 +10,7 @@
  *	kvm_cpuid.c     what a VP sees in CPUID
  *	kvm_vcpu.c      a VP: creation, run loop, exits, kicks
  *	kvm_synic.c     mode kernel: KVM's SynIC, and the exits that come of it
- *	kvm_stop.c      exits that end the VM
+ *	kvm_stop.c      exits and failed calls that end the VM
  *	kvm_state.c     power-on state: capture, restore, boot registers, inspection
  *	kvm_auto_eoi.c  auto-EOI over an in-kernel LAPIC
  *	kvm_hv_msrs.c   synthetic MSRs that KVM holds (mode kernel)
@@ -40,14 +40,14 @@ enum {
 };
 
 struct kvm_vm {
-	int dev_fd, fd;                           /* own; constant */
-	struct accel_capability caps[KVM_CAPS];   /* constant */
-	size_t run_size;                          /* of the mapping of struct kvm_run */
-	bool eoi_msr;                             /* KVM implements HV_X64_MSR_EOI */
-	bool tsc_deadline;                        /* the LAPIC has TSC-deadline mode */
-	uint64_t tsc_hz;                          /* 0: the guest TSC is not usable as a clock */
-	uint64_t tsc_offset;                      /* guest TSC - host TSC, the same on every VP */
-	struct kvm_cpuid2 *cpuid;                 /* owns: what KVM supports; constant */
+	int dev_fd, fd;                         /* own; constant */
+	struct accel_capability caps[KVM_CAPS]; /* constant */
+	size_t run_size;                        /* of the mapping of struct kvm_run */
+	bool eoi_msr;                           /* KVM implements HV_X64_MSR_EOI */
+	bool tsc_deadline;                      /* the LAPIC has TSC-deadline mode */
+	uint64_t tsc_hz;                        /* 0: the guest TSC is not usable as a clock */
+	uint64_t tsc_offset;                    /* guest TSC - host TSC, the same on every VP */
+	struct kvm_cpuid2 *cpuid;               /* owns: what KVM supports; constant */
 	/* Synthetic MSRs that turned out to be unknown to this KVM, a bit for each; VP threads. */
 	_Atomic uint64_t lacking_msrs[HV_MSR_COUNT / 64];
 	struct kvm_irqchip irqchip[KVM_IRQCHIPS]; /* power-on state */
@@ -119,7 +119,7 @@ unsigned kvm_capabilities(const struct vm *vm, const struct accel_capability **r
 
 /* kvm_irq.c */
 int kvm_irq_init(struct kvm_vm *kvm) MUST_CHECK;
-int kvm_irq_reset(struct kvm_vm *kvm) MUST_CHECK;
+int kvm_irq_reset(struct vm *vm) MUST_CHECK;
 int kvm_irq_line(struct vm *vm, unsigned irq, bool level) MUST_CHECK;
 int kvm_gsi_commit(struct vm *vm, const struct gsi_entry *entries, uint32_t first_gsi,
 	uint32_t count) MUST_CHECK;
@@ -157,8 +157,21 @@ bool kvm_stop_triple_fault(struct kvm_vcpu *kv);
 bool kvm_stop_internal_error(struct kvm_vcpu *kv);
 bool kvm_stop_entry_failed(struct kvm_vcpu *kv);
 bool kvm_stop_unknown_exit(struct kvm_vcpu *kv);
-/* KVM_RUN, or what must go with it, failed; returns 0: the stop says it all. */
-int kvm_stop_run_failed(struct kvm_vcpu *kv, int error);
+/*
+ * A call of KVM failed, and the VM stops with its name (as "KVM_RUN"), the negative
+ * errno and those of its arguments that matter. Returns `error`. The first on the VP's thread, the
+ * second on any.
+ */
+int kvm_stop_ioctl(struct kvm_vcpu *kv, const char *name, int error, const char *format, ...)
+	PRINTF(4, 5);
+int kvm_stop_vm_ioctl(struct vm *vm, const char *name, int error, const char *format, ...)
+	PRINTF(4, 5);
+/* VP thread: a call of the VP that stops the VM when it fails; `what` it is about, for people. */
+#define KVM_MUST(kv, request, arg, what) kvm_must(kv, request, #request, arg, what)
+int kvm_must(struct kvm_vcpu *kv, unsigned long request, const char *name, void *arg,
+	const char *what) MUST_CHECK;
+/* VP thread: sets all registers of the block, or stops the VM and names the one refused. */
+int kvm_set_msrs(struct kvm_vcpu *kv, struct kvm_msr_block *block) MUST_CHECK;
 
 /* kvm_state.c */
 int kvm_vcpu_reset(struct vcpu *vcpu) MUST_CHECK;
@@ -174,7 +187,7 @@ int kvm_hv_msrs_read(struct vcpu *vcpu, struct msr_value *msrs, unsigned count) 
  */
 int kvm_hv_msrs_reset(struct kvm_vcpu *kv) MUST_CHECK;
 /* The guest reported a crash: notes it with its parameters. */
-int kvm_hv_crashed(struct kvm_vcpu *kv) MUST_CHECK;
+void kvm_hv_crashed(struct kvm_vcpu *kv);
 
 /* kvm_auto_eoi.c */
 void kvm_auto_eoi_init(struct kvm_auto_eoi *auto_eoi);

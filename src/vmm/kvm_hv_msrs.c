@@ -15,8 +15,6 @@
  */
 #include "vmm/kvm_backend.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include "hvdef/hv_msr.h"
 #include "vmm/vm.h"
 
@@ -162,19 +160,6 @@ _Static_assert(3 + ARRAY_LEN(partition_msrs) + ARRAY_LEN(optional_msrs) + ARRAY_
 		       KVM_STATE_MSRS,
 	"room for every register");
 
-/* The VM stops and says which register it was. */
-static int stop_refused(struct kvm_vcpu *kv, const struct kvm_msr_entry *entry)
-{
-	struct vm_stop stop = VM_STOP(VM_STOP_IOCTL_FAILED);
-
-	stop.vp = kv->vcpu->index;
-	stop.error = -EIO;
-	snprintf(stop.what, sizeof(stop.what), "KVM_SET_MSRS of VP %u: KVM refuses 0x%llx in %s",
-		kv->vcpu->index, (unsigned long long)entry->data, hv_msr_name(entry->index));
-	vm_request_stop(kv->vcpu->vm, &stop);
-	return -EIO;
-}
-
 int kvm_hv_msrs_reset(struct kvm_vcpu *kv)
 {
 	struct kvm_msr_block block = {0};
@@ -184,18 +169,15 @@ int kvm_hv_msrs_reset(struct kvm_vcpu *kv)
 	if (kv->vcpu->index == 0)
 		r = add_partition(kv, &block);
 	if (r < 0)
-		return r;
+		return kvm_stop_ioctl(kv, "KVM_GET_MSRS", r, "which registers this KVM lacks");
 	add_vp(kv, &block);
-	r = kvm_ioctl(kv->fd, KVM_SET_MSRS, &block);
-	if (r < 0)
-		return r;
-	return (uint32_t)r == block.count ? 0 : stop_refused(kv, &block.entry[r]);
+	return kvm_set_msrs(kv, &block);
 }
 
 /* ---- crash reports ----------------------------------------------------------------------------
  */
 
-int kvm_hv_crashed(struct kvm_vcpu *kv)
+void kvm_hv_crashed(struct kvm_vcpu *kv)
 {
 	struct msr_value msrs[HV_CRASH_PARAMETERS];
 	uint64_t parameters[HV_CRASH_PARAMETERS];
@@ -204,10 +186,11 @@ int kvm_hv_crashed(struct kvm_vcpu *kv)
 	for (uint32_t i = 0; i < HV_CRASH_PARAMETERS; i++)
 		msrs[i].index = HV_MSR_CRASH_P0 + i;
 	r = kvm_hv_msrs_read(kv->vcpu, msrs, HV_CRASH_PARAMETERS);
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		kvm_stop_ioctl(kv, "KVM_GET_MSRS", r, "crash parameters");
+		return;
+	}
 	for (uint32_t i = 0; i < HV_CRASH_PARAMETERS; i++)
 		parameters[i] = msrs[i].value;
 	hv_crashed(kv->vcpu, 0, parameters);
-	return 0;
 }

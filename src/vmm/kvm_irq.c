@@ -7,9 +7,28 @@
 
 #include <stdlib.h>
 #include "common/cleanup.h"
+#include "vmm/event.h"
 #include "vmm/vm.h"
 
 enum { PIC_LINES = 16, IOAPIC_PINS = 24, LEGACY_ROUTES = PIC_LINES + IOAPIC_PINS };
+
+/* Words of HV_EVENT_IOCTL, in order. */
+enum recorded_call { CALL_GSI_ROUTING, CALL_IRQFD, CALL_IRQ_LINE };
+
+/*
+ * A VM survives the failure of these: the caller takes another way, tries again, or tells whoever
+ * asked for it. But it must be seen.
+ */
+static int call_recorded(
+	struct vm *vm, unsigned long request, void *arg, enum recorded_call call, uint32_t gsi)
+{
+	int r = kvm_ioctl(kvm_of(vm)->fd, request, arg);
+
+	if (r < 0)
+		hv_record(vm->recorder, HV_EVENT_IOCTL, RECORD_NO_VP, 0, RECORD_NO_SINT, call,
+			(uint64_t)(int64_t)r, gsi);
+	return r;
+}
 
 static void add_route(struct kvm_irq_routing *routing, const struct kvm_irq_routing_entry *entry)
 {
@@ -93,7 +112,7 @@ int kvm_gsi_commit(
 	add_legacy_routes(routing);
 	for (uint32_t i = 0; i < count; i++)
 		add_gsi_route(routing, vm, first_gsi + i, &entries[i]);
-	return kvm_ioctl(kvm_of(vm)->fd, KVM_SET_GSI_ROUTING, routing);
+	return call_recorded(vm, KVM_SET_GSI_ROUTING, routing, CALL_GSI_ROUTING, first_gsi);
 }
 
 int kvm_irqfd(struct vm *vm, int set_fd, int ack_fd, uint32_t gsi, bool assign)
@@ -108,14 +127,14 @@ int kvm_irqfd(struct vm *vm, int set_fd, int ack_fd, uint32_t gsi, bool assign)
 		irqfd.flags |= KVM_IRQFD_FLAG_RESAMPLE;
 		irqfd.resamplefd = (uint32_t)ack_fd;
 	}
-	return kvm_ioctl(kvm_of(vm)->fd, KVM_IRQFD, &irqfd);
+	return call_recorded(vm, KVM_IRQFD, &irqfd, CALL_IRQFD, gsi);
 }
 
 int kvm_irq_line(struct vm *vm, unsigned irq, bool level)
 {
 	struct kvm_irq_level line = {.irq = irq, .level = level};
 
-	return kvm_ioctl(kvm_of(vm)->fd, KVM_IRQ_LINE, &line);
+	return call_recorded(vm, KVM_IRQ_LINE, &line, CALL_IRQ_LINE, irq);
 }
 
 int kvm_send_msi(struct kvm_vm *kvm, uint32_t apic_id, uint8_t vector)
@@ -157,11 +176,16 @@ int kvm_irq_init(struct kvm_vm *kvm)
 	return r < 0 ? r : kvm_ioctl(kvm->fd, KVM_GET_PIT2, &kvm->pit);
 }
 
-int kvm_irq_reset(struct kvm_vm *kvm)
+int kvm_irq_reset(struct vm *vm)
 {
-	int r = 0;
+	struct kvm_vm *kvm = kvm_of(vm);
+	int r;
 
-	for (uint32_t i = 0; r == 0 && i < KVM_IRQCHIPS; i++)
+	for (uint32_t i = 0; i < KVM_IRQCHIPS; i++) {
 		r = kvm_ioctl(kvm->fd, KVM_SET_IRQCHIP, &kvm->irqchip[i]);
-	return r < 0 ? r : kvm_ioctl(kvm->fd, KVM_SET_PIT2, &kvm->pit);
+		if (r < 0)
+			return kvm_stop_vm_ioctl(vm, "KVM_SET_IRQCHIP", r, "chip %u", i);
+	}
+	r = kvm_ioctl(kvm->fd, KVM_SET_PIT2, &kvm->pit);
+	return r < 0 ? kvm_stop_vm_ioctl(vm, "KVM_SET_PIT2", r, "power-on state") : 0;
 }

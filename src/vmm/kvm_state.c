@@ -49,24 +49,19 @@ static void capture_msrs(int fd, struct kvm_msr_block *block)
 	}
 }
 
-static int restore_msrs(int fd, struct kvm_msr_block *block)
-{
-	int r = kvm_ioctl(fd, KVM_SET_MSRS, block);
-
-	if (r < 0)
-		return r;
-	return (uint32_t)r == block->count ? 0 : -EIO;
-}
-
 struct state_part {
 	unsigned long get, set;
+	const char *get_name, *set_name;
 	size_t offset;
 };
 
-#define PART(call, member)                                                              \
-	{                                                                               \
-		KVM_GET_##call, KVM_SET_##call, offsetof(struct kvm_vcpu_state, member) \
+#define PART(call, member)                                                          \
+	{                                                                           \
+		KVM_GET_##call, KVM_SET_##call, "KVM_GET_" #call, "KVM_SET_" #call, \
+			offsetof(struct kvm_vcpu_state, member)                     \
 	}
+
+static const char power_on[] = "power-on state";
 
 /* In order of restoring: SREGS before the LAPIC, whose layout depends on the APIC base. */
 static const struct state_part state_parts[] = {
@@ -85,12 +80,22 @@ static void *part_of(struct kvm_vcpu_state *state, const struct state_part *part
 	return (uint8_t *)state + part->offset;
 }
 
+static int get_part(struct kvm_vcpu *kv, const struct state_part *part)
+{
+	return kvm_must(kv, part->get, part->get_name, part_of(&kv->power_on, part), power_on);
+}
+
+static int set_part(struct kvm_vcpu *kv, const struct state_part *part)
+{
+	return kvm_must(kv, part->set, part->set_name, part_of(&kv->power_on, part), power_on);
+}
+
 static int capture(struct kvm_vcpu *kv)
 {
 	int r = kvm_cpuid_apply(kv);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(state_parts); i++)
-		r = kvm_ioctl(kv->fd, state_parts[i].get, part_of(&kv->power_on, &state_parts[i]));
+		r = get_part(kv, &state_parts[i]);
 	if (r == 0) {
 		capture_msrs(kv->fd, &kv->power_on.msrs);
 		kv->captured = true;
@@ -106,7 +111,7 @@ static int restore_tsc(struct kvm_vcpu *kv)
 		.addr = (uintptr_t)&kv->kvm->tsc_offset,
 	};
 
-	return kv->kvm->tsc_hz != 0 ? kvm_ioctl(kv->fd, KVM_SET_DEVICE_ATTR, &attr) : 0;
+	return kv->kvm->tsc_hz != 0 ? KVM_MUST(kv, KVM_SET_DEVICE_ATTR, &attr, "TSC offset") : 0;
 }
 
 static int restore(struct kvm_vcpu *kv)
@@ -114,9 +119,9 @@ static int restore(struct kvm_vcpu *kv)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(state_parts); i++)
-		r = kvm_ioctl(kv->fd, state_parts[i].set, part_of(&kv->power_on, &state_parts[i]));
+		r = set_part(kv, &state_parts[i]);
 	if (r == 0)
-		r = restore_msrs(kv->fd, &kv->power_on.msrs);
+		r = kvm_set_msrs(kv, &kv->power_on.msrs);
 	return r < 0 ? r : restore_tsc(kv);
 }
 
@@ -157,8 +162,8 @@ static int set_boot_state(struct kvm_vcpu *kv)
 	int r;
 
 	set_boot_sregs(&sregs);
-	r = kvm_ioctl(kv->fd, KVM_SET_SREGS, &sregs);
-	return r < 0 ? r : kvm_ioctl(kv->fd, KVM_SET_REGS, &regs);
+	r = KVM_MUST(kv, KVM_SET_SREGS, &sregs, "boot state");
+	return r < 0 ? r : KVM_MUST(kv, KVM_SET_REGS, &regs, "boot state");
 }
 
 int kvm_vcpu_reset(struct vcpu *vcpu)

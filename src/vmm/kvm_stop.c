@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Exits that end the VM, in words. Each says whether the instruction still has to be finished,
- * which is whether to go on into KVM_RUN; the VM is told to stop before that, so no other follows.
+ * What ends the VM, in words. An exit that does says whether the instruction still has to be
+ * finished, which is whether to go on into KVM_RUN; the VM is told to stop before that, so no other
+ * follows.
+ *
+ * A call of KVM that fails while a VM runs or is reset ends it, too, because the state of the VP is
+ * unknown then. Not so where somebody is told of the failure and can live with it: inspection, the
+ * routing table and irqfds (kvm_irq.c).
  */
 #include "vmm/kvm_backend.h"
 
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "vmm/vm.h"
@@ -114,13 +121,70 @@ bool kvm_stop_unknown_exit(struct kvm_vcpu *kv)
 	return false;
 }
 
-int kvm_stop_run_failed(struct kvm_vcpu *kv, int error)
+/* failed calls */
+
+static void stop_ioctl(struct vm *vm, struct vm_stop *stop, const char *name, int error,
+	const char *format, va_list args)
+{
+	char vp[24] = "";
+
+	if (stop->vp != UINT32_MAX)
+		snprintf(vp, sizeof(vp), " of VP %u", stop->vp);
+	stop->error = error;
+	snprintf(stop->ioctl, sizeof(stop->ioctl), "%s", name);
+	vsnprintf(stop->arguments, sizeof(stop->arguments), format, args);
+	snprintf(stop->what, sizeof(stop->what), "%s%s: %s", name, vp, strerror(-error));
+	vm_request_stop(vm, stop);
+}
+
+int kvm_stop_ioctl(struct kvm_vcpu *kv, const char *name, int error, const char *format, ...)
 {
 	struct vm_stop stop = stop_here(kv, VM_STOP_IOCTL_FAILED);
+	va_list args;
 
-	stop.error = error;
-	snprintf(stop.what, sizeof(stop.what), "KVM_RUN of VP %u: %s", kv->vcpu->index,
-		strerror(-error));
-	vm_request_stop(kv->vcpu->vm, &stop);
-	return 0;
+	va_start(args, format);
+	stop_ioctl(kv->vcpu->vm, &stop, name, error, format, args);
+	va_end(args);
+	return error;
+}
+
+int kvm_stop_vm_ioctl(struct vm *vm, const char *name, int error, const char *format, ...)
+{
+	struct vm_stop stop = VM_STOP(VM_STOP_IOCTL_FAILED);
+	va_list args;
+
+	va_start(args, format);
+	stop_ioctl(vm, &stop, name, error, format, args);
+	va_end(args);
+	return error;
+}
+
+int kvm_must(
+	struct kvm_vcpu *kv, unsigned long request, const char *name, void *arg, const char *what)
+{
+	int r = kvm_ioctl(kv->fd, request, arg);
+
+	return r < 0 ? kvm_stop_ioctl(kv, name, r, "%s", what) : r;
+}
+
+static int stop_refused_msr(struct kvm_vcpu *kv, const struct kvm_msr_entry *entry)
+{
+	const char *name = hv_msr_name(entry->index);
+	unsigned long long value = entry->data;
+
+	if (!name)
+		return kvm_stop_ioctl(
+			kv, "KVM_SET_MSRS", -EIO, "index 0x%x value 0x%llx", entry->index, value);
+	return kvm_stop_ioctl(kv, "KVM_SET_MSRS", -EIO, "index 0x%x (%s) value 0x%llx",
+		entry->index, name, value);
+}
+
+/* KVM stops at the first register it refuses, says how many it took, and gives no errno. */
+int kvm_set_msrs(struct kvm_vcpu *kv, struct kvm_msr_block *block)
+{
+	int r = kvm_ioctl(kv->fd, KVM_SET_MSRS, block);
+
+	if (r < 0)
+		return kvm_stop_ioctl(kv, "KVM_SET_MSRS", r, "%u registers", block->count);
+	return (uint32_t)r < block->count ? stop_refused_msr(kv, &block->entry[r]) : 0;
 }

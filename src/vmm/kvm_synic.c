@@ -29,7 +29,8 @@ int kvm_assert_sint(struct vcpu *vcpu, uint32_t gsi)
 	int r = kvm_ioctl(kvm_of(vcpu->vm)->fd, KVM_IRQ_LINE_STATUS, &line);
 
 	if (r < 0)
-		return r;
+		return kvm_stop_vm_ioctl(
+			vcpu->vm, "KVM_IRQ_LINE_STATUS", r, "gsi %u, VP %u", gsi, vcpu->index);
 	return line.status < 0 ? -EPERM : 0;
 }
 
@@ -81,15 +82,6 @@ bool kvm_synic_exit(struct kvm_vcpu *kv)
 	return kvm_stop_unknown_exit(kv);
 }
 
-static bool crashed(struct kvm_vcpu *kv)
-{
-	int r = kvm_hv_crashed(kv);
-
-	if (r < 0)
-		kvm_stop_run_failed(kv, r);
-	return true;
-}
-
 static void shut_down(struct kvm_vcpu *kv)
 {
 	struct vm_stop stop = VM_STOP(VM_STOP_POWER_OFF);
@@ -103,7 +95,8 @@ bool kvm_system_event(struct kvm_vcpu *kv)
 {
 	switch (kv->run->system_event.type) {
 	case KVM_SYSTEM_EVENT_CRASH:
-		return crashed(kv);
+		kvm_hv_crashed(kv);
+		return true;
 	case KVM_SYSTEM_EVENT_RESET:
 		vm_request_reset(kv->vcpu->vm);
 		return true;

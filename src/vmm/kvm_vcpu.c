@@ -93,19 +93,20 @@ static int inject_ud(struct kvm_vcpu *kv, uint64_t out_rip)
 	set_immediate_exit(kv, true);
 	r = kvm_ioctl(kv->fd, KVM_RUN, NULL);
 	if (r != -EINTR)
-		return r < 0 ? r : -EPROTO;
-	r = kvm_ioctl(kv->fd, KVM_GET_VCPU_EVENTS, &events);
+		return kvm_stop_ioctl(
+			kv, "KVM_RUN", r < 0 ? r : -EPROTO, "to finish the OUT of a hypercall");
+	r = KVM_MUST(kv, KVM_GET_VCPU_EVENTS, &events, "to inject #UD");
 	if (r < 0)
 		return r;
 	kv->run->s.regs.regs.rip = out_rip;
-	r = kvm_ioctl(kv->fd, KVM_SET_REGS, &kv->run->s.regs.regs);
+	r = KVM_MUST(kv, KVM_SET_REGS, &kv->run->s.regs.regs, "to inject #UD");
 	if (r < 0)
 		return r;
 	events.exception.injected = 1;
 	events.exception.pending = 0;
 	events.exception.nr = VECTOR_UD;
 	events.exception.has_error_code = 0;
-	return kvm_ioctl(kv->fd, KVM_SET_VCPU_EVENTS, &events);
+	return KVM_MUST(kv, KVM_SET_VCPU_EVENTS, &events, "to inject #UD");
 }
 
 /* exits: each returns whether to go on into KVM_RUN */
@@ -159,7 +160,6 @@ static bool handle_hypercall(struct kvm_vcpu *kv)
 	struct kvm_run *run = kv->run;
 	struct hypercall_regs regs = hypercall_regs(&run->s.regs);
 	uint64_t page_rip = run->s.regs.regs.rip - page_offset(&run->s.regs);
-	int r;
 
 	vcpu_count_exit(kv->vcpu, VCPU_EXIT_HYPERCALL);
 	if (hypercall_dispatch(kv->vcpu, 0, &regs) == HV_FAULT_NONE) {
@@ -168,9 +168,7 @@ static bool handle_hypercall(struct kvm_vcpu *kv)
 		run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 		return true;
 	}
-	r = inject_ud(kv, page_rip + HYPERCALL_PAGE_OUT_OFFSET);
-	if (r < 0)
-		kvm_stop_run_failed(kv, r);
+	(void)!inject_ud(kv, page_rip + HYPERCALL_PAGE_OUT_OFFSET);
 	return false;
 }
 
@@ -264,7 +262,8 @@ static bool handle_exit(struct kvm_vcpu *kv)
 static int run_ended(struct kvm_vcpu *kv, int error)
 {
 	if (error != -EINTR && error != -EAGAIN)
-		return kvm_stop_run_failed(kv, error);
+		return kvm_stop_ioctl(kv, "KVM_RUN", error, "immediate_exit %u, after exit %u",
+			kv->run->immediate_exit, kv->run->exit_reason);
 	vcpu_count_exit(kv->vcpu, VCPU_EXIT_INTERRUPTED);
 	return 0;
 }

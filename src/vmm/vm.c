@@ -146,8 +146,9 @@ static void stop_for_failure(struct vm *vm, const char *doing, int error)
 
 	stop.error = error;
 	snprintf(stop.what, sizeof(stop.what), "%s: %s", doing, strerror(-error));
-	if (note_stop(vm, &stop))
-		stop_now(vm);
+	/* Whoever came first, as the backend itself, knows better why; but it stops now. */
+	note_stop(vm, &stop);
+	stop_now(vm);
 }
 
 void vm_request_stop(struct vm *vm, const struct vm_stop *stop)

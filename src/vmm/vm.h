@@ -45,7 +45,7 @@ enum vm_stop_reason {
 	VM_STOP_UNMAPPED_ACCESS, /* gpa, size, write, rip */
 	VM_STOP_INTERNAL_ERROR,  /* code: KVM suberror */
 	VM_STOP_ENTRY_FAILED,    /* code: hardware reason */
-	VM_STOP_IOCTL_FAILED,    /* what, error */
+	VM_STOP_IOCTL_FAILED,    /* ioctl, arguments, error */
 	VM_STOP_GUEST_ENDED,     /* sim: the software guest returned */
 };
 
@@ -57,7 +57,9 @@ struct vm_stop {
 	uint64_t rip, gpa;
 	uint32_t size;
 	bool write;
-	char what[96]; /* one sentence, for people */
+	char ioctl[32];     /* its name, or empty */
+	char arguments[96]; /* of the ioctl, those that matter */
+	char what[96];      /* one sentence, for people */
 };
 
 /* Nothing known yet: all ones stand for "unknown" in vp, rip, gpa and size. */
@@ -136,7 +138,7 @@ struct vm {
 	_Atomic uint64_t started_ns;     /* monotonic; first resume, 0 before */
 	_Atomic uint64_t stopped_ns;     /* monotonic; 0 unless stopped */
 	_Atomic uint64_t first_entry_ns; /* monotonic; just before the first guest instruction */
-	pthread_mutex_t life_lock;       /* guards stop, stop_requested, reset_requested */
+	pthread_mutex_t life_lock;       /* leaf; guards stop, stop_requested, reset_requested */
 	struct vm_stop stop;             /* valid once stop_requested */
 	bool stop_requested, reset_requested;
 	_Atomic bool run_allowed; /* VP threads may enter the guest */

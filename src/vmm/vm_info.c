@@ -54,6 +54,10 @@ static const struct field stop_fields[] = {
 	{FIELD_U(struct stop_info, code, 0,
 		"debug_exit: the exit status. internal_error, entry_failed: KVM's code.")},
 	{FIELD_I(struct stop_info, error, 0, "ioctl_failed: the negative errno, else 0.")},
+	{FIELD_S(struct stop_info, ioctl, FIELD_NULLABLE,
+		"ioctl_failed: which call of KVM, as KVM_SET_MSRS.")},
+	{FIELD_S(struct stop_info, arguments, FIELD_NULLABLE,
+		"ioctl_failed: what the call was given, as far as it matters.")},
 	{FIELD_S(struct stop_info, what, 0, "The same in one sentence.")},
 };
 static const struct field_table stop_table = FIELD_TABLE(
@@ -144,6 +148,8 @@ static struct stop_info stop_info(struct vm *vm)
 		.code = vm->stop.code,
 		.error = vm->stop.error,
 	};
+	memcpy(info.ioctl, vm->stop.ioctl, sizeof(info.ioctl));
+	memcpy(info.arguments, vm->stop.arguments, sizeof(info.arguments));
 	memcpy(info.what, vm->stop.what, sizeof(info.what));
 	pthread_mutex_unlock(&vm->life_lock);
 	return info;

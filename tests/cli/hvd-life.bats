@@ -239,3 +239,53 @@ print(seen, flush=True)' "$BATS_TEST_TMPDIR/notify" "$HVD_RUNTIME_DIR/vm.api.soc
 	assert_output 0
 	stop_hvd
 }
+
+# start_failing REQUEST: hvd on KVM, in which these calls fail while the file $fails exists.
+start_failing() {
+	fails=$BATS_TEST_TMPDIR/fails
+	LD_PRELOAD=$FAIL_IOCTL FAIL_IOCTL_REQUEST=$1 FAIL_IOCTL_WHEN=$fails \
+		ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0 \
+		start_hvd --demo --accel kvm --cpus 2
+}
+
+@test "a KVM_RUN that fails: stopped with call, errno and arguments; the API stays up" {
+	need_accel kvm
+	start_failing 0xae80
+	touch "$fails"
+	run "$HVCTL" vm wait --for state=stopped --timeout 20s
+	assert_success
+	run "$HVCTL" vm show
+	assert_line --regexp '^  reason: +ioctl_failed$'
+	assert_line --regexp '^  ioctl: +KVM_RUN$'
+	assert_line --regexp '^  error: +-5$'
+	assert_line --regexp '^  arguments: +immediate_exit 0, '
+	assert_line --regexp '^  rip: +0x[1-9a-f]'
+	assert_line --regexp '^  what: +KVM_RUN of VP [01]: Input/output error$'
+	for path in vps sints ports routes log tree; do
+		run api "/v1/$path" -o /dev/null -w '%{http_code}'
+		assert_output 200
+	done
+	rm "$fails"
+	run "$HVCTL" vm reset
+	assert_success
+	run "$HVCTL" vm wait --for state=running --timeout 20s
+	assert_success
+	run "$HVCTL" -j vm show
+	assert_output --partial '"stop": null'
+	stop_hvd
+}
+
+@test "a KVM_SET_REGS that fails at a reset: stopped, and the reset says so" {
+	need_accel kvm
+	start_failing 0x4090ae82
+	touch "$fails"
+	run "$HVCTL" vm reset
+	assert_failure
+	run "$HVCTL" vm show
+	assert_line --regexp '^state: +stopped$'
+	assert_line --regexp '^  ioctl: +KVM_SET_REGS$'
+	assert_line --regexp '^  arguments: +power-on state$'
+	ended=0
+	stop_hvd || ended=$?
+	assert_equal "$ended" 70
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The KVM backend and the life of a VM, with the tiny guests of kvm_guests.S. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,10 @@
 #include <cmocka.h>
 #include "vmm/boot/multiboot.h"
 #include "vmm/dev/debug_exit.h"
+#include "vmm/event.h"
 #include "vmm/kvm_backend.h"
 #include "vmm/vm.h"
+#include "vmm/vm_info.h"
 
 enum { MEMORY_BYTES = 16 << 20, CONSOLE_PORT = 0xe9, PATIENCE_MS = 10000 };
 
@@ -322,6 +325,165 @@ static void test_internal_error_stops(void **state)
 	machine_deinit(&m);
 }
 
+/* A descriptor that is replaced, for a while, by one on which every call of KVM fails (ENOTTY). */
+struct broken_fd {
+	int fd, saved;
+};
+
+static struct broken_fd break_fd(int fd)
+{
+	struct broken_fd broken = {fd, dup(fd)};
+	int null = open("/dev/null", O_RDWR);
+
+	assert_true(broken.saved >= 0 && null >= 0);
+	assert_int_equal(dup2(null, fd), fd);
+	close(null);
+	return broken;
+}
+
+static void mend_fd(struct broken_fd *broken)
+{
+	assert_int_equal(dup2(broken->saved, broken->fd), broken->fd);
+	close(broken->saved);
+}
+
+static struct kvm_vcpu *first_vp(struct machine *m)
+{
+	return kvm_vcpu_of(m->vm->vcpu[0]);
+}
+
+static void assert_stopped_by(
+	struct machine *m, const char *ioctl, int error, const char *arguments)
+{
+	struct vm_info info;
+
+	run_until_state(m, VM_STOPPED);
+	assert_int_equal(vm_node_class.get(m->vm, NULL, &info), 0);
+	assert_int_equal(info.stop.reason, VM_STOP_IOCTL_FAILED);
+	assert_string_equal(info.stop.ioctl, ioctl);
+	assert_int_equal(info.stop.error, error);
+	if (!strstr(info.stop.arguments, arguments))
+		fail_msg("arguments \"%s\"", info.stop.arguments);
+	assert_non_null(strstr(info.stop.what, ioctl));
+	assert_non_null(strstr(info.stop.what, strerror(-error)));
+}
+
+static void test_a_failed_run_stops(void **state)
+{
+	struct broken_fd broken;
+	struct machine m;
+
+	machine_init(&m, 1);
+	LOAD(&m, spin);
+	start(&m);
+	while (atomic_load(&m.vm->first_entry_ns) == 0)
+		usleep(1000);
+	broken = break_fd(first_vp(&m)->fd);
+	vcpu_kick(m.vm->vcpu[0]);
+	assert_stopped_by(&m, "KVM_RUN", -ENOTTY, "immediate_exit 0");
+	assert_int_equal(m.vm->stop.vp, 0);
+	assert_in_range(m.vm->stop.rip, 0x100020, 0x100040);
+
+	/* Resetting such a VP fails just so, and works once the VP does. */
+	assert_int_equal(vm_reset(m.vm), -ENOTTY);
+	assert_stopped_by(&m, "KVM_SET_MP_STATE", -ENOTTY, "power-on state");
+	mend_fd(&broken);
+	assert_int_equal(vm_reset(m.vm), 0);
+	assert_int_equal(m.vm->state, VM_RUNNING);
+	assert_int_equal(m.vm->stop.reason, VM_STOP_NONE);
+	machine_deinit(&m);
+}
+
+static void test_a_refused_msr_is_named(void **state)
+{
+	struct kvm_msr_block *msrs;
+	struct machine m;
+
+	machine_init(&m, 1);
+	LOAD(&m, spin);
+	start(&m);
+	msrs = &first_vp(&m)->power_on.msrs;
+	assert_true(msrs->count > 1);
+	msrs->entry[1] = (struct kvm_msr_entry){.index = 0x12345678, .data = 0xabc};
+	assert_int_equal(vm_reset(m.vm), -EIO);
+	assert_stopped_by(&m, "KVM_SET_MSRS", -EIO, "index 0x12345678 value 0xabc");
+	assert_int_equal(m.vm->stop.vp, 0);
+	machine_deinit(&m);
+}
+
+static void test_a_failed_interrupt_stops(void **state)
+{
+	struct broken_fd broken;
+	struct machine m;
+
+	machine_init(&m, 1);
+	LOAD(&m, spin);
+	start(&m);
+	broken = break_fd(kvm_of(m.vm)->fd);
+	assert_int_equal(accel_kvm.assert_vector(m.vm->vcpu[0], 0x60, false), -ENOTTY);
+	assert_stopped_by(&m, "KVM_SIGNAL_MSI", -ENOTTY, "VP 0 vector 0x60");
+	assert_int_equal(vm_reset(m.vm), -ENOTTY);
+	assert_stopped_by(&m, "KVM_SET_IRQCHIP", -ENOTTY, "chip 0");
+	assert_int_equal(m.vm->stop.vp, UINT32_MAX);
+	mend_fd(&broken);
+	assert_int_equal(vm_reset(m.vm), 0);
+	machine_deinit(&m);
+}
+
+static void test_a_failed_auto_eoi_stops(void **state)
+{
+	struct broken_fd broken;
+	struct machine m;
+
+	machine_init(&m, 1);
+	LOAD(&m, auto_eoi);
+	start(&m);
+	run_until_console(&m, 1);
+	broken = break_fd(first_vp(&m)->fd);
+	send_auto_eoi(&m);
+	assert_stopped_by(&m, "KVM_GET_LAPIC", -ENOTTY, "vector 0x60");
+	mend_fd(&broken);
+	machine_deinit(&m);
+}
+
+/* How many records say that this call failed with ENOTTY on GSI `gsi`. */
+static unsigned count_refused(struct machine *m, uint64_t call, uint64_t gsi)
+{
+	struct record_cursor cursor = {.next = 1};
+	struct record record;
+	unsigned count = 0;
+	uint64_t gap;
+
+	while (recorder_read(m->recorder, &cursor, &record, 1, &gap) == 1) {
+		if (record.type == HV_EVENT_IOCTL && record.arg[0] == call &&
+			(int64_t)record.arg[1] == -ENOTTY && record.arg[2] == gsi)
+			count++;
+	}
+	return count;
+}
+
+static void test_refused_routes_are_recorded(void **state)
+{
+	const struct gsi_entry entry = {.kind = GSI_MSI, .vector = 0x60};
+	struct broken_fd broken;
+	struct machine m;
+
+	machine_init(&m, 1);
+	LOAD(&m, spin);
+	start(&m);
+	broken = break_fd(kvm_of(m.vm)->fd);
+	assert_int_equal(accel_kvm.gsi_commit(m.vm, &entry, GSI_FIRST, 1), -ENOTTY);
+	assert_int_equal(accel_kvm.irqfd(m.vm, 0, -1, GSI_FIRST, true), -ENOTTY);
+	assert_int_equal(accel_kvm.irq_line(m.vm, 4, true), -ENOTTY);
+	mend_fd(&broken);
+	assert_int_equal(count_refused(&m, 0, GSI_FIRST), 1);
+	assert_int_equal(count_refused(&m, 1, GSI_FIRST), 1);
+	assert_int_equal(count_refused(&m, 2, 4), 1);
+	loop_run_ready(m.loop);
+	assert_int_equal(m.vm->state, VM_RUNNING);
+	machine_deinit(&m);
+}
+
 static void test_first_stop_wins(void **state)
 {
 	struct vm_stop later = VM_STOP(VM_STOP_POWER_OFF);
@@ -596,7 +758,9 @@ static void test_refused_msr_is_named(void **state)
 	run_until_state(&m, VM_STOPPED);
 	assert_int_equal(m.vm->stop.reason, VM_STOP_IOCTL_FAILED);
 	assert_int_equal(m.vm->stop.vp, 0);
-	assert_true(strstr(m.vm->stop.what, "SVERSION") || strstr(m.vm->stop.what, "VP_INDEX"));
+	assert_string_equal(m.vm->stop.ioctl, "KVM_SET_MSRS");
+	assert_true(strstr(m.vm->stop.arguments, "index 0x40000081 (SVERSION) value 0x1") ||
+		    strstr(m.vm->stop.arguments, "index 0x40000002 (VP_INDEX) value 0x0"));
 	machine_deinit(&m);
 }
 
@@ -616,6 +780,13 @@ int main(void)
 		{"an unmapped access stops the VM and says where", test_unmapped_access_stops},
 		{"a triple fault stops the VM", test_triple_fault_stops},
 		{"code where there is no memory stops the VM", test_internal_error_stops},
+		{"a KVM_RUN that fails stops the VM, and a reset cures it",
+			test_a_failed_run_stops},
+		{"an MSR that KVM refuses at a reset is named", test_a_refused_msr_is_named},
+		{"an MSI that fails stops the VM", test_a_failed_interrupt_stops},
+		{"an auto-EOI that fails stops the VM", test_a_failed_auto_eoi_stops},
+		{"routes, irqfds and lines that KVM refuses are recorded, and the VM runs on",
+			test_refused_routes_are_recorded},
 		{"the first reason to stop wins", test_first_stop_wins},
 		{"pause parks every VP of a spinning guest, every time", test_pause_and_resume},
 		{"a paused VM stays paused over a reset", test_paused_stays_paused_over_reset},
