@@ -313,6 +313,7 @@ int synic_set_event_flag(
 	r = set_flag_locked(synic, sint, flag, sender);
 	if (r < 0)
 		synic->sint[sint].last_error = r;
+	synic_arm_locked(synic);
 	hv_record(synic->vm->recorder, HV_EVENT_FLAG_SET, synic->vcpu->index, synic->vtl,
 		(uint8_t)sint, flag, r == 0, (uint64_t)(int64_t)MIN(r, 0));
 	pthread_mutex_unlock(&synic->lock);
