@@ -96,6 +96,8 @@ typedef void (*gx_vector_fn)(struct gx_vp *vp, unsigned vector, void *arg);
 void gx_handle(struct gx_vp *vp, unsigned vector, gx_vector_fn fn, void *arg);
 /* The same for interrupts that are only counted and ended. */
 void gx_count_interrupts(struct gx_vp *vp, unsigned vector, _Atomic uint32_t *count);
+/* The same for interrupts that are only ended. */
+void gx_ignore_interrupts(struct gx_vp *vp, unsigned vector);
 void gx_irq_enable(struct gx_vp *vp);
 void gx_irq_disable(struct gx_vp *vp);
 /* Enables interrupts and sleeps until one has been handled. No interrupt is missed in between. */

@@ -91,16 +91,21 @@ void gx_count_interrupts(struct gx_vp *vp, unsigned vector, _Atomic uint32_t *co
 	gx_handle(vp, vector, count_interrupt, count);
 }
 
-static void on_wake(struct gx_vp *vp, unsigned vector, void *arg)
+static void end_interrupt(struct gx_vp *vp, unsigned vector, void *arg)
 {
 	gx_eoi(vp);
+}
+
+void gx_ignore_interrupts(struct gx_vp *vp, unsigned vector)
+{
+	gx_handle(vp, vector, end_interrupt, NULL);
 }
 
 /* ---- jobs ---------------------------------------------------------------- */
 
 void gx_idle(struct gx_vp *vp)
 {
-	gx_handle(vp, GX_VECTOR_WAKE, on_wake, NULL);
+	gx_ignore_interrupts(vp, GX_VECTOR_WAKE);
 	gx_enter_vtl(vp);
 	if (!vp->input)
 		vp->input = gx_pages(vp, 1);

@@ -30,6 +30,11 @@ void gx_hypercalls_enable(struct gx_vp *vp)
 	gx_set_msr(vp, HV_MSR_HYPERCALL, vp->hypercall_page | HV_PAGE_ENABLE);
 }
 
+bool gx_is_kvm_synic(struct gx_vp *vp)
+{
+	return gx_has_option(vp, "kvm-synic");
+}
+
 void gx_synic_enable(struct gx_vp *vp)
 {
 	vp->simp = gx_pages(vp, 1);

@@ -9,6 +9,11 @@
  */
 #include "lib/gx.h"
 
+/*
+ * Whether this is KVM's own SynIC, which differs here and there (docs/hyperv-coverage.md): the
+ * command line says kvm-synic then.
+ */
+bool gx_is_kvm_synic(struct gx_vp *vp);
 /* Sets GUEST_OS_ID and enables the hypercall page; every VP may call it. */
 void gx_hypercalls_enable(struct gx_vp *vp);
 /* Gives this VP fresh SIMP and SIEFP pages and sets SCONTROL. */

@@ -86,7 +86,7 @@ static void check_refused_event(struct gx_vp *vp, struct counts *counts)
 static void check_event(struct gx_vp *vp, struct counts *counts)
 {
 	gx_set_sint(vp, SINT, VECTOR | HV_SINT_MASKED);
-	if (gx_has_option(vp, "kvm-synic"))
+	if (gx_is_kvm_synic(vp))
 		check_answered_event(vp, counts);
 	else
 		check_refused_event(vp, counts);
@@ -100,6 +100,13 @@ static void check_event(struct gx_vp *vp, struct counts *counts)
 
 static void check_polling(struct gx_vp *vp, struct counts *counts)
 {
+	struct gx_cpuid features;
+
+	gx_cpuid(vp, HV_CPUID_FEATURES, &features);
+	if (!(features.edx & HV_FEATURE_SINT_POLLING)) {
+		gx_skip(vp, "polling SINTs are not offered");
+		return;
+	}
 	gx_set_sint(vp, SINT, VECTOR | HV_SINT_POLLING);
 	gx_post_patiently(vp, MESSAGE_CONNECTION, 1, "x", 1);
 	gx_ok(vp, gx_wait(vp, gx_slot_type(vp, SINT) == 1) && quiet(vp, counts, 1),
@@ -111,8 +118,7 @@ static void check_polling(struct gx_vp *vp, struct counts *counts)
 
 static void check_scontrol(struct gx_vp *vp, struct counts *counts)
 {
-	uint16_t refused = gx_has_option(vp, "kvm-synic") ? HV_STATUS_SUCCESS
-							  : HV_STATUS_INVALID_SYNIC_STATE;
+	uint16_t refused = gx_is_kvm_synic(vp) ? HV_STATUS_SUCCESS : HV_STATUS_INVALID_SYNIC_STATE;
 
 	gx_set_msr(vp, HV_MSR_SCONTROL, 0);
 	gx_ok(vp, gx_signal(vp, EVENT_CONNECTION, 0) == refused,

@@ -22,10 +22,7 @@ static const struct access faults[] = {
 	{HV_MSR_SVERSION, true, 1, "SVERSION is read-only"},
 	{HV_MSR_SINT0 + 3, true, 15, "an unmasked SINT takes no vector below 16"},
 	{HV_MSR_SINT0 + 3, true, 0, "an unmasked SINT takes no vector 0"},
-	{HV_MSR_SIMP, true, NOT_RAM_GPA | HV_PAGE_ENABLE, "SIMP outside RAM"},
-	{HV_MSR_SIEFP, true, NOT_RAM_GPA | HV_PAGE_ENABLE, "SIEFP outside RAM"},
 	{HV_MSR_VP_ASSIST_PAGE, true, NOT_RAM_GPA | HV_PAGE_ENABLE, "VP_ASSIST_PAGE outside RAM"},
-	{HV_MSR_REFERENCE_TSC, true, NOT_RAM_GPA | HV_PAGE_ENABLE, "REFERENCE_TSC outside RAM"},
 	{0x400000e0, false, 0, "statistics pages are not there"},
 	{0x400000f0, false, 0, "GUEST_IDLE is not there"},
 	{0x400000f1, true, 0, "SYNDBG_CONTROL is not there"},
@@ -35,6 +32,13 @@ static const struct access faults[] = {
 	{0x400000b8, false, 0, "there is no fifth timer"},
 	{0x40000004, false, 0, "the gap behind RESET is empty"},
 	{0x400001ff, true, 0, "the end of the range is empty"},
+};
+
+/* KVM takes these, and can then not use the page. */
+static const struct access pages[] = {
+	{HV_MSR_SIMP, true, NOT_RAM_GPA | HV_PAGE_ENABLE, "SIMP outside RAM"},
+	{HV_MSR_SIEFP, true, NOT_RAM_GPA | HV_PAGE_ENABLE, "SIEFP outside RAM"},
+	{HV_MSR_REFERENCE_TSC, true, NOT_RAM_GPA | HV_PAGE_ENABLE, "REFERENCE_TSC outside RAM"},
 };
 
 static const struct access successes[] = {
@@ -63,6 +67,20 @@ static enum gx_fault perform(struct gx_vp *vp, const struct access *access)
 			     : gx_rdmsr(vp, access->index, &value);
 }
 
+static void check_pages(struct gx_vp *vp)
+{
+	for (size_t i = 0; i < GX_ARRAY_LEN(pages); i++) {
+		enum gx_fault fault = perform(vp, &pages[i]);
+
+		if (!gx_is_kvm_synic(vp)) {
+			gx_ok(vp, fault == GX_FAULT_GP, "#GP: %s", pages[i].what);
+			continue;
+		}
+		gx_ok(vp, fault == GX_FAULT_NONE, "KVM takes %s", pages[i].what);
+		gx_set_msr(vp, pages[i].index, 0);
+	}
+}
+
 static void check_hypercall_page(struct gx_vp *vp)
 {
 	gx_set_msr(vp, HV_MSR_GUEST_OS_ID, 1);
@@ -88,6 +106,7 @@ static void run(struct gx_vp *vp)
 		gx_ok(vp, perform(vp, &faults[i]) == GX_FAULT_GP, "#GP: %s", faults[i].what);
 	for (size_t i = 0; i < GX_ARRAY_LEN(successes); i++)
 		gx_ok(vp, perform(vp, &successes[i]) == GX_FAULT_NONE, "%s", successes[i].what);
+	check_pages(vp);
 	check_hypercall_page(vp);
 	check_kept_values(vp);
 }

@@ -39,17 +39,12 @@ static const struct initial initial_values[] = {
 	{HV_MSR_CRASH_P0, 0, "CRASH_P0"},
 };
 
-static void on_sint(struct gx_vp *vp, unsigned vector, void *arg)
-{
-	gx_eoi(vp);
-}
-
 /* Everything on this VP away from its reset value, a message in the slot, a timer running. */
 static void make_dirty(struct gx_vp *vp, void *arg)
 {
 	gx_hypercalls_enable(vp);
 	gx_synic_enable(vp);
-	gx_handle(vp, VECTOR, on_sint, NULL);
+	gx_ignore_interrupts(vp, VECTOR);
 	gx_set_sint(vp, SINT, VECTOR);
 	gx_set_sint(vp, 15, VECTOR + 1);
 	gx_set_msr(vp, HV_MSR_CRASH_P0, 1);

@@ -81,7 +81,7 @@ static const struct refusal refusals[] = {
 static void check_refused(
 	struct gx_vp *vp, const struct counts *counts, enum form form, const struct refusal *row)
 {
-	uint16_t wanted = gx_has_option(vp, "kvm-synic") ? row->kvm_status : row->status;
+	uint16_t wanted = gx_is_kvm_synic(vp) ? row->kvm_status : row->status;
 	uint32_t before = atomic_load(&counts->interrupts);
 	uint16_t status = signal_as(vp, form, row->input);
 

@@ -14,7 +14,8 @@ static void set_up(struct gx_vp *vp)
 {
 	gx_hypercalls_enable(vp);
 	gx_synic_enable(vp);
-	gx_set_sint(vp, SINT, VECTOR | HV_SINT_POLLING);
+	gx_ignore_interrupts(vp, VECTOR);
+	gx_set_sint(vp, SINT, VECTOR);
 	gx_testdev(vp, GX_TESTDEV_MESSAGE_CREATE, gx_index(vp), SINT, MESSAGE_CONNECTION);
 	gx_testdev(vp, GX_TESTDEV_EVENT_CREATE, gx_index(vp), SINT, EVENT_CONNECTION);
 }
@@ -164,6 +165,7 @@ const struct gx_program gx_program_post_status = {
 
 /* ---- signal-status ------------------------------------------------------- */
 
+/* KVM refuses every reserved bit of an input with flag number 0, the connection id's too. */
 struct signal_row {
 	uint64_t input;
 	uint16_t status;
@@ -188,13 +190,21 @@ static uint16_t signal_slow(struct gx_vp *vp, uint64_t gpa, uint64_t input)
 	return gx_hypercall(vp, HV_CALL_SIGNAL_EVENT, gpa, 0);
 }
 
+static uint16_t expected_status(struct gx_vp *vp, const struct signal_row *row)
+{
+	if (gx_is_kvm_synic(vp) && row->input & UINT64_C(0xff000000))
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	return row->status;
+}
+
 static void check_signal(struct gx_vp *vp, const struct signal_row *row)
 {
+	uint16_t expected = expected_status(vp, row);
 	uint16_t fast = gx_hypercall(vp, HV_CALL_SIGNAL_EVENT | HV_CONTROL_FAST, row->input, 0);
 	uint16_t slow = signal_slow(vp, gx_input(vp), row->input);
 
-	gx_ok(vp, fast == row->status, "fast, %s: status %x, got %x", row->what, row->status, fast);
-	gx_ok(vp, slow == row->status, "slow, %s: status %x, got %x", row->what, row->status, slow);
+	gx_ok(vp, fast == expected, "fast, %s: status %x, got %x", row->what, expected, fast);
+	gx_ok(vp, slow == expected, "slow, %s: status %x, got %x", row->what, expected, slow);
 }
 
 static void check_signal_inputs(struct gx_vp *vp)

@@ -100,6 +100,7 @@ static int make_vm(struct runner *runner)
 		.memory_bytes = MEMORY_BYTES,
 		.accel = runner->options.kvm ? &accel_kvm : &accel_sim,
 		.synic_mode = synic_mode(&runner->options),
+		.enforce_cpuid = true,
 		.clock = &clock_monotonic,
 		.loop = runner->loop,
 		.recorder = runner->recorder,
@@ -293,7 +294,7 @@ int main(int argc, char **argv)
 			"usage: run-guest [--accel kvm|sim] [--synic user|kernel] [--vps N] [--resets N] [--timeout SEC] [--records FILE] NAME [OPTION...]\n");
 		return EXIT_FAILURE;
 	}
-	r = runner.options.kvm ? accel_kvm_probe(synic_mode(&runner.options), false, &missing) : 0;
+	r = runner.options.kvm ? accel_kvm_probe(synic_mode(&runner.options), true, &missing) : 0;
 	if (r != 0) {
 		printf("1..0 # SKIP /dev/kvm: %s\n", missing ? missing : strerror(-r));
 		return EXIT_SKIPPED;
