@@ -22,6 +22,20 @@
 #define API_ACTION_WORDS                                                                           \
 	"none|patch|vm_pause|vm_resume|vm_reset|vm_shutdown|message|event|post_message|signal_event"
 
+/* enum vmbus_message_type, _verdict, _channel_state and _state (vmbus/), in order. */
+#define VMBUS_MESSAGE_WORDS                                                                        \
+	"invalid|offer_channel|rescind_channel_offer|request_offers|all_offers_delivered|"         \
+	"open_channel|open_channel_result|close_channel|gpadl_header|gpadl_body|gpadl_created|"    \
+	"gpadl_teardown|gpadl_torndown|relid_released|initiate_contact|version_response|unload|"   \
+	"unload_response|open_reserved_channel|close_reserved_channel|close_reserved_response|"    \
+	"tl_connect_request|modify_channel|tl_connect_result|modify_channel_response|"             \
+	"modify_connection|modify_connection_response|pause|pause_response|resume"
+#define VMBUS_VERDICT_WORDS "ok|ignored|illegal|malformed"
+#define VMBUS_CHANNEL_WORDS                                                                        \
+	"client_released|closed|opening|open|failed|closing|closing_reopen|revoked|"               \
+	"opening_client_release|closing_client_release"
+#define VMBUS_STATE_WORDS "disconnected|connecting|negotiated|connected|disconnecting"
+
 #define HV_EVENTS(X)                                                                               \
 	X(HV_EVENT_VM_STATE, "vm.state", "the VM changed state", "from:=created|running|paused|stopped", "to:=created|running|paused|stopped", "reason:=" VM_STOP_WORDS, NULL, NULL) \
 	X(HV_EVENT_VP_STATE, "vp.state", "a VP changed state", "from:=created|running|parked|stopped", "to:=created|running|parked|stopped", NULL, NULL, NULL) \
@@ -52,7 +66,11 @@
 	X(HV_EVENT_TESTDEV, "testdev", "the SynIC test device got a command", "command:u", "connection_id:u", "status:e", NULL, NULL) \
 	X(HV_EVENT_API, "api", "a client changed something", "uid:u", "pid:u", "action:=" API_ACTION_WORDS, "status:u", NULL) \
 	X(HV_EVENT_IOCTL, "ioctl.failed", "KVM refused a call, and the VM goes on without", "ioctl:=set_gsi_routing|irqfd|irq_line", "status:e", "gsi:u", NULL, NULL) \
-	X(HV_EVENT_CRASH, "crash", "the guest reported a crash through the crash MSRs", "p0:x", "p1:x", "p2:x", "p3:x", "p4:x")
+	X(HV_EVENT_CRASH, "crash", "the guest reported a crash through the crash MSRs", "p0:x", "p1:x", "p2:x", "p3:x", "p4:x") \
+	X(HV_EVENT_VMBUS_MESSAGE, "vmbus.message", "a VMBus channel message", "direction:=in|out", "message:=" VMBUS_MESSAGE_WORDS, "relid:u", "value:x", NULL) \
+	X(HV_EVENT_VMBUS_REFUSED, "vmbus.refused", "a VMBus channel message of the guest was not obeyed", "message:=" VMBUS_MESSAGE_WORDS, "relid:u", "verdict:=" VMBUS_VERDICT_WORDS, NULL, NULL) \
+	X(HV_EVENT_VMBUS_CHANNEL, "vmbus.channel", "a VMBus channel changed state", "relid:u", "from:=" VMBUS_CHANNEL_WORDS, "to:=" VMBUS_CHANNEL_WORDS, NULL, NULL) \
+	X(HV_EVENT_VMBUS_CONNECTION, "vmbus.connection", "the VMBus connection changed state", "from:=" VMBUS_STATE_WORDS, "to:=" VMBUS_STATE_WORDS, "version:x", NULL, NULL)
 
 enum hv_event {
 #define HV_EVENT_ENUM(id, ...) id,

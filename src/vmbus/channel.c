@@ -1,0 +1,713 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Channels (spec/vmbus.md 6.2). Two machines side by side: what the guest knows of the channel
+ * (enum vmbus_channel_state) and what its device does (enum vmbus_device_state). The guest's side
+ * moves with messages; the device is told to start and stop, and takes its time.
+ *
+ *	guest's side		device
+ *	closed --OPEN-->	closed --open()--> opening --opened(0)--> open: OPEN_RESULT 0
+ *	opening			                   opening --opened(-)--> closed: OPEN_RESULT,
+ *closed open --CLOSE-->		open --close()--> closing --closed()--> closed: closed,
+ *TORNDOWNs any --RESCIND-->	is stopped; RELID_RELEASED frees the channel
+ *	any --reset-->		is stopped; client_released when it has
+ *
+ * A device that is asked to stop while it starts is stopped as soon as it has started.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "common/log.h"
+#include "vmbus/guid.h"
+#include "vmbus/internal.h"
+#include "vmm/event.h"
+
+static const uint64_t recheck_after_ns = 100 * NSEC_PER_MSEC;
+
+void channel_set_state(struct vmbus_channel *channel, enum vmbus_channel_state state)
+{
+	if (channel->state == state)
+		return;
+	hv_record(channel->bus->vm->recorder, HV_EVENT_VMBUS_CHANNEL, RECORD_NO_VP, 0,
+		RECORD_NO_SINT, channel->relid, channel->state, state);
+	channel->state = state;
+	channel->since_ns = clock_now_ns(channel->bus->vm->clock);
+}
+
+struct vmbus_channel *channel_by_relid(struct vmbus *bus, uint32_t relid)
+{
+	return relid < VMBUS_RELIDS ? bus->by_relid[relid] : NULL;
+}
+
+/* ---- offers -----------------------------------------------------------------------------------
+ */
+
+static bool same_device(const struct vmbus_channel *channel, const struct vmbus_offer *offer)
+{
+	return guid_compare(&channel->offer.interface_type, &offer->interface_type) == 0 &&
+	       guid_compare(&channel->offer.interface_instance, &offer->interface_instance) == 0;
+}
+
+/* The one with these GUIDs that the guest may still know under another relid. */
+static struct vmbus_channel *predecessor(const struct vmbus_channel *channel)
+{
+	struct vmbus_channel *other;
+
+	TAILQ_FOREACH (other, &channel->bus->channels, link) {
+		if (other != channel && other->removing && same_device(other, &channel->offer))
+			return other;
+	}
+	return NULL;
+}
+
+/* A guest that gets a second offer of a device it still has loses the relid for ever. */
+void channel_send_offer(struct vmbus_channel *channel)
+{
+	const struct vmbus_offer *offer = &channel->offer;
+	struct vmbus_offer_channel message = {
+		.header.type = VMBUS_MSG_OFFER_CHANNEL,
+		.interface_type = offer->interface_type,
+		.interface_instance = offer->interface_instance,
+		.chn_flags = offer->chn_flags,
+		.pipe_mode = offer->pipe_mode,
+		.child_relid = channel->relid,
+		.monitor_id = offer->monitor_id,
+		.monitor_allocated = offer->monitor_id != VMBUS_MONITOR_NONE,
+		.is_dedicated_interrupt = 1,
+		.connection_id = channel->connection_id,
+	};
+
+	if (channel->state != CHANNEL_CLIENT_RELEASED || predecessor(channel))
+		return;
+	memcpy(message.pipe_user_defined, offer->pipe_user_defined,
+		sizeof(message.pipe_user_defined));
+	channel_set_state(channel, CHANNEL_CLOSED);
+	vmbus_send(channel->bus, &message, sizeof(message), channel->relid, 0, NULL);
+}
+
+static void send_rescind(struct vmbus_channel *channel)
+{
+	const struct vmbus_relid_message message = {
+		.header.type = VMBUS_MSG_RESCIND_CHANNEL_OFFER,
+		.child_relid = channel->relid,
+	};
+
+	vmbus_send(channel->bus, &message, sizeof(message), channel->relid, 0, NULL);
+}
+
+static void send_open_result(struct vmbus_channel *channel, uint32_t status)
+{
+	const struct vmbus_open_channel_result message = {
+		.header.type = VMBUS_MSG_OPEN_CHANNEL_RESULT,
+		.child_relid = channel->relid,
+		.open_id = channel->request.open_id,
+		.status = status,
+	};
+
+	vmbus_send(channel->bus, &message, sizeof(message), channel->relid, status, NULL);
+}
+
+/* ---- signals ----------------------------------------------------------------------------------
+ */
+
+/* Any VP's thread, the monitor's, or the main loop. */
+static enum hv_status on_signal(void *arg, struct vcpu *caller, uint16_t flag)
+{
+	struct vmbus_channel *channel = arg;
+
+	atomic_fetch_add_explicit(&channel->signals_in, 1, memory_order_relaxed);
+	loop_defer(channel->bus->vm->loop, &channel->signalled_work);
+	return HV_STATUS_SUCCESS;
+}
+
+static void look_at_rings(struct vmbus_channel *channel)
+{
+	if (channel->device == DEVICE_OPEN && channel->state == CHANNEL_OPEN)
+		channel->ops->signalled(channel, channel->arg);
+}
+
+static void stop_device(struct vmbus_channel *channel);
+
+static void on_signalled(struct loop_work *work)
+{
+	struct vmbus_channel *channel = container_of(work, struct vmbus_channel, signalled_work);
+	struct vmbus *bus = channel->bus;
+
+	vmbus_lock(bus);
+	look_at_rings(channel);
+	if (channel->state == CHANNEL_FAILED)
+		stop_device(channel);
+	vmbus_unlock(bus);
+}
+
+void vmbus_channel_signal(struct vmbus_channel *channel)
+{
+	if (!channel->signals)
+		return;
+	channel->signals_out++;
+	if (guest_event_port_signal(channel->signals, NULL) < 0)
+		log_debug("channel %u: the guest's event flags are off", channel->relid);
+}
+
+/*
+ * Signals that come before the guest has seen OPEN_RESULT are swallowed, on both sides. A moment
+ * later whoever waits is woken once.
+ */
+void channel_recheck(void *arg)
+{
+	struct vmbus_channel *channel = arg;
+	struct vmbus *bus = channel->bus;
+	struct ring_state out, in;
+
+	vmbus_lock(bus);
+	if (channel->device == DEVICE_OPEN && channel->state == CHANNEL_OPEN) {
+		ring_observe(&channel->out, &out);
+		ring_observe(&channel->in, &in);
+		if ((out.used > 0 && !out.interrupt_mask) ||
+			(in.pending_send_sz > 0 && in.size - in.used >= in.pending_send_sz))
+			vmbus_channel_signal(channel);
+		look_at_rings(channel);
+	}
+	vmbus_unlock(bus);
+}
+
+/* ---- the way the guest signals us, and we the guest ---------------------------------------------
+ */
+
+static int add_port(struct vmbus_channel *channel)
+{
+	struct port_spec spec = {
+		.connection_id = channel->connection_id,
+		.type = PORT_EVENT,
+		.owner = "vmbus",
+		.flag_count = 1,
+		.on_event = on_signal,
+		.arg = channel,
+	};
+
+	if (channel->offer.monitor_id != VMBUS_MONITOR_NONE) {
+		spec.type = PORT_MONITOR;
+		spec.monitor_id = channel->offer.monitor_id;
+	}
+	return ports_add(&channel->bus->vm->ports, &spec, &channel->port);
+}
+
+static int make_signals(
+	struct vmbus_channel *channel, uint32_t vp, struct guest_event_port **ret_signals)
+{
+	struct vmbus *bus = channel->bus;
+
+	if (vp == VMBUS_TARGET_VP_NONE) {
+		*ret_signals = NULL;
+		return 0;
+	}
+	return guest_event_port_new(
+		bus->vm, 0, vp, bus->connection.sint, (uint16_t)channel->relid, ret_signals);
+}
+
+/* The rings are the two halves of the GPADL that the guest names. */
+static int map_rings(struct vmbus_channel *channel)
+{
+	const struct vmbus_open_channel *request = &channel->request;
+	struct vmbus_gpadl *gpadl = gpadl_find(channel, request->ring_gpadl);
+	uint32_t split = request->downstream_offset;
+	int r;
+
+	if (!gpadl || !gpadl->is_ring || split >= gpadl->page_count)
+		return -EINVAL;
+	r = ring_init_reader(&channel->in, gpadl->page, split);
+	if (r == 0)
+		r = ring_init_writer(&channel->out, gpadl->page + split, gpadl->page_count - split);
+	if (r == 0)
+		channel->ring_gpadl = gpadl;
+	return r;
+}
+
+static int connect_rings(struct vmbus_channel *channel)
+{
+	int r = map_rings(channel);
+
+	if (r == 0)
+		r = make_signals(channel, channel->request.target_vp, &channel->signals);
+	if (r == 0)
+		r = add_port(channel);
+	return r;
+}
+
+/* The device has stopped, or never started: nobody touches the rings any more. */
+static void disconnect_rings(struct vmbus_channel *channel)
+{
+	channel->port = port_release(channel->port);
+	channel->signals = guest_event_port_free(channel->signals);
+	loop_timer_arm(channel->recheck, 0);
+	channel->ring_gpadl = NULL;
+}
+
+/* ---- freeing -----------------------------------------------------------------------------------
+ */
+
+/* A device with the same GUIDs may have waited for this one to be forgotten. */
+static void offer_successor(struct vmbus *bus, const struct vmbus_offer *offer)
+{
+	struct vmbus_channel *channel;
+
+	if (bus->connection.state != VMBUS_CONNECTED)
+		return;
+	TAILQ_FOREACH (channel, &bus->channels, link) {
+		if (channel->state == CHANNEL_CLIENT_RELEASED && !channel->removing &&
+			same_device(channel, offer)) {
+			channel_send_offer(channel);
+			return;
+		}
+	}
+}
+
+static void free_on_loop(struct loop_work *work)
+{
+	free(container_of(work, struct vmbus_channel, free_work));
+}
+
+/*
+ * Neither the guest nor the device has it any more. A last signal may still be on its way to the
+ * loop: the memory goes behind it.
+ */
+static void destroy(struct vmbus_channel *channel)
+{
+	struct vmbus *bus = channel->bus;
+	struct vmbus_offer offer = channel->offer;
+
+	TAILQ_REMOVE(&bus->channels, channel, link);
+	bus->by_relid[channel->relid] = NULL;
+	if (channel->ops->released)
+		channel->ops->released(channel, channel->arg);
+	channel->recheck = loop_timer_free(channel->recheck);
+	loop_defer(bus->vm->loop, &channel->free_work);
+	offer_successor(bus, &offer);
+}
+
+/* The guest has let go: the relid may be offered again, or the channel goes for good. */
+static void client_released(struct vmbus_channel *channel)
+{
+	gpadl_drop_all(channel);
+	channel_set_state(channel, CHANNEL_CLIENT_RELEASED);
+	channel->failure[0] = '\0';
+	if (channel->removing)
+		destroy(channel);
+}
+
+/* ---- the device starts and stops
+ * ----------------------------------------------------------------- */
+
+static void start_device(struct vmbus_channel *channel)
+{
+	int r = connect_rings(channel);
+
+	channel_set_state(channel, CHANNEL_OPENING);
+	channel->device = DEVICE_OPENING;
+	channel->opens++;
+	channel->failure[0] = '\0';
+	if (r == 0)
+		r = channel->ops->open(channel, channel->arg);
+	if (r != VMBUS_PENDING)
+		vmbus_channel_opened(channel, r);
+}
+
+/* What the guest's side does when the device has stopped. */
+static void after_stop(struct vmbus_channel *channel)
+{
+	struct vmbus *bus = channel->bus;
+
+	switch (channel->state) {
+	case CHANNEL_CLOSING:
+		channel_set_state(channel, CHANNEL_CLOSED);
+		break;
+	case CHANNEL_CLOSING_REOPEN:
+		channel->request = channel->reopen;
+		start_device(channel);
+		break;
+	case CHANNEL_OPENING_CLIENT_RELEASE:
+	case CHANNEL_CLOSING_CLIENT_RELEASE:
+		bus->releasing--;
+		client_released(channel);
+		connection_continue(bus);
+		break;
+	default:
+		break; /* failed, revoked: the guest's turn */
+	}
+}
+
+void vmbus_channel_closed(struct vmbus_channel *channel)
+{
+	disconnect_rings(channel);
+	channel->device = DEVICE_CLOSED;
+	gpadl_finish_teardowns(channel);
+	after_stop(channel);
+}
+
+/* One that is starting is stopped when it has started. */
+static void stop_device(struct vmbus_channel *channel)
+{
+	if (channel->device != DEVICE_OPEN)
+		return;
+	channel->device = DEVICE_CLOSING;
+	if (channel->ops->close(channel, channel->arg) != VMBUS_PENDING)
+		vmbus_channel_closed(channel);
+}
+
+static void open_succeeded(struct vmbus_channel *channel)
+{
+	struct loop_timer *recheck = channel->recheck;
+
+	channel->device = DEVICE_OPEN;
+	if (channel->state != CHANNEL_OPENING) {
+		stop_device(channel);
+		return;
+	}
+	channel_set_state(channel, CHANNEL_OPEN);
+	send_open_result(channel, VMBUS_STATUS_SUCCESS);
+	loop_timer_arm(recheck, clock_now_ns(channel->bus->vm->clock) + recheck_after_ns);
+}
+
+static void open_failed(struct vmbus_channel *channel)
+{
+	disconnect_rings(channel);
+	channel->device = DEVICE_CLOSED;
+	if (channel->state != CHANNEL_OPENING) {
+		gpadl_finish_teardowns(channel);
+		after_stop(channel);
+		return;
+	}
+	channel_set_state(channel, CHANNEL_CLOSED);
+	send_open_result(channel, VMBUS_STATUS_FAILURE);
+}
+
+void vmbus_channel_opened(struct vmbus_channel *channel, int status)
+{
+	if (status < 0)
+		open_failed(channel);
+	else
+		open_succeeded(channel);
+}
+
+/* ---- messages
+ * ------------------------------------------------------------------------------------- */
+
+enum vmbus_verdict channel_on_open(
+	struct vmbus_channel *channel, const struct vmbus_open_channel *message)
+{
+	switch (channel->state) {
+	case CHANNEL_CLOSED:
+		channel->request = *message;
+		start_device(channel);
+		return VMBUS_OK;
+	case CHANNEL_CLOSING:
+		channel->reopen = *message;
+		channel_set_state(channel, CHANNEL_CLOSING_REOPEN);
+		return VMBUS_OK;
+	case CHANNEL_REVOKED:
+		return VMBUS_IGNORED; /* the RESCIND is the guest's answer */
+	default:
+		return VMBUS_ILLEGAL;
+	}
+}
+
+enum vmbus_verdict channel_on_close(struct vmbus_channel *channel)
+{
+	switch (channel->state) {
+	case CHANNEL_OPEN:
+	case CHANNEL_FAILED:
+		channel_set_state(channel, CHANNEL_CLOSING);
+		if (channel->device == DEVICE_CLOSED)
+			after_stop(channel);
+		else
+			stop_device(channel);
+		return VMBUS_OK;
+	case CHANNEL_REVOKED:
+		return VMBUS_IGNORED;
+	default:
+		return VMBUS_ILLEGAL;
+	}
+}
+
+enum vmbus_verdict channel_on_released(struct vmbus_channel *channel)
+{
+	switch (channel->state) {
+	case CHANNEL_CLOSED:
+		client_released(channel);
+		return VMBUS_OK;
+	case CHANNEL_REVOKED:
+		if (channel->device == DEVICE_CLOSED) {
+			client_released(channel);
+		} else {
+			channel_set_state(channel, CHANNEL_CLOSING_CLIENT_RELEASE);
+			channel->bus->releasing++;
+		}
+		return VMBUS_OK;
+	case CHANNEL_CLOSING:
+		channel_set_state(channel, CHANNEL_CLOSING_CLIENT_RELEASE);
+		channel->bus->releasing++;
+		return VMBUS_OK;
+	default:
+		return VMBUS_ILLEGAL;
+	}
+}
+
+static void answer_modify(struct vmbus *bus, uint32_t relid, uint32_t status)
+{
+	const struct vmbus_modify_channel_response message = {
+		.header.type = VMBUS_MSG_MODIFY_CHANNEL_RESPONSE,
+		.child_relid = relid,
+		.status = status,
+	};
+
+	if (bus->connection.version >= VMBUS_VERSION_5_3)
+		vmbus_send(bus, &message, sizeof(message), relid, status, NULL);
+}
+
+/* When this returns no event goes to the old VP any more: signals are sent on this thread only. */
+static int retarget(struct vmbus_channel *channel, uint32_t vp)
+{
+	struct guest_event_port *signals;
+	int r = make_signals(channel, vp, &signals);
+
+	if (r < 0)
+		return r;
+	guest_event_port_free(channel->signals);
+	channel->signals = signals;
+	channel->request.target_vp = vp;
+	return 0;
+}
+
+enum vmbus_verdict channel_on_modify(struct vmbus *bus, struct vmbus_channel *channel,
+	const struct vmbus_modify_channel *message)
+{
+	bool open = channel && channel->state == CHANNEL_OPEN && channel->device == DEVICE_OPEN;
+
+	if (open && retarget(channel, message->target_vp) == 0) {
+		answer_modify(bus, message->child_relid, VMBUS_STATUS_SUCCESS);
+		return VMBUS_OK;
+	}
+	answer_modify(bus, message->child_relid, VMBUS_STATUS_FAILURE);
+	return VMBUS_ILLEGAL;
+}
+
+/* ---- reset, failure
+ * ---------------------------------------------------------------------------------- */
+
+static void await_device(struct vmbus_channel *channel, enum vmbus_channel_state state)
+{
+	channel_set_state(channel, state);
+	channel->bus->releasing++;
+}
+
+void channel_release_by_reset(struct vmbus_channel *channel)
+{
+	switch (channel->state) {
+	case CHANNEL_CLIENT_RELEASED:
+	case CHANNEL_OPENING_CLIENT_RELEASE:
+	case CHANNEL_CLOSING_CLIENT_RELEASE:
+		return;
+	default:
+		break;
+	}
+	if (channel->device == DEVICE_CLOSED) {
+		client_released(channel);
+		return;
+	}
+	await_device(channel, channel->device == DEVICE_OPENING ? CHANNEL_OPENING_CLIENT_RELEASE
+								: CHANNEL_CLOSING_CLIENT_RELEASE);
+	stop_device(channel);
+}
+
+/* The device learns of it on the loop, not in the middle of what it is doing. */
+void vmbus_channel_fail(struct vmbus_channel *channel, const char *why)
+{
+	if (channel->state != CHANNEL_OPEN)
+		return;
+	snprintf(channel->failure, sizeof(channel->failure), "%s", why);
+	channel_set_state(channel, CHANNEL_FAILED);
+	log_warning("channel %u (%s) failed: %s", channel->relid, channel->ops->name, why);
+	loop_defer(channel->bus->vm->loop, &channel->signalled_work);
+}
+
+/* ---- for devices
+ * --------------------------------------------------------------------------------------- */
+
+static uint32_t free_relid(const struct vmbus *bus)
+{
+	for (uint32_t i = 0; i < VMBUS_RELID_MAX; i++) {
+		uint32_t relid = 1 + (bus->last_relid + i) % VMBUS_RELID_MAX;
+
+		if (!bus->by_relid[relid])
+			return relid;
+	}
+	return 0;
+}
+
+static int check_offer(const struct vmbus *bus, const struct vmbus_offer *offer)
+{
+	const struct vmbus_channel *channel;
+
+	TAILQ_FOREACH (channel, &bus->channels, link) {
+		if (!channel->removing && same_device(channel, offer))
+			return -EEXIST;
+		if (offer->monitor_id != VMBUS_MONITOR_NONE &&
+			channel->offer.monitor_id == offer->monitor_id)
+			return -EBUSY;
+	}
+	if (offer->monitor_id != VMBUS_MONITOR_NONE && offer->monitor_id >= HV_MONITOR_COUNT)
+		return -EINVAL;
+	return 0;
+}
+
+static bool goes_before(const struct vmbus_offer *a, const struct vmbus_offer *b)
+{
+	int order = guid_compare(&a->interface_type, &b->interface_type);
+
+	if (order == 0 && a->order != b->order)
+		return a->order < b->order;
+	if (order == 0)
+		order = guid_compare(&a->interface_instance, &b->interface_instance);
+	return order < 0;
+}
+
+static void insert_in_order(struct vmbus *bus, struct vmbus_channel *channel)
+{
+	struct vmbus_channel *other;
+
+	TAILQ_FOREACH (other, &bus->channels, link) {
+		if (goes_before(&channel->offer, &other->offer)) {
+			TAILQ_INSERT_BEFORE(other, channel, link);
+			return;
+		}
+	}
+	TAILQ_INSERT_TAIL(&bus->channels, channel, link);
+}
+
+int vmbus_channel_add(struct vmbus *bus, const struct vmbus_offer *offer,
+	const struct vmbus_device_ops *ops, void *arg, struct vmbus_channel **ret_channel)
+{
+	struct vmbus_channel *channel;
+	uint32_t relid = free_relid(bus);
+	int r = check_offer(bus, offer);
+
+	if (r < 0)
+		return r;
+	if (relid == 0)
+		return -ENOSPC;
+	channel = calloc(1, sizeof(*channel));
+	if (!channel)
+		return -ENOMEM;
+	r = loop_timer_new(bus->vm->loop, channel_recheck, channel, &channel->recheck);
+	if (r < 0) {
+		free(channel);
+		return r;
+	}
+	channel->bus = bus;
+	channel->ops = ops;
+	channel->arg = arg;
+	channel->offer = *offer;
+	channel->relid = relid;
+	channel->connection_id = VMBUS_CONNECTION_ID_BASE + relid;
+	channel->signalled_work.run = on_signalled;
+	channel->free_work.run = free_on_loop;
+	channel->since_ns = clock_now_ns(bus->vm->clock);
+	bus->last_relid = relid;
+	bus->by_relid[relid] = channel;
+	insert_in_order(bus, channel);
+	*ret_channel = channel;
+	if (bus->connection.state == VMBUS_CONNECTED)
+		channel_send_offer(channel);
+	return 0;
+}
+
+void vmbus_channel_remove(struct vmbus_channel *channel)
+{
+	if (channel->removing)
+		return;
+	channel->removing = true;
+	switch (channel->state) {
+	case CHANNEL_CLIENT_RELEASED:
+		destroy(channel);
+		return;
+	case CHANNEL_OPENING_CLIENT_RELEASE:
+	case CHANNEL_CLOSING_CLIENT_RELEASE:
+		return;
+	default:
+		channel_set_state(channel, CHANNEL_REVOKED);
+		send_rescind(channel);
+		stop_device(channel);
+		return;
+	}
+}
+
+struct vmbus_ring *vmbus_channel_in(struct vmbus_channel *channel)
+{
+	return &channel->in;
+}
+
+struct vmbus_ring *vmbus_channel_out(struct vmbus_channel *channel)
+{
+	return &channel->out;
+}
+
+uint32_t vmbus_channel_relid(const struct vmbus_channel *channel)
+{
+	return channel->relid;
+}
+
+const struct vmbus_offer *vmbus_channel_offer(const struct vmbus_channel *channel)
+{
+	return &channel->offer;
+}
+
+/* Between open() and close(), and while the guest has done nothing wrong. */
+static bool usable(const struct vmbus_channel *channel)
+{
+	return (channel->device == DEVICE_OPENING || channel->device == DEVICE_OPEN) &&
+	       channel->state != CHANNEL_FAILED;
+}
+
+static int broken(struct vmbus_channel *channel, int r, const char *why)
+{
+	if (r == -EPROTO)
+		vmbus_channel_fail(channel, why);
+	return r;
+}
+
+int vmbus_channel_send(struct vmbus_channel *channel, uint64_t transaction_id, bool completion,
+	const struct iovec *iov, unsigned iov_count)
+{
+	bool signal;
+	int r;
+
+	if (!usable(channel))
+		return -ESHUTDOWN;
+	r = ring_write(&channel->out, VMBUS_PACKET_DATA_INBAND,
+		completion ? VMBUS_PACKET_FLAG_COMPLETION_REQUESTED : 0, transaction_id, iov,
+		iov_count, channel->offer.packet_limit, &signal);
+	if (r < 0)
+		return broken(channel, r, "host to guest: the read index is not one");
+	if (signal)
+		vmbus_channel_signal(channel);
+	return 0;
+}
+
+int vmbus_channel_peek(struct vmbus_channel *channel, void *buffer, size_t capacity,
+	struct ring_packet *ret_packet)
+{
+	int r = usable(channel) ? ring_peek(&channel->in, buffer, capacity, ret_packet)
+				: -ESHUTDOWN;
+
+	return broken(channel, r, "guest to host: the write index or a packet's lengths are wrong");
+}
+
+int vmbus_channel_consume(struct vmbus_channel *channel)
+{
+	bool signal = false;
+	int r = usable(channel) ? ring_consume(&channel->in, &signal) : -ESHUTDOWN;
+
+	if (signal)
+		vmbus_channel_signal(channel);
+	return broken(channel, r, "guest to host: the write index is not one");
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * What the files of the bus share.
+ *
+ *	bus.c         life, reset, the lock
+ *	incoming.c    message ports, the queue of what the guest sent
+ *	dispatch.c    lengths, versions, states: which handler a message gets
+ *	outgoing.c    the FIFO of what the guest is sent, one in flight
+ *	connection.c  INITIATE_CONTACT, REQUEST_OFFERS, UNLOAD
+ *	channel.c     offers, OPEN, CLOSE, RELID_RELEASED, MODIFY
+ *	gpadl.c       guest memory that a channel may use
+ *	history.c     the last messages of connection and channels; counters; records
+ *
+ * Purpose: the state of the protocol machines.
+ * Threads: main loop, under `lock`, unless said otherwise.
+ * Errors:  negative errno.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+#include "common/loop.h"
+#include "vmbus/vmbus.h"
+#include "vmm/guest_port.h"
+#include "vmm/ports.h"
+#include "vmm/vm.h"
+
+enum {
+	VMBUS_INCOMING_MAX = 64,
+	VMBUS_RELIDS = VMBUS_RELID_MAX + 1,
+	VMBUS_HISTORY = 16,
+	VMBUS_GPADLS_MAX = 4096,
+	VMBUS_GPADLS_ASSEMBLING_MAX = 64,
+	VMBUS_GPADL_PAGES_MAX = 327680, /* 1280 MiB, as Hyper-V */
+	VMBUS_CONNECTION_ID_BASE = 0x2000, /* a channel's connection id less its relid */
+};
+
+/* ---- history -------------------------------------------------------------------------------- */
+
+enum vmbus_verdict {
+	VMBUS_OK,
+	VMBUS_IGNORED,   /* legal, without effect in this state */
+	VMBUS_ILLEGAL,   /* not in this state, or not in this version */
+	VMBUS_MALFORMED, /* too short, or it contradicts itself */
+};
+
+struct vmbus_history_entry {
+	uint64_t mono_ns;
+	uint32_t type, relid, value;
+	bool out;
+	uint8_t verdict; /* enum vmbus_verdict */
+};
+
+struct vmbus_history {
+	struct vmbus_history_entry entry[VMBUS_HISTORY];
+	uint64_t count; /* ever; the newest is entry[(count - 1) % VMBUS_HISTORY] */
+};
+
+/*
+ * Notes a message for the connection and, if there is one, for the channel; counts and records it.
+ * `relid` 0: none. `value`: version, GPADL, status, whatever the message is about.
+ */
+void vmbus_note_in(struct vmbus *bus, struct vmbus_channel *channel, uint32_t type, uint32_t relid, uint32_t value);
+void vmbus_note_out(struct vmbus *bus, uint32_t type, uint32_t relid, uint32_t value);
+/* The message from the guest that was noted last was not obeyed. */
+void vmbus_note_refusal(struct vmbus *bus, uint32_t relid, uint32_t type, enum vmbus_verdict verdict);
+
+/* ---- channel -------------------------------------------------------------------------------- */
+
+enum vmbus_channel_state {
+	CHANNEL_CLIENT_RELEASED, /* the guest does not know it */
+	CHANNEL_CLOSED,          /* offered */
+	CHANNEL_OPENING,         /* the device was asked to start */
+	CHANNEL_OPEN,
+	CHANNEL_FAILED, /* open to the guest; the guest broke it, the device was stopped */
+	CHANNEL_CLOSING,
+	CHANNEL_CLOSING_REOPEN, /* OPEN came while closing */
+	CHANNEL_REVOKED,        /* RESCIND was sent, RELID_RELEASED has to come */
+	CHANNEL_OPENING_CLIENT_RELEASE,
+	CHANNEL_CLOSING_CLIENT_RELEASE,
+	CHANNEL_STATES,
+};
+
+enum vmbus_device_state { DEVICE_CLOSED, DEVICE_OPENING, DEVICE_OPEN, DEVICE_CLOSING };
+
+struct vmbus_gpadl;
+
+struct vmbus_channel {
+	TAILQ_ENTRY(vmbus_channel) link; /* in the order of offers */
+	struct vmbus *bus;               /* borrows */
+	const struct vmbus_device_ops *ops;
+	void *arg;
+	struct vmbus_offer offer;
+	uint32_t relid, connection_id;
+
+	enum vmbus_channel_state state;
+	uint64_t since_ns; /* in this state */
+	enum vmbus_device_state device;
+	bool removing;     /* vmbus_channel_remove(): free it when the guest has let go */
+	char failure[96];  /* why it failed; "" otherwise */
+
+	/* From OPEN on. */
+	struct vmbus_open_channel request, reopen;
+	struct vmbus_gpadl *ring_gpadl; /* borrows, while device != DEVICE_CLOSED */
+	struct vmbus_ring in, out;
+	struct port *port;                /* owns: the guest signals us */
+	struct guest_event_port *signals; /* owns: we signal the guest; NULL: it wants none */
+	struct loop_timer *recheck;       /* owns: 100 ms after OPEN_RESULT */
+
+	_Atomic uint64_t signals_in; /* counted by the port's handler, on any VP's thread */
+	struct loop_work signalled_work, free_work;
+
+	unsigned gpadls;
+	uint64_t opens, refused, signals_out;
+	struct vmbus_history history;
+};
+
+void channel_set_state(struct vmbus_channel *channel, enum vmbus_channel_state state);
+struct vmbus_channel *channel_by_relid(struct vmbus *bus, uint32_t relid);
+/* Sends the offer of a channel that the guest does not know. */
+void channel_send_offer(struct vmbus_channel *channel);
+/* The guest is gone or starts anew: what it had of the channel is dropped. It may be freed. */
+void channel_release_by_reset(struct vmbus_channel *channel);
+
+/* Main loop, 100 ms after OPEN_RESULT; takes the lock. With a manual clock a test calls it. */
+void channel_recheck(void *channel);
+
+/* Handlers; `channel` is NULL when the relid leads nowhere. */
+enum vmbus_verdict channel_on_open(struct vmbus_channel *channel, const struct vmbus_open_channel *message);
+enum vmbus_verdict channel_on_close(struct vmbus_channel *channel);
+enum vmbus_verdict channel_on_released(struct vmbus_channel *channel);
+enum vmbus_verdict channel_on_modify(struct vmbus *bus, struct vmbus_channel *channel,
+	const struct vmbus_modify_channel *message);
+
+/* ---- GPADL ----------------------------------------------------------------------------------- */
+
+enum vmbus_gpadl_state { GPADL_ASSEMBLING, GPADL_ACCEPTED, GPADL_TEARING_DOWN };
+
+struct vmbus_gpadl {
+	TAILQ_ENTRY(vmbus_gpadl) link;
+	struct vmbus_channel *channel; /* borrows; GPADLs go before their channel */
+	uint32_t id;
+	enum vmbus_gpadl_state state;
+	uint64_t since_ns;
+	uint16_t range_count, expected, filled; /* bytes of ranges */
+	uint8_t *ranges;                        /* owns, while assembling */
+	uint8_t **page;                         /* owns, once accepted; guest RAM, in order */
+	uint32_t page_count;
+	bool is_ring; /* one range, whole pages: can hold rings */
+};
+
+enum vmbus_verdict gpadl_on_header(struct vmbus *bus, struct vmbus_channel *channel,
+	const struct vmbus_gpadl_header *message, size_t size);
+enum vmbus_verdict gpadl_on_body(struct vmbus *bus, const struct vmbus_gpadl_body *message, size_t size);
+/* Whose GPADL the body belongs to, or NULL. */
+struct vmbus_channel *gpadl_channel_of_body(struct vmbus *bus, const struct vmbus_gpadl_body *message);
+enum vmbus_verdict gpadl_on_teardown(struct vmbus *bus, struct vmbus_channel *channel,
+	const struct vmbus_gpadl_teardown *message);
+/* An accepted one of this channel, or NULL. */
+struct vmbus_gpadl *gpadl_find(struct vmbus_channel *channel, uint32_t id);
+/* The device has stopped: TORNDOWN for those the guest asked about meanwhile. */
+void gpadl_finish_teardowns(struct vmbus_channel *channel);
+/* Drops all of a channel, without a message. Its device must have stopped. */
+void gpadl_drop_all(struct vmbus_channel *channel);
+
+/* ---- connection ------------------------------------------------------------------------------ */
+
+enum vmbus_state {
+	VMBUS_DISCONNECTED,
+	VMBUS_CONNECTING, /* VERSION_RESPONSE is on its way */
+	VMBUS_NEGOTIATED,
+	VMBUS_CONNECTED,
+	VMBUS_DISCONNECTING, /* waits for devices to stop */
+	VMBUS_STATES,
+};
+
+enum vmbus_next { NEXT_NOTHING, NEXT_CONTACT, NEXT_UNLOAD };
+
+struct vmbus_connection {
+	enum vmbus_state state;
+	uint64_t since_ns;
+	uint32_t version;   /* 0: none */
+	uint32_t target_vp; /* of messages to the guest */
+	uint8_t sint;
+	uint64_t interrupt_page, monitor_page_p2c, monitor_page_c2p; /* 0: none */
+	enum vmbus_next next; /* after disconnecting */
+	struct vmbus_initiate_contact contact; /* NEXT_CONTACT */
+};
+
+void connection_set_state(struct vmbus *bus, enum vmbus_state state);
+enum vmbus_verdict connection_on_contact(struct vmbus *bus, const struct vmbus_initiate_contact *message);
+enum vmbus_verdict connection_on_request_offers(struct vmbus *bus);
+enum vmbus_verdict connection_on_unload(struct vmbus *bus);
+/* A device stopped that a release waited for: goes on if it was the last. */
+void connection_continue(struct vmbus *bus);
+/* Lets go of everything at once: VM reset. */
+void connection_reset(struct vmbus *bus);
+
+/* ---- messages --------------------------------------------------------------------------------- */
+
+struct vmbus_in_message {
+	uint32_t size;
+	_Alignas(8) uint8_t payload[VMBUS_MESSAGE_MAX];
+};
+
+typedef void (*vmbus_sent_fn)(struct vmbus *bus);
+
+struct vmbus_out_message {
+	STAILQ_ENTRY(vmbus_out_message) link;
+	uint32_t size;
+	vmbus_sent_fn sent; /* it reached the slot; may be NULL */
+	_Alignas(8) uint8_t payload[VMBUS_MESSAGE_MAX];
+};
+
+/* `relid` and `value` are for the history. Out of memory: the guest will wait; it is logged. */
+void vmbus_send(struct vmbus *bus, const void *message, size_t size, uint32_t relid, uint32_t value,
+	vmbus_sent_fn sent);
+bool outgoing_is_empty(const struct vmbus *bus);
+int outgoing_init(struct vmbus *bus) MUST_CHECK;
+/* Messages go to this VP and SINT from now on. 0 or a negative errno of the route. */
+int outgoing_set_target(struct vmbus *bus, uint32_t vp, uint8_t sint) MUST_CHECK;
+/* Drops what waits. */
+void outgoing_flush(struct vmbus *bus);
+void outgoing_deinit(struct vmbus *bus);
+
+int incoming_init(struct vmbus *bus) MUST_CHECK;
+/* Takes messages from the queue until it is empty or an answer has to be waited for. */
+void incoming_pump(struct vmbus *bus);
+void incoming_flush(struct vmbus *bus);
+void incoming_deinit(struct vmbus *bus);
+
+/* `size` <= VMBUS_MESSAGE_MAX, at least a header. */
+void vmbus_dispatch(struct vmbus *bus, const void *message, size_t size);
+
+/* ---- the bus --------------------------------------------------------------------------------- */
+
+struct vmbus {
+	struct vm *vm; /* borrows */
+	struct vm_device device;
+	pthread_mutex_t lock;
+
+	pthread_mutex_t in_lock; /* guards the queue; VP threads take it */
+	struct vmbus_in_message in[VMBUS_INCOMING_MAX];
+	unsigned in_first, in_count;
+	uint64_t in_refused;
+	struct loop_work in_work;
+	struct port *port[2]; /* owns: connections 1 and 4 */
+
+	STAILQ_HEAD(, vmbus_out_message) out;
+	unsigned out_count;
+	struct synic_entry out_entry; /* the first of `out`, on its way */
+	bool out_posted;
+	struct synic *out_synic;      /* borrows: where it was posted */
+	struct synic_waiter out_waiter;
+	struct sint_route *out_route; /* ref: the target's, so that its GSI exists */
+	struct loop_work out_work;
+	_Atomic int out_status;       /* of the entry; valid once out_done */
+	_Atomic bool out_done;
+
+	struct vmbus_connection connection;
+	TAILQ_HEAD(, vmbus_channel) channels;
+	struct vmbus_channel *by_relid[VMBUS_RELIDS];
+	uint32_t last_relid;
+	unsigned releasing; /* channels that a release waits for */
+
+	TAILQ_HEAD(vmbus_gpadl_list, vmbus_gpadl) gpadls; /* in the order of their headers */
+	unsigned gpadl_count, gpadls_assembling;
+	uint32_t gpadl_pages;
+
+	uint64_t messages_in[VMBUS_MSG_COUNT], messages_out[VMBUS_MSG_COUNT]; /* 0: unknown types */
+	uint64_t verdicts[4];
+	struct vmbus_history history;
+
+	vmbus_connect_fn connect;
+	void *connect_arg;
+};
