@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What hvd offers in modes user and sim, and the leaves that say so.
+ * What hvd offers, and the leaves that say so.
  *
- * Not offered on purpose: APIC MSRs (the in-kernel LAPIC is faster than an exit), XMM fast input
- * and cluster IPI or flush calls (the guest's own ways work), CPU management (Linux would take
- * itself for the root partition).
+ * Not offered on purpose: XMM fast input and cluster IPI or flush calls (the guest's own ways
+ * work), CPU management (Linux would take itself for the root partition); in modes user and sim
+ * APIC MSRs (the in-kernel LAPIC is faster than an exit).
+ *
+ * In mode kernel KVM holds the registers of VTL 0: there hvd offers what KVM can do of all this.
  */
 #include "vmm/cpuid.h"
 #include "hvdef/hv_cpuid.h"
 #include "vmm/vm.h"
+
+static struct hv_privileges less(struct hv_privileges offer, const struct hv_privileges *without)
+{
+	return (struct hv_privileges){
+		.eax = offer.eax & ~without->eax,
+		.ebx = offer.ebx & ~without->ebx,
+		.edx = offer.edx & ~without->edx,
+	};
+}
 
 static struct hv_privileges offered(const struct vm *vm)
 {
@@ -20,9 +31,6 @@ static struct hv_privileges offered(const struct vm *vm)
 		       HV_FEATURE_STIMER_DIRECT,
 	};
 
-	/* KVM's own SynIC honours neither. */
-	if (vm->synic_mode == SYNIC_MODE_KERNEL)
-		offer.edx &= ~(HV_FEATURE_SINT_POLLING | HV_FEATURE_HYPERCALL_LOCK);
 	if (vm->reftime.tsc_valid)
 		offer.eax |= HV_PRIV_REFERENCE_TSC;
 	if (vm->reftime.tsc_hz) {
@@ -32,16 +40,24 @@ static struct hv_privileges offered(const struct vm *vm)
 	return offer;
 }
 
-struct hv_privileges hv_privileges(const struct vm *vm, uint8_t vtl)
+/*
+ * KVM's own SynIC honours neither polling nor the lock. Its LAPIC is reached without an exit, and
+ * VP_ASSIST_PAGE, which Linux writes unasked, goes with the APIC MSRs where CPUID is enforced.
+ */
+static struct hv_privileges offered_by_kvm(const struct vm *vm)
 {
 	struct hv_privileges offer = offered(vm);
-	const struct hv_privileges *withheld = &vm->hv[vtl].withheld;
 
-	return (struct hv_privileges){
-		.eax = offer.eax & ~withheld->eax,
-		.ebx = offer.ebx & ~withheld->ebx,
-		.edx = offer.edx & ~withheld->edx,
-	};
+	offer.eax |= HV_PRIV_APIC_MSRS;
+	offer.edx &= ~(HV_FEATURE_SINT_POLLING | HV_FEATURE_HYPERCALL_LOCK);
+	return less(offer, &vm->lacking);
+}
+
+struct hv_privileges hv_privileges(const struct vm *vm, uint8_t vtl)
+{
+	bool kernel = vm->synic_mode == SYNIC_MODE_KERNEL && vtl == 0;
+
+	return less(kernel ? offered_by_kvm(vm) : offered(vm), &vm->hv[vtl].withheld);
 }
 
 void hv_cpuid_leaves(const struct vm *vm, struct cpuid_leaf leaves[HV_CPUID_LEAVES])

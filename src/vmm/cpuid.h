@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * Hyper-V CPUID leaves of modes user and sim (spec 1).
+ * Hyper-V CPUID leaves (spec 1).
  *
  * What a partition may do is said in one place: hv_privileges(). The leaves show it to the guest,
  * msr.c and hypercall.c enforce it, so that a register is never readable without its bit and
- * never faults with it.
+ * never faults with it. In mode kernel it is KVM that enforces it for VTL 0, by the same leaves,
+ * when the VM is made so (vm_config.enforce_cpuid).
  *
  * Purpose: what the guest is told, and what is checked on each access.
- * Threads: any; constant once reftime_init() ran.
+ * Threads: any; constant once VP 0 exists.
  * Errors:  none.
  */
 #include <stdbool.h>

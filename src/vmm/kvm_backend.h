@@ -132,6 +132,8 @@ int kvm_signal_eventfd(struct vm *vm, uint32_t connection_id, int fd, bool assig
 
 /* kvm_cpuid.c */
 int kvm_cpuid_init(struct kvm_vm *kvm) MUST_CHECK;
+/* Mode kernel, before the VP runs: what KVM cannot do (vm->lacking), and enforcement. */
+int kvm_cpuid_init_hyperv(struct kvm_vcpu *kv) MUST_CHECK;
 int kvm_cpuid_apply(struct kvm_vcpu *kv) MUST_CHECK;
 
 /* kvm_vcpu.c */

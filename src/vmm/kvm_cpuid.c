@@ -3,7 +3,9 @@
  * CPUID of a VP: what KVM supports, less KVM's own leaves, plus the Hyper-V leaves, with the
  * topology of one package of single-threaded cores.
  *
- * KVM's signature must go: Linux prefers it over Hyper-V's when it sees both.
+ * KVM's signature must go: Linux prefers it over Hyper-V's when it sees both. KVM's own Hyper-V
+ * leaves would say "Linux KVM Hv"; in mode kernel only their features are looked at, for what KVM
+ * cannot do.
  */
 #include "vmm/kvm_backend.h"
 
@@ -39,6 +41,64 @@ int kvm_cpuid_init(struct kvm_vm *kvm)
 	kvm->cpuid = new_cpuid();
 	return kvm->cpuid ? kvm_ioctl(kvm->dev_fd, KVM_GET_SUPPORTED_CPUID, kvm->cpuid) : -ENOMEM;
 }
+
+/* mode kernel */
+
+static const struct kvm_cpuid_entry2 *find_leaf(const struct kvm_cpuid2 *cpuid, uint32_t function)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		if (cpuid->entries[i].function == function)
+			return &cpuid->entries[i];
+	}
+	return NULL;
+}
+
+/* The VP's own fd answers, too, and has done so for longer. */
+static int hyperv_fd(const struct kvm_vcpu *kv)
+{
+	bool host = kvm_caps_value(kv->kvm->caps, KVM_CAP_SYS_HYPERV_CPUID) > 0;
+
+	return host ? kv->kvm->dev_fd : kv->fd;
+}
+
+static int find_lacking(struct kvm_vcpu *kv, struct hv_privileges *ret_lacking)
+{
+	CLEANUP(free) struct kvm_cpuid2 *cpuid = new_cpuid();
+	const struct kvm_cpuid_entry2 *features;
+	int r;
+
+	if (!cpuid)
+		return -ENOMEM;
+	r = kvm_ioctl(hyperv_fd(kv), KVM_GET_SUPPORTED_HV_CPUID, cpuid);
+	if (r < 0)
+		return r;
+	features = find_leaf(cpuid, HV_CPUID_FEATURES);
+	if (!features)
+		return -EOPNOTSUPP;
+	*ret_lacking = (struct hv_privileges){~features->eax, ~features->ebx, ~features->edx};
+	return 0;
+}
+
+static int enforce(struct kvm_vcpu *kv)
+{
+	struct kvm_enable_cap enable = {.cap = KVM_CAP_HYPERV_ENFORCE_CPUID, .args = {1}};
+
+	return kvm_ioctl(kv->fd, KVM_ENABLE_CAP, &enable);
+}
+
+int kvm_cpuid_init_hyperv(struct kvm_vcpu *kv)
+{
+	struct vm *vm = kv->vcpu->vm;
+	int r = 0;
+
+	if (kv->vcpu->index == 0)
+		r = find_lacking(kv, &vm->lacking);
+	if (r == 0 && vm->config.enforce_cpuid)
+		r = enforce(kv);
+	return r;
+}
+
+/* leaves */
 
 /* Bits needed to number `count` things from zero. */
 static unsigned id_bits(unsigned count)
@@ -158,5 +218,5 @@ int kvm_cpuid_apply(struct kvm_vcpu *kv)
 		return -ENOMEM;
 	copy_supported(cpuid, kv, vm->vp_count);
 	r = add_hyperv(cpuid, vm);
-	return r < 0 ? r : kvm_ioctl(kv->fd, KVM_SET_CPUID2, cpuid);
+	return r < 0 ? r : KVM_MUST(kv, KVM_SET_CPUID2, cpuid, "all leaves");
 }

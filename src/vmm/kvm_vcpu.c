@@ -325,6 +325,14 @@ static void hide_kvm_msrs(struct kvm_vcpu *kv)
 		return; /* an older KVM: harmless, nobody looks for what is not announced */
 }
 
+/* Mode kernel. */
+static int init_hyperv(struct kvm_vcpu *kv)
+{
+	int r = kvm_synic_init(kv);
+
+	return r < 0 ? r : kvm_cpuid_init_hyperv(kv);
+}
+
 int kvm_vcpu_init(struct vcpu *vcpu)
 {
 	struct kvm_vm *kvm = kvm_of(vcpu->vm);
@@ -347,7 +355,7 @@ int kvm_vcpu_init(struct vcpu *vcpu)
 	kv->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 	hide_kvm_msrs(kv);
 	share_tsc(kv);
-	return vcpu->vm->synic_mode == SYNIC_MODE_KERNEL ? kvm_synic_init(kv) : 0;
+	return vcpu->vm->synic_mode == SYNIC_MODE_KERNEL ? init_hyperv(kv) : 0;
 }
 
 void kvm_vcpu_deinit(struct vcpu *vcpu)

@@ -124,6 +124,7 @@ struct vm {
 	struct sint_routes routes;
 	struct reftime reftime;
 	struct hv_partition hv[HV_VTL_COUNT]; /* partition-wide MSRs, per VTL */
+	struct hv_privileges lacking;         /* mode kernel: what KVM has not; from vcpu_init */
 	struct hypercall_stats hypercalls;
 	struct monitor monitor;
 	struct vm_boot boot;

@@ -677,6 +677,33 @@ static void cpuid_follows_the_tsc_and_what_is_withheld(void **state)
 	assert_int_equal(leaf[3].ebx, HV_PRIV_SIGNAL_EVENTS);
 }
 
+static void in_mode_kernel_cpuid_is_what_kvm_can_do(void **state)
+{
+	struct vm *vm = *state;
+	struct hv_privileges vtl1 = hv_privileges(vm, 1);
+	struct cpuid_leaf leaf[HV_CPUID_LEAVES];
+
+	vm->synic_mode = SYNIC_MODE_KERNEL;
+	hv_cpuid_leaves(vm, leaf);
+	/* APIC MSRs come to it; polling and the hypercall lock go. */
+	assert_int_equal(leaf[3].eax, 0xaff);
+	assert_int_equal(leaf[3].ebx, 0x30);
+	assert_int_equal(leaf[3].edx, 0x80500);
+	vm->lacking = (struct hv_privileges){
+		.eax = HV_PRIV_APIC_MSRS | HV_PRIV_REFERENCE_TSC,
+		.ebx = HV_PRIV_SIGNAL_EVENTS,
+		.edx = HV_FEATURE_STIMER_DIRECT,
+	};
+	hv_cpuid_leaves(vm, leaf);
+	assert_int_equal(leaf[3].eax, 0x8ef);
+	assert_int_equal(leaf[3].ebx, 0x10);
+	assert_int_equal(leaf[3].edx, 0x500);
+	assert_int_equal(leaf[4].eax, 0x220);
+	/* Registers of the other VTLs are hvd's own. */
+	assert_int_equal(hv_privileges(vm, 1).eax, vtl1.eax);
+	assert_int_equal(hv_privileges(vm, 1).edx, vtl1.edx);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -714,6 +741,7 @@ int main(void)
 		TEST(cpuid_shows_what_is_enforced),
 		TEST(cpuid_leaves_have_the_specified_values),
 		TEST(cpuid_follows_the_tsc_and_what_is_withheld),
+		TEST(in_mode_kernel_cpuid_is_what_kvm_can_do),
 	};
 
 	return cmocka_run_group_tests_name("msr", tests, NULL, NULL);
