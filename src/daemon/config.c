@@ -34,7 +34,7 @@ static int wrong_type(
 		[OPTION_NUMBER] = "an integer",
 		[OPTION_SIZE] = "an integer or a string such as \"64M\"",
 		[OPTION_CHOICE] = "a string",
-		[OPTION_LATER] = "absent",
+		[OPTION_LIST] = "an array of strings",
 	};
 
 	return problem_set(ret_problem, EX_CONFIG, "%s: must be %s, not %s", row->name,
@@ -52,6 +52,22 @@ static int set_integer(struct options *options, const struct option_row *row, co
 	return option_set_number(options, row, (uint64_t)number, EX_CONFIG, ret_problem);
 }
 
+static int add_items(struct options *options, const struct option_row *row, const json_t *array,
+	struct problem *ret_problem)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(array, i, item)
+	{
+		if (!json_is_string(item))
+			return wrong_type(row, item, ret_problem);
+		if (option_set_text(options, row, json_string_value(item), EX_CONFIG, ret_problem))
+			return 1;
+	}
+	return 0;
+}
+
 /* A key of the file; null means "not given", as config_print() writes it. */
 static int set_from_json(
 	struct options *options, const char *key, const json_t *value, struct problem *ret_problem)
@@ -67,7 +83,9 @@ static int set_from_json(
 		option_set_flag(options, row, json_is_true(value));
 		return 0;
 	}
-	text = row->kind != OPTION_FLAG && row->kind != OPTION_NUMBER;
+	if (json_is_array(value) && row->kind == OPTION_LIST)
+		return add_items(options, row, value, ret_problem);
+	text = row->kind == OPTION_TEXT || row->kind == OPTION_SIZE || row->kind == OPTION_CHOICE;
 	number = row->kind == OPTION_NUMBER || row->kind == OPTION_SIZE;
 	if (json_is_string(value) && text)
 		return option_set_text(
@@ -143,6 +161,15 @@ int config_load(struct options *options, const char *path, struct problem *ret_p
 	return apply_object(options, path, root, ret_problem);
 }
 
+static json_t *list_value(const struct option_list *list)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < list->count; i++)
+		json_array_append_new(array, json_string(list->item[i]));
+	return array;
+}
+
 static json_t *row_value(const struct options *options, const struct option_row *row)
 {
 	const void *member = (const char *)options + row->offset;
@@ -159,8 +186,8 @@ static json_t *row_value(const struct options *options, const struct option_row 
 		return json_integer((json_int_t) * (const uint64_t *)member);
 	case OPTION_CHOICE:
 		return json_string(row->choices[*(const unsigned *)member]);
-	case OPTION_LATER:
-		break;
+	case OPTION_LIST:
+		return list_value(member);
 	}
 	return NULL;
 }
@@ -172,7 +199,7 @@ int config_print(const struct options *options, FILE *out)
 	for (size_t i = 0; i < option_row_count; i++) {
 		const struct option_row *row = &option_rows[i];
 
-		if (row->command_line_only || row->kind == OPTION_LATER)
+		if (row->command_line_only)
 			continue;
 		if (json_object_set_new(root, row->name, row_value(options, row)) < 0)
 			return -ENOMEM;

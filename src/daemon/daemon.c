@@ -134,7 +134,7 @@ static int take_name(struct hvd *hvd, struct problem *ret_problem)
 
 static int check_files(struct hvd *hvd, struct problem *ret_problem)
 {
-	return devices_check_files(hvd->options, ret_problem);
+	return devices_check(hvd->options, ret_problem);
 }
 
 static int read_token(struct hvd *hvd, struct problem *ret_problem)

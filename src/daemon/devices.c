@@ -9,6 +9,8 @@
 #include "common/log.h"
 #include "image.h"
 #include "sim/software.h"
+#include "vmbus/device.h"
+#include "vmbus/vmbus.h"
 #include "vmm/boot/multiboot.h"
 #include "vmm/dev/console.h"
 #include "vmm/dev/debug_exit.h"
@@ -30,13 +32,25 @@ static int check_image(const char *path, struct problem *ret_problem)
 	return 0;
 }
 
-int devices_check_files(const struct options *options, struct problem *ret_problem)
+static int check_devices(const struct options *options, struct problem *ret_problem)
+{
+	int status = options->config ? EX_CONFIG : EX_USAGE;
+	char why[DEVICE_ERROR_BYTES];
+
+	for (unsigned i = 0; i < options->devices.count; i++) {
+		if (vmbus_device_check(options->devices.item[i], why) < 0)
+			return problem_set(ret_problem, status, "device: %s", why);
+	}
+	return 0;
+}
+
+int devices_check(const struct options *options, struct problem *ret_problem)
 {
 	if (options->kernel && check_image(options->kernel, ret_problem))
 		return 1;
 	if (options->initrd && check_image(options->initrd, ret_problem))
 		return 1;
-	return 0;
+	return check_devices(options, ret_problem);
 }
 
 static const char *command_line(const struct options *options)
@@ -144,6 +158,28 @@ static int add_demo(struct devices *devices, struct vm *vm, const struct options
 	return r < 0 ? problem_errno(ret_problem, EX_SOFTWARE, r, "demo ports") : 0;
 }
 
+static int add_vmbus_devices(
+	struct vmbus *bus, const struct options *options, struct problem *ret_problem)
+{
+	char why[DEVICE_ERROR_BYTES];
+
+	for (unsigned i = 0; i < options->devices.count; i++) {
+		if (vmbus_device_add(bus, options->devices.item[i], why) < 0)
+			return problem_set(ret_problem, EX_USAGE, "device: %s", why);
+	}
+	return 0;
+}
+
+static int add_vmbus(struct devices *devices, struct vm *vm, const struct options *options,
+	struct problem *ret_problem)
+{
+	int r = options->devices.count > 0 ? vmbus_new(vm, &devices->bus) : 0;
+
+	if (r < 0)
+		return problem_errno(ret_problem, EX_SOFTWARE, r, "VMBus");
+	return add_vmbus_devices(devices->bus, options, ret_problem);
+}
+
 int devices_init(struct devices *devices, struct vm *vm, const struct options *options,
 	struct problem *ret_problem)
 {
@@ -154,6 +190,7 @@ int devices_init(struct devices *devices, struct vm *vm, const struct options *o
 		add_debug_exit,
 		add_testdev,
 		add_demo,
+		add_vmbus,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
@@ -165,6 +202,9 @@ int devices_init(struct devices *devices, struct vm *vm, const struct options *o
 
 void devices_release(struct devices *devices)
 {
+	if (devices->bus)
+		vmbus_devices_remove_all(devices->bus);
+	devices->bus = vmbus_free(devices->bus);
 	devices->demo = demo_free(devices->demo);
 	devices->testdev = testdev_free(devices->testdev);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * What the options put into a VM: its image, serial port, debug exit, test device, demo ports.
+ * What the options put into a VM: its image, serial port, debug exit, test device, demo ports, and
+ * the VMBus with its devices.
  *
  * Purpose: turn options into devices of one VM.
  * Threads: main thread.
@@ -18,16 +19,18 @@ struct console;
 struct demo;
 struct testdev;
 struct uart;
+struct vmbus;
 
 struct devices {
 	struct console *console; /* owns */
 	struct uart *uart;       /* owns */
 	struct testdev *testdev; /* owns; NULL without --testdev */
 	struct demo *demo;       /* owns; NULL without --demo */
+	struct vmbus *bus;       /* owns; NULL without --device */
 };
 
-/* The files that the options name can be read. */
-int devices_check_files(const struct options *options, struct problem *ret_problem) MUST_CHECK;
+/* The files that the options name can be read, and the devices are such as there are. */
+int devices_check(const struct options *options, struct problem *ret_problem) MUST_CHECK;
 int devices_init(struct devices *devices, struct vm *vm, const struct options *options,
 	struct problem *ret_problem) MUST_CHECK;
 /* No VP runs. Takes a struct devices that is all zeroes. */

@@ -50,10 +50,8 @@ const struct option_row option_rows[] = {
 		.help = "command line of the guest"},
 	{ROW("demo", OPTION_FLAG, demo),
 		.help = "boot the built-in guest; needs no files, and no KVM either"},
-	{.name = "device",
-		.kind = OPTION_LATER,
-		.argument = "SPEC",
-		.help = "this version has no devices to add; use --demo or --testdev"},
+	{ROW("device", OPTION_LIST, devices), .argument = "NAME[,KEY=VALUE...]",
+		.help = "add a VMBus device; may be given more than once"},
 	{ROW("serial", OPTION_TEXT, serial), .argument = "stdio|pty|file:PATH|null",
 		.help = "where the guest's serial port leads (default: stdio)"},
 	{ROW("testdev", OPTION_FLAG, testdev), .help = "add the SynIC test device"},
@@ -126,6 +124,18 @@ static int set_text(char **member, const char *text, struct problem *ret_problem
 	return 0;
 }
 
+static int add_item(struct option_list *list, const struct option_row *row, const char *text,
+	int exit_status, struct problem *ret_problem)
+{
+	if (list->count == OPTION_LIST_MAX)
+		return problem_set(
+			ret_problem, exit_status, "%s: more than %d", row->name, OPTION_LIST_MAX);
+	if (set_text(&list->item[list->count], text, ret_problem))
+		return 1;
+	list->count++;
+	return 0;
+}
+
 static int set_choice(unsigned *member, const struct option_row *row, const char *text,
 	int exit_status, struct problem *ret_problem)
 {
@@ -170,8 +180,8 @@ int option_set_text(struct options *options, const struct option_row *row, const
 		return set_parsed(options, row, text, exit_status, ret_problem);
 	case OPTION_FLAG:
 		return problem_set(ret_problem, exit_status, "%s takes no value", row->name);
-	case OPTION_LATER:
-		return problem_set(ret_problem, exit_status, "%s: %s", row->name, row->help);
+	case OPTION_LIST:
+		return add_item(member, row, text, exit_status, ret_problem);
 	}
 	return problem_set(ret_problem, EX_SOFTWARE, "%s: no such kind of option", row->name);
 }
@@ -344,11 +354,22 @@ int options_parse(struct options *options, int argc, char *const *argv, struct p
 	return r;
 }
 
+static void clear_list(struct option_list *list)
+{
+	while (list->count > 0) {
+		free(list->item[--list->count]);
+		list->item[list->count] = NULL;
+	}
+}
+
 void options_deinit(struct options *options)
 {
 	for (size_t i = 0; i < ARRAY_LEN(option_rows); i++) {
-		char **text = option_member(options, &option_rows[i]);
+		void *member = option_member(options, &option_rows[i]);
+		char **text = member;
 
+		if (option_rows[i].kind == OPTION_LIST)
+			clear_list(member);
 		if (option_rows[i].kind != OPTION_TEXT)
 			continue;
 		free(*text);
@@ -365,8 +386,6 @@ void options_print_help(FILE *out)
 		const struct option_row *row = &option_rows[i];
 		char left[64];
 
-		if (row->kind == OPTION_LATER)
-			continue;
 		snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? " " : "",
 			row->argument ? row->argument : "");
 		fprintf(out, "  %-35s %s\n", left, row->help);

@@ -23,6 +23,14 @@ enum enforce_cpuid_choice { ENFORCE_CPUID_AUTO, ENFORCE_CPUID_ON, ENFORCE_CPUID_
  */
 enum on_stop_choice { ON_STOP_AUTO, ON_STOP_EXIT, ON_STOP_STAY };
 
+enum { OPTION_LIST_MAX = 64 };
+
+/* An option that may be given more than once. */
+struct option_list {
+	char *item[OPTION_LIST_MAX]; /* owns */
+	unsigned count;
+};
+
 /* Strings are owned; NULL: not given. */
 struct options {
 	char *name;
@@ -31,6 +39,7 @@ struct options {
 	uint64_t cpus, memory_bytes;
 	char *kernel, *initrd, *append;
 	bool demo, testdev;
+	struct option_list devices;
 	char *serial;
 	char *config;
 	bool check_config, print_config;
@@ -59,7 +68,7 @@ enum option_kind {
 	OPTION_NUMBER, /* uint64_t in [minimum, maximum] */
 	OPTION_SIZE,   /* uint64_t bytes, suffixes allowed */
 	OPTION_CHOICE, /* unsigned, index into choices */
-	OPTION_LATER,  /* not in this version: refused with its help text */
+	OPTION_LIST,   /* struct option_list: every value is added */
 };
 
 struct option_row {

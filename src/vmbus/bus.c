@@ -49,6 +49,7 @@ static void init_fields(struct vmbus *bus, struct vm *vm)
 	pthread_mutex_init(&bus->in_lock, NULL);
 	TAILQ_INIT(&bus->channels);
 	TAILQ_INIT(&bus->gpadls);
+	TAILQ_INIT(&bus->devices);
 	vm_add_device(vm, &bus->device);
 }
 

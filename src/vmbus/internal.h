@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 #include "common/loop.h"
+#include "vmbus/device.h"
 #include "vmbus/vmbus.h"
 #include "vmm/guest_port.h"
 #include "vmm/ports.h"
@@ -271,6 +272,7 @@ struct vmbus {
 	uint64_t verdicts[4];
 	struct vmbus_history history;
 
+	TAILQ_HEAD(, vmbus_device) devices; /* owns, by their names */
 	vmbus_connect_fn connect;
 	void *connect_arg;
 };

@@ -42,10 +42,25 @@ teardown() {
 	assert_output --partial "'--turbo'"
 }
 
-@test "--device is not there yet: 64, and says so" {
+@test "an unknown --device: 64, with the list" {
 	run "$HVD" --demo --device vmbus
 	assert_failure 64
-	assert_output --partial 'device: this version has no devices'
+	assert_output --partial "device: 'vmbus' is no device; there are null"
+}
+
+@test "an option that a device does not have: 64, named" {
+	run "$HVD" --demo --device null,colour=red
+	assert_failure 64
+	assert_output --partial "device: null has no option 'colour'"
+}
+
+@test "a bad GUID, a device twice: 64, named, before the guest runs" {
+	run "$HVD" --demo --accel sim --serial null --device null,class=1234
+	assert_failure 64
+	assert_output --partial "class: '1234' is not a GUID"
+	run "$HVD" --demo --accel sim --serial null --device null --device null
+	assert_failure 64
+	assert_output --partial "there is a device 'null'"
 }
 
 @test "a bad value: 64, with the option and what it takes" {
