@@ -93,7 +93,7 @@ static enum inject_outcome check_message_locked(
 		if (!synic->simp_page.enabled)
 			return INJECT_SIMP_DISABLED;
 		*ret_status = -EPERM;
-		if (synic->sint[n].msr & HV_SINT_MASKED)
+		if (synic_masked_locked(synic, n))
 			return INJECT_SINT_MASKED;
 		*ret_status = 0;
 	}

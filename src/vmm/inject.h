@@ -40,7 +40,7 @@ enum inject_outcome {
 	INJECT_DELIVERED,      /* written; in a check: would be */
 	INJECT_BUSY,           /* the slot is occupied or others wait before it: would wait */
 	INJECT_ASSERTED,
-	INJECT_SINT_MASKED,    /* or, with assert_only, polling or proxy */
+	INJECT_SINT_MASKED,    /* or, with assert_only, polling or proxy; mode kernel: then only */
 	INJECT_SYNIC_DISABLED, /* SCONTROL.0 clear */
 	INJECT_SIMP_DISABLED,
 	INJECT_QUEUE_FULL,

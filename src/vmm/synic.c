@@ -67,6 +67,11 @@ bool synic_is_kernel(const struct synic *synic)
 	return synic->vm->synic_mode == SYNIC_MODE_KERNEL && synic->vtl == 0;
 }
 
+bool synic_masked_locked(const struct synic *synic, unsigned sint)
+{
+	return !synic_is_kernel(synic) && (synic->sint[sint].msr & HV_SINT_MASKED);
+}
+
 struct synic *synic_find(struct vm *vm, uint64_t vp, uint64_t vtl)
 {
 	struct vcpu *vcpu = vm_vcpu(vm, vp);
@@ -289,7 +294,7 @@ static int set_flag_locked(struct synic *synic, unsigned n, unsigned flag, enum 
 
 	if (!(synic->scontrol & HV_SCONTROL_ENABLE) || !synic->siefp_page.enabled)
 		return -ENXIO;
-	if (sender == SYNIC_FROM_GUEST && !synic_is_kernel(synic) && (sint->msr & HV_SINT_MASKED))
+	if (sender == SYNIC_FROM_GUEST && synic_masked_locked(synic, n))
 		return -EPERM;
 	old = __atomic_fetch_or(
 		&synic_flags_locked(synic, n)->word[flag / 64], bit, __ATOMIC_SEQ_CST);

@@ -72,7 +72,7 @@ struct synic_waiter {
 };
 
 struct synic_sint {
-	uint64_t msr; /* raw SINTn */
+	uint64_t msr; /* raw SINTn; not in mode kernel */
 	TAILQ_HEAD(, synic_entry) queue;
 	TAILQ_HEAD(, synic_waiter) waiters;
 	uint32_t depth;
@@ -159,6 +159,8 @@ void synic_work(struct synic *synic);
 /* The timer fired or the test clock moved: expires timers and retries. */
 void synic_deadline(struct synic *synic);
 
+/* Whether the SINT is masked, as far as hvd knows: in mode kernel only KVM does. `lock` is held. */
+bool synic_masked_locked(const struct synic *synic, unsigned sint);
 /*
  * The vector a SINT may be asserted with now and whether it is auto-EOI. -ENXIO SCONTROL off,
  * -EPERM masked, polling or proxy. In mode kernel only SCONTROL is looked at, and the vector is 0:

@@ -43,11 +43,6 @@ uint64_t synic_age_or_null(const struct synic *synic, uint64_t then_ns)
 
 /* ---- registers that KVM holds ------------------------------------------ */
 
-static bool is_kernel(const struct synic *synic)
-{
-	return synic->vm->synic_mode == SYNIC_MODE_KERNEL && synic->vtl == 0;
-}
-
 /*
  * What a snapshot is made of: in mode kernel the registers as the VP read them from KVM, in the
  * other modes `synic` has all.
@@ -65,7 +60,7 @@ static int open_source(struct vm *vm, uint64_t vp, uint64_t vtl, struct source *
 	if (!synic)
 		return -ENOENT;
 	ret_source->synic = synic;
-	ret_source->kernel = is_kernel(synic);
+	ret_source->kernel = synic_is_kernel(synic);
 	return ret_source->kernel ? vcpu_msrs(synic->vcpu, &ret_source->msrs) : 0;
 }
 
