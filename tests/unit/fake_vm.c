@@ -40,6 +40,41 @@ static int fake_assert_vector(struct vcpu *vcpu, uint8_t vector, bool auto_eoi)
 	return r;
 }
 
+/* What KVM's table says of the GSI. The lock is held. */
+static const struct gsi_entry *routed_to(const struct fake_vm *fake, uint32_t gsi)
+{
+	assert_true(gsi >= GSI_FIRST && gsi - GSI_FIRST < fake->gsi_count);
+	return &fake->gsi[gsi - GSI_FIRST];
+}
+
+static int fake_assert_sint(struct vcpu *vcpu, uint32_t gsi)
+{
+	struct fake_vm *fake = fake_vm_of(vcpu->vm);
+	const struct gsi_entry *entry;
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	entry = routed_to(fake, gsi);
+	assert_int_equal(entry->kind, GSI_HV_SINT);
+	assert_int_equal(entry->vp, vcpu->index);
+	r = planned_failure(fake, FAKE_ASSERT);
+	if (r == 0 && fake->masked[entry->vp] & BIT64(entry->sint))
+		r = -EPERM;
+	if (r == 0)
+		fake->sints[entry->vp][entry->sint]++;
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
+static void fake_kick(struct vcpu *vcpu)
+{
+	struct fake_vm *fake = fake_vm_of(vcpu->vm);
+
+	pthread_mutex_lock(&fake->lock);
+	fake->kicks++;
+	pthread_mutex_unlock(&fake->lock);
+}
+
 static int fake_gsi_commit(
 	struct vm *vm, const struct gsi_entry *entries, uint32_t first_gsi, uint32_t count)
 {
@@ -193,6 +228,8 @@ static struct vcpu *fake_vcpu_new(struct vm *vm, uint32_t index)
 	for (uint8_t vtl = 0; vtl < HV_VTL_COUNT; vtl++)
 		assert_int_equal(synic_init(&vcpu->synic[vtl], vcpu, vtl), 0);
 	hv_vp_init(vcpu);
+	pthread_mutex_init(&vcpu->mail_lock, NULL);
+	pthread_cond_init(&vcpu->mail_cond, NULL);
 	return vcpu;
 }
 
@@ -200,7 +237,8 @@ static void init_backend(struct fake_vm *fake, unsigned options)
 {
 	fake->accel.name = "fake";
 	fake->accel.assert_vector = fake_assert_vector;
-	if (options & FAKE_WITH_IRQFD) {
+	fake->accel.vcpu_kick = fake_kick;
+	if (options & (FAKE_WITH_IRQFD | FAKE_KERNEL)) {
 		fake->accel.gsi_commit = fake_gsi_commit;
 		fake->accel.irqfd = fake_irqfd;
 	}
@@ -208,6 +246,10 @@ static void init_backend(struct fake_vm *fake, unsigned options)
 		fake->accel.guest_tsc = fake_guest_tsc;
 	fake->vm.accel = &fake->accel;
 	fake->vm.synic_mode = options & FAKE_WITH_IRQFD ? SYNIC_MODE_USER : SYNIC_MODE_SIM;
+	if (options & FAKE_KERNEL) {
+		fake->accel.assert_sint = fake_assert_sint;
+		fake->vm.synic_mode = SYNIC_MODE_KERNEL;
+	}
 	if (options & FAKE_WITH_SIGNALS) {
 		fake->accel.signal_eventfd = fake_signal_eventfd;
 		fake->vm.synic_mode = SYNIC_MODE_KERNEL;
@@ -254,6 +296,8 @@ static void fake_vcpu_free(struct vcpu *vcpu)
 {
 	for (unsigned vtl = 0; vtl < HV_VTL_COUNT; vtl++)
 		synic_deinit(&vcpu->synic[vtl]);
+	pthread_cond_destroy(&vcpu->mail_cond);
+	pthread_mutex_destroy(&vcpu->mail_lock);
 	free(vcpu);
 }
 
@@ -301,6 +345,51 @@ void fake_vm_advance_ns(struct fake_vm *fake, uint64_t by_ns)
 void fake_vm_run_loop(struct fake_vm *fake)
 {
 	assert_int_equal(loop_run_ready(fake->vm.loop), 0);
+}
+
+/* ---- mode kernel ------------------------------------------------------------------------------
+ */
+
+void fake_vm_enter_vcpu(struct fake_vm *fake, uint32_t vp)
+{
+	vcpu_set_current(fake->vm.vcpu[vp]);
+}
+
+void fake_vm_leave_vcpu(void)
+{
+	vcpu_set_current(NULL);
+}
+
+bool fake_vm_work(struct fake_vm *fake, uint32_t vp)
+{
+	struct vcpu *vcpu = fake->vm.vcpu[vp];
+
+	if (!atomic_exchange(&vcpu->work, false))
+		return false;
+	fake_vm_enter_vcpu(fake, vp);
+	synic_work(&vcpu->synic[0]);
+	fake_vm_leave_vcpu();
+	return true;
+}
+
+void fake_vm_sync(
+	struct fake_vm *fake, uint32_t vp, uint64_t scontrol, uint64_t siefp, uint64_t simp)
+{
+	fake_vm_enter_vcpu(fake, vp);
+	synic_kernel_sync(fake_vm_synic(fake, vp), scontrol, siefp, simp);
+	fake_vm_leave_vcpu();
+}
+
+void fake_vm_eom(struct fake_vm *fake, uint32_t vp)
+{
+	pthread_mutex_lock(&fake->lock);
+	for (unsigned i = 0; i < fake->irqfd_count; i++) {
+		const struct fake_irqfd *irqfd = &fake->irqfds[i];
+
+		if (irqfd->bound && irqfd->ack_fd >= 0 && routed_to(fake, irqfd->gsi)->vp == vp)
+			assert_int_equal(eventfd_write(irqfd->ack_fd, 1), 0);
+	}
+	pthread_mutex_unlock(&fake->lock);
 }
 
 /* ---- what happened --------------------------------------------------------------------------- */
@@ -363,6 +452,12 @@ void fake_vm_enable(struct fake_vm *fake, uint32_t vp)
 {
 	struct synic *synic = fake_vm_synic(fake, vp);
 
+	if (synic_is_kernel(synic)) {
+		fake_vm_sync(fake, vp, HV_SCONTROL_ENABLE,
+			page_of(FAKE_SIEFP_GPA, vp) | HV_PAGE_ENABLE,
+			page_of(FAKE_SIMP_GPA, vp) | HV_PAGE_ENABLE);
+		return;
+	}
 	write_msr(synic, HV_MSR_SIMP, page_of(FAKE_SIMP_GPA, vp) | HV_PAGE_ENABLE);
 	write_msr(synic, HV_MSR_SIEFP, page_of(FAKE_SIEFP_GPA, vp) | HV_PAGE_ENABLE);
 	for (unsigned n = 0; n < HV_SINT_COUNT; n++)
@@ -394,6 +489,10 @@ void fake_vm_consume(struct fake_vm *fake, uint32_t vp, unsigned sint)
 	struct hv_message *slot = fake_vm_slot(fake, vp, sint);
 
 	__atomic_store_n(&slot->header.type, HV_MESSAGE_TYPE_NONE, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&slot->header.flags, __ATOMIC_SEQ_CST) & HV_MESSAGE_FLAG_PENDING)
+	if (!(__atomic_load_n(&slot->header.flags, __ATOMIC_SEQ_CST) & HV_MESSAGE_FLAG_PENDING))
+		return;
+	if (synic_is_kernel(fake_vm_synic(fake, vp)))
+		fake_vm_eom(fake, vp);
+	else
 		write_msr(fake_vm_synic(fake, vp), HV_MSR_EOM, 0);
 }

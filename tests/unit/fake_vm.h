@@ -34,6 +34,7 @@ enum fake_option {
 	FAKE_WITH_IRQFD = 1 << 0, /* GSIs and irqfds, as KVM has them; else none, as sim */
 	FAKE_WITH_TSC = 1 << 1,   /* a TSC of FAKE_TSC_HZ that follows the manual clock */
 	FAKE_WITH_SIGNALS = 1 << 2, /* mode kernel: HvSignalEvent through eventfds */
+	FAKE_KERNEL = 1 << 3,       /* mode kernel: SINTs are asserted through their GSIs */
 };
 
 struct fake_vector {
@@ -69,6 +70,9 @@ struct fake_vm {
 	struct gsi_entry gsi[GSI_COUNT]; /* as last committed */
 	uint32_t gsi_count;
 	unsigned commits;
+	uint16_t masked[VM_MAX_VPS]; /* mode kernel: what KVM knows, bit per SINT */
+	unsigned sints[VM_MAX_VPS][HV_SINT_COUNT]; /* how often each was asserted */
+	unsigned kicks;
 	struct {
 		unsigned countdown; /* 1: the next call fails */
 		int error;
@@ -94,6 +98,20 @@ void fake_vm_run_loop(struct fake_vm *fake);
 
 /* HvSignalEvent with flag number 0, as KVM answers it. False: it is a hypercall to be dispatched. */
 bool fake_vm_signal(struct fake_vm *fake, uint32_t connection_id);
+
+/*
+ * Mode kernel: between these two the test's thread is the VP's, with the guest out. There a VP
+ * looks for work, and there KVM's exits are handled.
+ */
+void fake_vm_enter_vcpu(struct fake_vm *fake, uint32_t vp);
+void fake_vm_leave_vcpu(void);
+/* Does what the VP's thread was asked to do; false when it was asked for nothing. */
+bool fake_vm_work(struct fake_vm *fake, uint32_t vp);
+/* The guest wrote one of the registers that exit. */
+void fake_vm_sync(
+	struct fake_vm *fake, uint32_t vp, uint64_t scontrol, uint64_t siefp, uint64_t simp);
+/* The guest wrote EOM: KVM signals all routes of the VP. */
+void fake_vm_eom(struct fake_vm *fake, uint32_t vp);
 
 /* How often `vector` was asserted on `vp`. */
 unsigned fake_vm_asserted(struct fake_vm *fake, uint32_t vp, uint8_t vector);

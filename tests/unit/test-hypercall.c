@@ -552,6 +552,67 @@ static void every_status_of_ours_has_a_name(void **state)
 	assert_string_equal(hv_status_name(UINT64_MAX), "unknown");
 }
 
+/* ---- mode kernel ---------------------------------------------------------- */
+
+static void a_slow_signal_from_kvm_has_been_read_already(void **state)
+{
+	struct vm *vm = *state;
+	uint64_t input = signal_input(EVENT_ID, 5);
+
+	/* As an address it would be neither aligned nor RAM. */
+	assert_int_equal(hypercall_from_kvm(vm->vcpu[0], SIGNAL, input, 0), HV_STATUS_SUCCESS);
+	assert_int_equal(receiver.calls, 1);
+	assert_int_equal(receiver.flag, 5);
+	assert_int_equal(hypercall_from_kvm(vm->vcpu[0], SIGNAL, input | BIT64(48), 0),
+		HV_STATUS_INVALID_HYPERCALL_INPUT);
+}
+
+static void a_fast_signal_from_kvm_is_the_same(void **state)
+{
+	struct vm *vm = *state;
+
+	assert_int_equal(
+		hypercall_from_kvm(vm->vcpu[0], SIGNAL | FAST, signal_input(EVENT_ID, 5), 0),
+		HV_STATUS_SUCCESS);
+	assert_int_equal(receiver.flag, 5);
+}
+
+static void a_post_from_kvm_is_read_from_memory(void **state)
+{
+	struct vm *vm = *state;
+	struct hv_post_message_input input = good_message();
+
+	assert_int_equal(guest_memory_write(&vm->memory, INPUT_GPA, &input, sizeof(input)), 0);
+	assert_int_equal(hypercall_from_kvm(vm->vcpu[0], POST, INPUT_GPA, 0), HV_STATUS_SUCCESS);
+	assert_int_equal(receiver.calls, 1);
+	assert_int_equal(hypercall_from_kvm(vm->vcpu[0], POST, INPUT_GPA + 4, 0),
+		HV_STATUS_INVALID_ALIGNMENT);
+	assert_int_equal(hypercall_from_kvm(vm->vcpu[0], POST | FAST, INPUT_GPA, 0),
+		HV_STATUS_INVALID_HYPERCALL_INPUT);
+}
+
+static void what_kvm_need_not_have_checked_is_checked(void **state)
+{
+	struct vm *vm = *state;
+
+	for (unsigned bit = 17; bit < 64; bit++)
+		assert_int_equal(hypercall_from_kvm(vm->vcpu[0], SIGNAL | BIT64(bit), EVENT_ID, 0),
+			HV_STATUS_INVALID_HYPERCALL_INPUT);
+	assert_int_equal(hypercall_from_kvm(vm->vcpu[0], 0x8001, INPUT_GPA, INPUT_GPA),
+		HV_STATUS_INVALID_HYPERCALL_CODE);
+	assert_int_equal(receiver.calls, 0);
+}
+
+/* Whether the page is enabled is KVM's to know. */
+static void the_page_of_ours_does_not_matter_to_kvm(void **state)
+{
+	struct vm *vm = *state;
+
+	assert_int_equal(hv_msr_write(vm->vcpu[0], 0, HV_MSR_GUEST_OS_ID, 0), HV_FAULT_NONE);
+	assert_int_equal(
+		hypercall_from_kvm(vm->vcpu[0], SIGNAL | FAST, EVENT_ID, 0), HV_STATUS_SUCCESS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -584,6 +645,11 @@ int main(void)
 		TEST(a_call_leaves_one_record),
 		TEST(hypercalls_are_listed_in_order),
 		TEST(every_status_of_ours_has_a_name),
+		TEST(a_slow_signal_from_kvm_has_been_read_already),
+		TEST(a_fast_signal_from_kvm_is_the_same),
+		TEST(a_post_from_kvm_is_read_from_memory),
+		TEST(what_kvm_need_not_have_checked_is_checked),
+		TEST(the_page_of_ours_does_not_matter_to_kvm),
 	};
 
 	return cmocka_run_group_tests_name("hypercall", tests, NULL, NULL);

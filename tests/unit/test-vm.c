@@ -15,6 +15,7 @@
 #include "vmm/vm_info.h"
 
 enum { MEMORY_BYTES = 1 << 20, VPS = 4, PATIENCE_MS = 10000, NEVER = -1 };
+enum { SIMP_GPA = 0x10000 };
 
 static struct loop *loop;
 static struct recorder *recorder;
@@ -93,6 +94,11 @@ static int be_assert_vector(struct vcpu *vcpu, uint8_t vector, bool auto_eoi)
 	return 0;
 }
 
+static int be_assert_sint(struct vcpu *vcpu, uint32_t gsi)
+{
+	return 0;
+}
+
 static int be_lapic(struct vcpu *vcpu, struct vcpu_lapic *ret_lapic)
 {
 	*ret_lapic = (struct vcpu_lapic){
@@ -132,19 +138,20 @@ static const struct accel accel_idle = {
 	.vcpu_kick = be_vcpu_kick,
 	.vm_reset = be_vm_reset,
 	.assert_vector = be_assert_vector,
+	.assert_sint = be_assert_sint,
 	.capabilities = be_capabilities,
 	.vcpu_lapic = be_lapic,
 	.vcpu_regs = be_regs,
 };
 
-static int new_vm(void)
+static int new_vm(enum synic_mode mode)
 {
 	const struct vm_config config = {
 		.name = "test",
 		.vp_count = VPS,
 		.memory_bytes = MEMORY_BYTES,
 		.accel = &accel_idle,
-		.synic_mode = SYNIC_MODE_SIM,
+		.synic_mode = mode,
 		.clock = &clock_monotonic,
 		.loop = loop,
 		.recorder = recorder,
@@ -170,7 +177,14 @@ static int setup_no_vm(void **state)
 static int setup(void **state)
 {
 	setup_no_vm(state);
-	assert_int_equal(new_vm(), 0);
+	assert_int_equal(new_vm(SYNIC_MODE_SIM), 0);
+	return 0;
+}
+
+static int setup_kernel(void **state)
+{
+	setup_no_vm(state);
+	assert_int_equal(new_vm(SYNIC_MODE_KERNEL), 0);
 	return 0;
 }
 
@@ -206,11 +220,11 @@ static struct vm_info info(void)
 static void test_creation_fails_cleanly(void **state)
 {
 	backend.fail_vm_init = -EPERM;
-	assert_int_equal(new_vm(), -EPERM);
+	assert_int_equal(new_vm(SYNIC_MODE_SIM), -EPERM);
 	backend.fail_vm_init = 0;
 	for (int i = 0; i < VPS; i++) {
 		backend.fail_vcpu_init = i;
-		assert_int_equal(new_vm(), -EMFILE);
+		assert_int_equal(new_vm(SYNIC_MODE_SIM), -EMFILE);
 		assert_int_equal(backend.vcpus, 0);
 	}
 	assert_null(vm);
@@ -464,6 +478,83 @@ static void test_cpu_node(void **state)
 	assert_int_equal(vcpu_cpu_node_class.get(vm, &key, &cpu), -ENOENT);
 }
 
+/* mode kernel: slots wait for the VP's thread */
+
+struct delivery {
+	struct sint_route *route;
+	unsigned count;
+	int status;
+};
+
+static void on_delivered(struct sint_route *route, int status, void *arg)
+{
+	struct delivery *delivery = arg;
+
+	delivery->count++;
+	delivery->status = status;
+}
+
+static void enable_simp(struct vcpu *vcpu, void *arg)
+{
+	synic_kernel_sync(&vcpu->synic[0], HV_SCONTROL_ENABLE, 0, SIMP_GPA | HV_PAGE_ENABLE);
+}
+
+static void post_to_vp(uint32_t vp, struct delivery *delivery)
+{
+	const struct hv_message message = {.header.type = 1};
+	uint64_t deadline = clock_now_ns(&clock_monotonic) + PATIENCE_MS * NSEC_PER_MSEC;
+
+	*delivery = (struct delivery){0};
+	assert_int_equal(vcpu_run_on(vm->vcpu[vp], enable_simp, NULL, deadline), 0);
+	assert_int_equal(sint_route_get(vm, vp, 0, 2, &delivery->route), 0);
+	assert_int_equal(
+		sint_route_post(delivery->route, &message, SINT_POST_QUEUE, on_delivered, delivery),
+		0);
+}
+
+static void assert_delivered(struct delivery *delivery)
+{
+	uint64_t deadline = clock_now_ns(&clock_monotonic) + PATIENCE_MS * NSEC_PER_MSEC;
+
+	while (delivery->count == 0) {
+		assert_true(clock_now_ns(&clock_monotonic) < deadline);
+		assert_true(sd_event_run(loop_event(loop), 1000) >= 0);
+	}
+	assert_int_equal(delivery->status, 0);
+	sint_route_unref(delivery->route);
+}
+
+static void test_work_in_every_state(void **state)
+{
+	struct delivery delivery;
+
+	post_to_vp(0, &delivery); /* not run yet */
+	assert_delivered(&delivery);
+	assert_int_equal(vm_resume(vm), 0);
+	post_to_vp(1, &delivery);
+	assert_delivered(&delivery);
+	assert_int_equal(vm_pause(vm), 0);
+	post_to_vp(2, &delivery);
+	assert_delivered(&delivery);
+	assert_int_equal(vm_shutdown(vm), 0);
+	post_to_vp(3, &delivery);
+	assert_delivered(&delivery);
+}
+
+static void test_free_with_work_undone(void **state)
+{
+	struct delivery delivery;
+
+	post_to_vp(1, &delivery);
+	sint_route_unref(delivery.route);
+	vm = vm_free(vm);
+	assert_int_equal(delivery.count, 1);
+}
+
+#define KERNEL_TEST(text, fn)                    \
+	{                                        \
+		text, fn, setup_kernel, teardown \
+	}
 #define VM_TEST(text, fn)                 \
 	{                                 \
 		text, fn, setup, teardown \
@@ -490,6 +581,9 @@ int main(void)
 		VM_TEST("devices are reset with the VM until removed", test_devices),
 		VM_TEST("the VM and its VPs can be inspected", test_vm_and_vp_nodes),
 		VM_TEST("registers and vectors can be inspected", test_cpu_node),
+		KERNEL_TEST("a VP writes its slots, whether it runs, is parked or has not run yet",
+			test_work_in_every_state),
+		KERNEL_TEST("a VM is freed with a message in flight", test_free_with_work_undone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
