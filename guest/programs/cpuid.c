@@ -78,12 +78,25 @@ static void check_alone(struct gx_vp *vp)
 	gx_ok(vp, others == 0, "no KVM signature outranks ours");
 }
 
+/* A register that KVM has and hvd never offers. Option not-enforced: KVM was told not to mind. */
+static void check_enforced(struct gx_vp *vp)
+{
+	uint64_t value;
+	enum gx_fault fault = gx_rdmsr(vp, HV_MSR_REENLIGHTENMENT_CONTROL, &value);
+
+	if (gx_has_option(vp, "not-enforced"))
+		gx_ok(vp, fault == GX_FAULT_NONE, "a register of KVM's that is not offered reads");
+	else
+		gx_ok(vp, fault == GX_FAULT_GP, "a register that is not offered is #GP");
+}
+
 static void run(struct gx_vp *vp)
 {
 	check_identity(vp);
 	check_features(vp);
 	check_nothing_more(vp);
 	check_alone(vp);
+	check_enforced(vp);
 }
 
 const struct gx_program gx_program_cpuid = {

@@ -54,8 +54,10 @@ static void describe(const struct obstacle *obstacle, char text[static 80])
 static bool try_kvm(const struct options *options, struct accelerator *ret_accelerator,
 	struct obstacle *ret_obstacle)
 {
+	if (options->synic != SYNIC_USER && try_kernel(options, ret_accelerator, ret_obstacle))
+		return true;
 	if (options->synic == SYNIC_KERNEL)
-		return try_kernel(options, ret_accelerator, ret_obstacle);
+		return false;
 	return try_mode(SYNIC_MODE_USER, true, ret_accelerator, ret_obstacle);
 }
 

@@ -46,15 +46,15 @@ struct choice {
 };
 
 static const struct choice choices[] = {
-	{COMPLETE, {.demo = false}, SYNIC_MODE_USER, true},
-	{COMPLETE, {.demo = true}, SYNIC_MODE_USER, true},
-	{COMPLETE, {.accel = ACCEL_KVM}, SYNIC_MODE_USER, true},
-	{COMPLETE, {.enforce_cpuid = ENFORCE_CPUID_ON}, SYNIC_MODE_USER, true},
-	{COMPLETE, {.enforce_cpuid = ENFORCE_CPUID_OFF}, SYNIC_MODE_USER, true},
+	{COMPLETE, {.demo = false}, SYNIC_MODE_KERNEL, true},
+	{COMPLETE, {.demo = true}, SYNIC_MODE_KERNEL, true},
+	{COMPLETE, {.accel = ACCEL_KVM}, SYNIC_MODE_KERNEL, true},
+	{COMPLETE, {.enforce_cpuid = ENFORCE_CPUID_ON}, SYNIC_MODE_KERNEL, true},
+	{COMPLETE, {.enforce_cpuid = ENFORCE_CPUID_OFF}, SYNIC_MODE_KERNEL, false},
 	{COMPLETE, {.synic = SYNIC_KERNEL}, SYNIC_MODE_KERNEL, true},
 	{COMPLETE, {.synic = SYNIC_USER}, SYNIC_MODE_USER, true},
 	{COMPLETE, {.demo = true, .accel = ACCEL_SIM}, SYNIC_MODE_SIM, true},
-	{WITHOUT_ENFORCE, {.demo = false}, SYNIC_MODE_USER, true},
+	{WITHOUT_ENFORCE, {.demo = false}, SYNIC_MODE_KERNEL, false},
 	{WITHOUT_ENFORCE, {.synic = SYNIC_KERNEL}, SYNIC_MODE_KERNEL, false},
 	{WITHOUT_ENFORCE, {.enforce_cpuid = ENFORCE_CPUID_ON}, SYNIC_MODE_USER, true},
 	{WITHOUT_HYPERV, {.demo = false}, SYNIC_MODE_USER, true},
