@@ -226,7 +226,7 @@ enum cli_exit run_api(struct cli *cli, const struct invocation *invocation)
 		return problem_usage(&cli->options, "hvctl api GET /v1/ports",
 			"PATH begins with / and has no blanks");
 	if (strcmp(method, "GET") == 0 && strstr(path, "follow=1"))
-		return client_stream(cli, path, put_stream_line, cli);
+		return client_stream(cli, path, put_stream_line, cli, NULL);
 	r = client_raw(cli, method, path, body, &reply);
 	if (r != CLI_OK)
 		return r;

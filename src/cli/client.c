@@ -116,7 +116,9 @@ static enum cli_exit perform(
 	r = http_perform(cli->http, request, ret_reply);
 	if (cli->options.verbose && ret_reply->status != 0)
 		print_exchange(cli, request, ret_reply);
-	if (r != 0 && !(r == HTTP_E_STOPPED && request->on_data))
+	if (r == HTTP_E_STOPPED)
+		return CLI_OK;
+	if (r != 0)
 		return report_transport(cli, r, ret_reply);
 	if (ret_reply->status < 200 || ret_reply->status > 299)
 		return report_status(cli, ret_reply);
@@ -325,7 +327,8 @@ static bool on_stream_data(void *arg, const char *data, size_t size)
 	return true;
 }
 
-enum cli_exit client_stream(struct cli *cli, const char *target, client_line_fn on_line, void *arg)
+enum cli_exit client_stream(struct cli *cli, const char *target, client_line_fn on_line, void *arg,
+	const struct http_side *side)
 {
 	struct line_cutter cutter = {.on_line = on_line, .arg = arg};
 	struct http_request request = {
@@ -335,6 +338,7 @@ enum cli_exit client_stream(struct cli *cli, const char *target, client_line_fn 
 		.stream = true,
 		.on_data = on_stream_data,
 		.arg = &cutter,
+		.side = side,
 	};
 	struct http_reply reply;
 	enum cli_exit r = perform(cli, &request, &reply);

@@ -22,10 +22,13 @@ enum cli_exit client_get_list(struct cli *cli, const char *target, json_t **ret_
 /* Gets something that need not be JSON. `body` is sent as it is. The caller deinits `ret_reply`. */
 enum cli_exit client_raw(struct cli *cli, const char *method, const char *target, const char *body,
 	struct http_reply *ret_reply) MUST_CHECK;
-/* Feeds `on_line` with the lines of a stream until it returns false or the stream ends. */
+/*
+ * Feeds `on_line` with the lines of a stream until it returns false or the stream ends. `side` has
+ * its turn whenever the stream is waited for; it may be NULL.
+ */
 typedef bool (*client_line_fn)(void *arg, const char *line);
-enum cli_exit client_stream(
-	struct cli *cli, const char *target, client_line_fn on_line, void *arg) MUST_CHECK;
+enum cli_exit client_stream(struct cli *cli, const char *target, client_line_fn on_line, void *arg,
+	const struct http_side *side) MUST_CHECK;
 /* Closes the connection and forgets the socket. */
 void client_close(struct cli *cli);
 

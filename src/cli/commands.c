@@ -368,6 +368,9 @@ const struct command commands[] = {
 		.run = run_watch,
 		.args = {
 			EVENT_OPTIONS,
+			{ .name = "--kernel", .key = "kernel",
+				.help = "also KVM's own Hyper-V trace events; needs root",
+				.type = ARG_SET },
 		},
 	},
 	{

@@ -176,28 +176,44 @@ static bool reader_left(void)
 	return poll(&descriptor, 1, 0) > 0 && (descriptor.revents & POLLERR);
 }
 
-/* Drives the transfer to its end; SIGINT ends it early, and so does a stream's reader that left. */
-static int drive(struct http *http, bool stream, CURLcode *ret_code)
+/* One wait for the socket, SIGINT, a stream's reader, and what the side waits for. */
+static int wait_turn(struct http *http, const struct http_request *request)
 {
-	struct curl_waitfd watched[] = {
+	struct http_wait wait = {.fd = -1, .timeout_ms = POLL_MS};
+	struct curl_waitfd watched[3] = {
 		{.fd = interrupt_fd(), .events = CURL_WAIT_POLLIN},
 		{.fd = STDOUT_FILENO}, /* errors only */
 	};
-	unsigned count = stream ? 2 : 1;
-	int running = 1, left;
+	unsigned count = request->stream ? 2 : 1;
+
+	if (request->side && !request->side->turn(request->side->arg, &wait))
+		return HTTP_E_STOPPED;
+	if (wait.fd >= 0)
+		watched[count++] = (struct curl_waitfd){.fd = wait.fd, .events = CURL_WAIT_POLLIN};
+	return curl_multi_poll(http->multi, watched, count, wait.timeout_ms, NULL) == CURLM_OK
+		       ? 0
+		       : -EIO;
+}
+
+/* Drives the transfer to its end; SIGINT ends it early, and so does a stream's reader that left. */
+static int drive(struct http *http, const struct http_request *request, CURLcode *ret_code)
+{
+	int running = 1, left, r = 0;
 	CURLMsg *message;
 
 	while (running > 0) {
 		if (curl_multi_perform(http->multi, &running) != CURLM_OK)
 			return -EIO;
-		if (running > 0 &&
-			curl_multi_poll(http->multi, watched, count, POLL_MS, NULL) != CURLM_OK)
-			return -EIO;
+		if (running > 0)
+			r = wait_turn(http, request);
 		if (interrupt_pending())
 			return HTTP_E_INTERRUPTED;
-		if (stream && reader_left()) {
-			raise(SIGPIPE); /* ends us as the next write would, unless it is ignored */
-			return -EPIPE;
+		if (r != 0)
+			return r;
+		if (request->stream && reader_left()) {
+			/* Ends us as the next write would, unless it is ignored or held. */
+			raise(SIGPIPE);
+			return interrupt_pending() ? HTTP_E_INTERRUPTED : -EPIPE;
 		}
 	}
 	message = curl_multi_info_read(http->multi, &left);
@@ -260,7 +276,7 @@ int http_perform(
 		return r;
 	if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK)
 		return -EIO;
-	r = drive(http, request->stream, &code);
+	r = drive(http, request, &code);
 	curl_multi_remove_handle(http->multi, http->easy);
 	read_reply_head(http->easy, &reply);
 	reply.duration_ns = clock_now_ns(&clock_monotonic) - start_ns;

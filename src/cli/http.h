@@ -21,11 +21,24 @@ enum http_error {
 	HTTP_E_TIMEOUT,
 	HTTP_E_INTERRUPTED,
 	HTTP_E_TOO_LARGE,
-	HTTP_E_STOPPED, /* on_data wanted no more */
+	HTTP_E_STOPPED, /* on_data or the side wanted no more */
 };
 
 /* Returns false to stop the transfer. */
 typedef bool (*http_data_fn)(void *arg, const char *data, size_t size);
+
+/* How long to wait before the next turn, and for what besides the reply. */
+struct http_wait {
+	int fd; /* -1: nothing else */
+	int timeout_ms;
+};
+
+/* Something that a stream's reader attends to beside the stream. */
+struct http_side {
+	/* Called before each wait; `wait` is preset. Returns false to stop the transfer. */
+	bool (*turn)(void *arg, struct http_wait *wait);
+	void *arg;
+};
 
 struct http_request {
 	const char *method;
@@ -39,6 +52,7 @@ struct http_request {
 	/* Gets the body of a 2xx reply as it arrives; NULL: it is collected in http_reply.body. */
 	http_data_fn on_data;
 	void *arg;
+	const struct http_side *side; /* borrows; NULL: nothing beside */
 };
 
 struct http_reply {

@@ -17,5 +17,12 @@ int interrupt_init(void) MUST_CHECK;
 int interrupt_fd(void);
 bool interrupt_pending(void);
 void interrupt_clear(void);
+/*
+ * Until interrupt_release() SIGHUP, SIGTERM and SIGPIPE end waits as SIGINT does, where they would
+ * have ended hvctl: there is something outside the process to put away first.
+ */
+void interrupt_hold(void);
+/* Gives them back, and ends hvctl by the one that has come meanwhile. */
+void interrupt_release(void);
 /* Sleeps; returns false when SIGINT came first. */
 bool interrupt_sleep(uint64_t ns) MUST_CHECK;

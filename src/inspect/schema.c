@@ -349,7 +349,9 @@ static void write_const(struct writer *w, const char *key, const char *value)
 	writer_object_end(w);
 }
 
-/* What every record has besides its type and its arguments. */
+#define RECORD_REQUIRED "[\"seq\",\"time\",\"mono_ns\",\"type\",\"vp\",\"vtl\",\"sint\",\"args\"]"
+
+/* What every record has besides its type and its arguments; seq comes first. */
 static const struct {
 	const char *name, *schema;
 } record_members[] = {
@@ -383,7 +385,7 @@ static void write_event_schema(struct writer *w, const struct hv_event_desc *des
 	write_args_schema(w, desc);
 	writer_object_end(w);
 	writer_key(w, "required");
-	write_fixed(w, "[\"seq\",\"time\",\"mono_ns\",\"type\",\"vp\",\"vtl\",\"sint\",\"args\"]");
+	write_fixed(w, RECORD_REQUIRED);
 	writer_key_bool(w, "additionalProperties", false);
 	writer_object_end(w);
 }
@@ -442,12 +444,75 @@ static int emit_log(struct generator *generator)
 	int r;
 
 	begin_schema(&w, "log-record");
-	writer_key_string(&w, "description", "One line of a log stream");
+	writer_key_string(&w, "description",
+		"One line of a log stream; hvctl watch --kernel adds what kernel-record describes");
 	write_log_variants(&w);
 	r = end_schema(generator, "log-record", &w);
 	return r != 0 ? r
 		      : emit_page(generator, "log-page", "A page of the log", false, write_log_item,
 				NULL);
+}
+
+/* ---- what hvctl adds ------------------------------------------------------------------------ */
+
+/*
+ * Records of KVM's own events stand among ours in hvctl's output and nowhere else. They have their
+ * schema here because this is where whoever reads that output looks.
+ */
+static void write_kernel_event(struct writer *w)
+{
+	writer_object_begin(w);
+	writer_key_string(w, "description", "A trace event kvm:kvm_hv_NAME of the running kernel");
+	writer_key_string(w, "type", "object");
+	writer_key(w, "properties");
+	writer_object_begin(w);
+	writer_key(w, "seq");
+	write_fixed(w, "{\"description\":\"Not a record of hvd\",\"type\":\"null\"}");
+	for (size_t i = 1; i < ARRAY_LEN(record_members); i++) {
+		writer_key(w, record_members[i].name);
+		write_fixed(w, record_members[i].schema);
+	}
+	writer_key(w, "type");
+	write_fixed(w, "{\"description\":\"kvm.NAME\",\"type\":\"string\","
+		       "\"pattern\":\"^kvm[.][a-z0-9_]+$\"}");
+	writer_key(w, "args");
+	write_fixed(w, "{\"description\":\"What else the kernel prints of it, hexadecimal where "
+		       "it does, and beyond 2^63-1\",\"type\":\"object\","
+		       "\"additionalProperties\":{\"type\":[\"integer\",\"boolean\","
+		       "\"string\"]}}");
+	writer_object_end(w);
+	writer_key(w, "required");
+	write_fixed(w, RECORD_REQUIRED);
+	writer_key_bool(w, "additionalProperties", false);
+	writer_object_end(w);
+}
+
+static void write_kernel_gap(struct writer *w)
+{
+	write_fixed(w, "{\"description\":\"The kernel overwrote events before hvctl read them\","
+		       "\"type\":\"object\",\"properties\":{\"type\":{\"const\":\"gap\"},"
+		       "\"seq\":{\"type\":\"null\"},"
+		       "\"lost\":{\"description\":\"How many; null: not counted\","
+		       "\"type\":[\"integer\",\"null\"],\"minimum\":1},"
+		       "\"source\":{\"const\":\"kernel\"}},"
+		       "\"required\":[\"type\",\"seq\",\"lost\",\"source\"],"
+		       "\"additionalProperties\":false}");
+}
+
+static int emit_kernel_record(struct generator *generator)
+{
+	CLEANUP(writer) struct writer w = {0};
+
+	begin_schema(&w, "kernel-record");
+	writer_key_string(&w, "description",
+		"What hvctl watch --kernel prints between log records: made by hvctl from tracefs, in "
+		"no reply of this API");
+	writer_key(&w, "oneOf");
+	writer_array_begin(&w);
+	write_kernel_event(&w);
+	write_kernel_gap(&w);
+	writer_array_end(&w);
+	return end_schema(generator, "kernel-record", &w);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------- */
@@ -552,6 +617,8 @@ int schema_generate(struct inspect *inspect, schema_emit_fn emit, void *arg)
 		r = emit_requests(&generator);
 	if (r == 0)
 		r = emit_log(&generator);
+	if (r == 0)
+		r = emit_kernel_record(&generator);
 	if (r == 0)
 		r = emit_problem(&generator);
 	if (r == 0)

@@ -2,14 +2,15 @@
 # shellcheck shell=bash
 # For hvctl's tests that need no hvd: stub-hvd answers as the API does, or as it never may.
 
-# start_stub [NAME]: serves NAME.api.sock (default stub) in the runtime directory. Requests are
-# logged to $requests. Killed by common_teardown.
+# start_stub [NAME [STUB-OPTION...]]: serves NAME.api.sock (default stub) in the runtime directory.
+# Requests are logged to $requests. Killed by common_teardown.
 start_stub() {
 	local name=${1-stub}
+	shift $(($# > 0))
 
 	requests=$BATS_TEST_TMPDIR/requests
 	mkdir -p "$HVD_RUNTIME_DIR"
-	"$BATS_TEST_DIRNAME/stub-hvd" "$HVD_RUNTIME_DIR/$name.api.sock" --requests "$requests" \
+	"$BATS_TEST_DIRNAME/stub-hvd" "$HVD_RUNTIME_DIR/$name.api.sock" --requests "$requests" "$@" \
 		>"$BATS_TEST_TMPDIR/stub-$name.log" 2>&1 3>&- &
 	hvd_pids+=("$!")
 	wait_until grep -q ready "$BATS_TEST_TMPDIR/stub-$name.log"

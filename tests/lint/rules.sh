@@ -40,12 +40,14 @@ at_most_one() {
 	[ "$(printf '%s' "$1" | grep -c .)" -le 1 ] || echo "$1"
 }
 
-echo 1..9
+echo 1..11
 rule 'every file names its licence' "$(sources | xargs grep -L 'SPDX-License-Identifier: GPL-2.0-or-later')"
 rule 'only src/vmm/kvm* knows KVM' "$(includers_but 'linux/kvm\.h' '^src/vmm/kvm[^/]*$')"
 rule 'microhttpd is used by one file' "$(at_most_one "$(includers 'microhttpd\.h')")"
 rule 'libcurl is used by one file' "$(at_most_one "$(includers 'curl/.*')")"
 rule 'readline is used by one file' "$(at_most_one "$(includers 'readline/readline\.h')")"
+rule 'libtracefs is used by one file' "$(at_most_one "$(includers 'tracefs/tracefs\.h')")"
+rule 'libtraceevent is used by one file' "$(at_most_one "$(includers 'traceevent/.*')")"
 rule 'jansson stays in inspect, daemon and cli' "$(includers_but 'jansson\.h' '^src/(inspect|daemon|cli)/')"
 rule 'common uses nothing above it' "$(grep -lrE '^#include "(vmm|inspect|daemon|cli)/' src/common src/hvdef)"
 rule 'vmm uses hvdef and common only' "$(grep -lrE '^#include "(inspect|daemon|cli)/' src/vmm)"

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Records as lines: time, sequence number, VP, SINT, kind, arguments; -j passes them on as they
+ * are.
+ *
+ * Purpose: what watch and log do with each record, until there have been enough.
+ * Threads: one.
+ * Errors:  event_printer.result, reported.
+ */
+#include <jansson.h>
+#include "cli/command.h"
+
+struct event_printer {
+	struct cli *cli;
+	uint64_t wanted; /* records still to print, UINT64_MAX without --count */
+	enum cli_exit result;
+	bool ended; /* the daemon said that it ends the stream */
+};
+
+/* With the --count of the command line. */
+struct event_printer event_printer_for(struct cli *cli, const struct invocation *invocation);
+/* Prints a record; heartbeats are not for people. Returns false when no more are wanted. */
+bool event_printer_take(struct event_printer *printer, const json_t *record) MUST_CHECK;
+/* Parses a line of the stream; `result` is set when it is no record. NULL then. */
+json_t *event_printer_parse(struct event_printer *printer, const char *line) MUST_CHECK;
+/* What a stream comes to that client_stream() ended with `streamed`. */
+enum cli_exit event_printer_verdict(
+	const struct event_printer *printer, enum cli_exit streamed) MUST_CHECK;
