@@ -28,20 +28,20 @@ module_depends() {
 		sed -n 's/^depends=//p' | tr ',' ' '
 }
 
-# add_module KERNEL-FOLDER NAME: with those it depends on, which come first in modules/order.
+# add_module NAME: of the kernel, with those it depends on, which come first in modules/order.
 add_module() {
-	local modules=$work/tree/rig/modules pattern=${2//[-_]/[-_]} file target name
+	local modules=$work/tree/rig/modules pattern=${1//[-_]/[-_]} file target name
 
-	target=$modules/${2//-/_}.ko
+	target=$modules/${1//-/_}.ko
 	[ ! -e "$target" ] || return 0
-	file=$(find "$1/lib/modules" \( -name "$pattern.ko" -o -name "$pattern.ko.xz" \) -print -quit)
+	file=$(find "$kernel_folder/lib/modules" \( -name "$pattern.ko" -o -name "$pattern.ko.xz" \) -print -quit)
 	case $file in
 	*.xz) xz -dc "$file" >"$target" ;;
 	*.ko) cp "$file" "$target" ;;
-	*) die "${1##*/} has no module $2" ;;
+	*) die "${kernel_folder##*/} has no module $1" ;;
 	esac
 	for name in $(module_depends "$target"); do
-		add_module "$1" "$name"
+		add_module "$name"
 	done
 	basename "$target" >>"$modules/order"
 }
@@ -63,21 +63,21 @@ add_qemu() {
 		/usr/share/qemu/{kvmvapic,linuxboot_dma,multiboot_dma}.bin "$work/tree"
 }
 
-# add_need KERNEL-FOLDER WORD
+# add_need WORD
 add_need() {
 	local rig=$work/tree/rig
 
-	case $2 in
+	case $1 in
 	guest-tests) /usr/bin/python3 "$root/scripts/lib/guest-tests.py" "$build" >"$rig/guest-tests" ;;
 	guest-image) install -m 644 "$build/guest/hvd-guest.elf" "$rig/" ;;
 	qemu) add_qemu ;;
-	module=*) add_module "$1" "${2#*=}" ;;
-	program=*) add_program "$build/${2#*=}" ;;
-	file=*) install "$root/${2#*=}" "$rig/files/" ;;
+	module=*) add_module "${1#*=}" ;;
+	program=*) add_program "$build/${1#*=}" ;;
+	file=*) install "$root/${1#*=}" "$rig/files/" ;;
 	esac
 }
 
-# make_initramfs KERNEL-FOLDER: into $work/initrd. Not compressed: the emulated CPU would be slow to
+# make_initramfs KIND-OF-MACHINE: into $work/initrd. Not compressed: the emulated CPU would be slow to
 # undo that.
 make_initramfs() {
 	local tree=$work/tree name
@@ -85,7 +85,7 @@ make_initramfs() {
 	rm -rf "$tree"
 	mkdir -p "$tree"/{bin,etc,rig/bin,rig/files,rig/lib,rig/modules}
 	add_busybox
-	add_module "$1" kvm-amd
+	add_module kvm-amd
 	for name in src/daemon/hvd src/cli/hvctl tests/guest/run-guest; do
 		add_program "$build/$name"
 	done
@@ -93,9 +93,10 @@ make_initramfs() {
 	install -m 644 "$suites_dir"/*.sh "$tree/rig/"
 	install -m 644 "$suites_dir"/lib/*.sh "$tree/rig/lib/"
 	printf '%s\n' "$match" >"$tree/rig/match"
+	printf '%s\n' "$1" >"$tree/rig/machine"
 	needs >"$tree/rig/needs"
 	for name in $(needs); do
-		add_need "$1" "$name"
+		add_need "$name"
 	done
 	$interactive || printf '%s\n' "${suites[@]}" >"$tree/rig/suites"
 	(cd "$tree" && find . | cpio -o -H newc -R 0:0 --quiet) >"$work/initrd"

@@ -4,6 +4,7 @@
 #
 # A suite is a file tests/nested/NAME.sh. Its third line says what it is; comment lines at its top
 #	# needs: WORD...	what the machine must hold for it (nested-image.sh has the words)
+#	# machine: counted	figures: it runs on a machine whose clock counts instructions
 #	# by name only		not part of a run that names no suites
 
 suites_dir=$root/tests/nested
@@ -22,6 +23,17 @@ all_suites() {
 
 is_default_suite() {
 	! grep -qx '# by name only' "$suites_dir/$1.sh"
+}
+
+# suites_on KIND: the chosen suites that ask for a machine of that kind, a line each.
+suites_on() {
+	local suite kind
+
+	for suite in "${suites[@]}"; do
+		kind=$machine
+		[ -n "$kind" ] || kind=$(sed -n 's/^# machine: //p' "$suites_dir/$suite.sh")
+		[ "${kind:-plain}" != "$1" ] || echo "$suite"
+	done
 }
 
 default_suites() {

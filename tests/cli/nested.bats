@@ -108,7 +108,7 @@ work_folders() {
 	local wrong
 	for wrong in no-such-suite ../nested/demo --no-such-option '--timeout soon' '--timeout 0' \
 		--timeout '--kernel six' '--build /nonexistent' 'demo shell' \
-		'--kernel both shell'; do
+		'--kernel both shell' '--machine fast'; do
 		# shellcheck disable=SC2086 # words they are
 		run "$SOURCE_ROOT/scripts/nested" $wrong
 		assert_failure 1
@@ -120,7 +120,7 @@ work_folders() {
 	run "$SOURCE_ROOT/scripts/nested" --help
 	assert_success
 	local option
-	for option in --kernel --match --append --build --logs --timeout shell list; do
+	for option in --kernel --machine --match --append --build --logs --timeout shell list; do
 		assert_output --partial "  $option "
 	done
 }
@@ -167,6 +167,25 @@ work_folders() {
 	assert_failure 1
 	assert_line '== FAILED: Linux 6.1: no end after 1 s'
 	assert machine_is_gone
+}
+
+@test "figures are taken on a machine of their own, whose clock counts instructions" {
+	[ -x /usr/bin/qemu-system-x86_64 ] || skip 'compare packs QEMU itself, and there is none'
+	run "${nested[@]}" --kernel 6.1 demo bench compare
+	assert_success
+	assert_line '== booting linux-image-6.1.0-99-cloud-amd64 (plain): demo bench'
+	assert_line '== booting linux-image-6.1.0-99-cloud-amd64 (counted): compare'
+	assert_line '== SKIPPED: Linux 6.1, counted: 2 - two # SKIP no such thing'
+	assert grep -q 'thread=multi -smp 2' "$FAKE/machines"
+	assert grep -q -e '-icount' "$FAKE/machines"
+	assert [ -s "$logs/6.1-counted/console" ]
+}
+
+@test "--machine has every suite on one machine" {
+	run "${nested[@]}" --kernel 6.1 --machine counted demo
+	assert_success
+	assert_line '== booting linux-image-6.1.0-99-cloud-amd64 (counted): demo'
+	refute_line --partial '(plain)'
 }
 
 # ---- kernels ---------------------------------------------------------------------------------
