@@ -1,7 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # every guest program on real KVM, SynIC in the kernel
-# by name only
 # needs: guest-tests
 set -u
 . /rig/lib/guests.sh
