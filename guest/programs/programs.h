@@ -28,6 +28,7 @@
 	X(os_id_order)     \
 	X(overlay)         \
 	X(post_status)     \
+	X(registers)       \
 	X(reset)           \
 	X(signal_fast)     \
 	X(signal_status)   \
