@@ -20,8 +20,8 @@ enum { ID = 0x10005 };
 struct receiver {
 	enum hv_status answer;
 	_Atomic unsigned calls;
-	struct vcpu *caller;
-	uint16_t flag;
+	_Atomic(struct vcpu *) caller;
+	_Atomic uint16_t flag;
 };
 
 static struct receiver receiver;
