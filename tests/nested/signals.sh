@@ -4,8 +4,8 @@
 set -u
 . /rig/lib/tap.sh
 
-fast=20000 # signals with flag number 0
-slow=10    # with flag number 1: SLOW_SIGNALS of guest/programs/signal-fast.c
+fast=2000 # signals with flag number 0
+slow=10   # with flag number 1: SLOW_SIGNALS of guest/programs/signal-fast.c
 port=65541 # takes each signal and does nothing
 
 # is PATH VALUE: a leaf of the inspection tree.
