@@ -250,10 +250,8 @@ static void init_backend(struct fake_vm *fake, unsigned options)
 		fake->accel.assert_sint = fake_assert_sint;
 		fake->vm.synic_mode = SYNIC_MODE_KERNEL;
 	}
-	if (options & FAKE_WITH_SIGNALS) {
+	if (options & FAKE_WITH_SIGNALS)
 		fake->accel.signal_eventfd = fake_signal_eventfd;
-		fake->vm.synic_mode = SYNIC_MODE_KERNEL;
-	}
 }
 
 static void init_parts(struct vm *vm)

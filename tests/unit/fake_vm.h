@@ -33,7 +33,7 @@ enum fake_call { FAKE_ASSERT, FAKE_COMMIT, FAKE_IRQFD, FAKE_SIGNAL, FAKE_CALLS }
 enum fake_option {
 	FAKE_WITH_IRQFD = 1 << 0, /* GSIs and irqfds, as KVM has them; else none, as sim */
 	FAKE_WITH_TSC = 1 << 1,   /* a TSC of FAKE_TSC_HZ that follows the manual clock */
-	FAKE_WITH_SIGNALS = 1 << 2, /* mode kernel: HvSignalEvent through eventfds */
+	FAKE_WITH_SIGNALS = 1 << 2, /* with FAKE_KERNEL: HvSignalEvent through eventfds */
 	FAKE_KERNEL = 1 << 3,       /* mode kernel: SINTs are asserted through their GSIs */
 };
 

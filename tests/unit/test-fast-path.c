@@ -11,6 +11,8 @@
 #include <cmocka.h>
 #include "common/rcu.h"
 #include "fake_vm.h"
+#include "vmm/dev/demo.h"
+#include "vmm/dev/testdev.h"
 #include "vmm/event.h"
 #include "vmm/vm.h"
 
@@ -29,7 +31,7 @@ static struct receiver receiver;
 static int setup(void **state)
 {
 	receiver = (struct receiver){.caller = (struct vcpu *)&receiver, .flag = UINT16_MAX};
-	*state = fake_vm_new(1, FAKE_WITH_SIGNALS);
+	*state = fake_vm_new(1, FAKE_KERNEL | FAKE_WITH_SIGNALS);
 	return 0;
 }
 
@@ -155,15 +157,25 @@ static void another_flag_number_still_exits(void **state)
 	port_release(port);
 }
 
-/* The guest has had its answer: it succeeded, and the record tells what came of it. */
+/* What the handler answered, as the last record of a fast signal has it. */
+static enum hv_status last_status(struct fake_vm *fake)
+{
+	struct record_cursor cursor = {.next = 1};
+	struct record records[64];
+	uint64_t gap;
+	size_t count = recorder_read(fake->vm.recorder, &cursor, records, ARRAY_LEN(records), &gap);
+
+	while (count > 0 && records[count - 1].type != HV_EVENT_PORT_SIGNAL_FAST)
+		count--;
+	assert_true(count > 0);
+	return (enum hv_status)records[count - 1].arg[2];
+}
+
+/* The guest has had its answer: it succeeded. */
 static void what_the_handler_answers_is_recorded_only(void **state)
 {
 	struct fake_vm *fake = *state;
 	struct port *port = add(fake, fast_spec);
-	struct record_cursor cursor = {.next = 1};
-	struct record records[8];
-	uint64_t gap;
-	size_t count;
 
 	receiver.answer = HV_STATUS_INVALID_SYNIC_STATE;
 	assert_true(fake_vm_signal(fake, ID));
@@ -172,11 +184,7 @@ static void what_the_handler_answers_is_recorded_only(void **state)
 	assert_int_equal(info_of(fake, ID).accepted, 2);
 	assert_int_equal(info_of(fake, ID).failed, 0);
 	assert_int_equal(counted_successes(fake), 2);
-	count = recorder_read(fake->vm.recorder, &cursor, records, ARRAY_LEN(records), &gap);
-	assert_int_equal(records[count - 1].type, HV_EVENT_PORT_SIGNAL_FAST);
-	assert_int_equal(records[count - 1].arg[0], ID);
-	assert_int_equal(records[count - 1].arg[1], 2);
-	assert_int_equal(records[count - 1].arg[2], HV_STATUS_INVALID_SYNIC_STATE);
+	assert_int_equal(last_status(fake), HV_STATUS_INVALID_SYNIC_STATE);
 	port_release(port);
 }
 
@@ -311,7 +319,7 @@ static void fast_paths_take_at_most_half_of_the_descriptors(void **state)
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	limit = (struct rlimit){.rlim_cur = DESCRIPTORS, .rlim_max = before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	fake = fake_vm_new(1, FAKE_WITH_SIGNALS);
+	fake = fake_vm_new(1, FAKE_KERNEL | FAKE_WITH_SIGNALS);
 	for (unsigned i = 0; i < MANY; i++) {
 		struct port_spec spec = fast_spec;
 
@@ -371,6 +379,110 @@ static void a_successor_inherits_no_signal(void **state)
 	fake_vm_run_loop(fake);
 	assert_int_equal(info_of(fake, ID).accepted, 1);
 	port_release(port);
+}
+
+/* ---- the demo and the test device ---------------------------------------------- */
+
+enum { SINT = 5, CONNECTION = 0x42 };
+
+static uint64_t flag_word(struct fake_vm *fake, unsigned sint, unsigned flag)
+{
+	return fake_vm_flags(fake, 0, sint)->word[flag / 64];
+}
+
+static void demo_ports_that_need_no_caller_have_one(void **state)
+{
+	struct fake_vm *fake = *state;
+	struct demo *demo;
+
+	assert_int_equal(demo_new(&fake->vm, &demo), 0);
+	assert_true(info_of(fake, DEMO_EVENT_SINK).fast_path);
+	assert_true(info_of(fake, DEMO_VP0_PORT).fast_path);
+	/* This one answers whoever calls. */
+	assert_false(info_of(fake, DEMO_EVENT_PORT).fast_path);
+	demo_free(demo);
+}
+
+static void the_demo_is_signalled_as_by_the_host(void **state)
+{
+	struct fake_vm *fake = *state;
+	struct demo *demo;
+
+	assert_int_equal(demo_new(&fake->vm, &demo), 0);
+	fake_vm_enable(fake, 0);
+	fake->masked[0] = BIT64(DEMO_SINT);
+	assert_int_equal(guest_signals(fake, DEMO_VP0_PORT, 0), HV_STATUS_SUCCESS);
+	fake_vm_run_loop(fake);
+	assert_true(flag_word(fake, DEMO_SINT, DEMO_VP0_FLAG) == BIT64(DEMO_VP0_FLAG));
+	assert_int_equal(fake->sints[0][DEMO_SINT], 0);
+	/* The interrupt is owed. */
+	fake->masked[0] = 0;
+	fake_vm_advance_ns(fake, NSEC_PER_MSEC);
+	assert_int_equal(fake->sints[0][DEMO_SINT], 1);
+	demo_free(demo);
+}
+
+static void command(struct fake_vm *fake, enum testdev_command code)
+{
+	uint32_t value = SINT | (uint32_t)code << 16 | (uint32_t)CONNECTION << 24;
+
+	iobus_access(&fake->vm.iobus, fake->vm.vcpu[0], TESTDEV_PORT, 4, true, &value);
+}
+
+static void an_event_connection_has_one(void **state)
+{
+	struct fake_vm *fake = *state;
+	struct testdev *dev;
+
+	assert_int_equal(testdev_new(&fake->vm, &dev), 0);
+	fake_vm_enable(fake, 0);
+	command(fake, TESTDEV_EVT_CONN_CREATE);
+	assert_true(info_of(fake, CONNECTION).fast_path);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(fake_vm_signal(fake, CONNECTION));
+	assert_true(flag_word(fake, SINT, CONNECTION) == 0);
+	fake_vm_run_loop(fake);
+	assert_true(flag_word(fake, SINT, CONNECTION) == BIT64(CONNECTION % 64));
+	assert_int_equal(fake->sints[0][SINT], 1);
+	assert_int_equal(info_of(fake, CONNECTION).accepted, 3);
+	testdev_free(dev);
+}
+
+/* On the VP's thread, with the device's lock held. */
+static void an_event_connection_that_goes_sets_its_flag_first(void **state)
+{
+	struct fake_vm *fake = *state;
+	struct testdev *dev;
+
+	assert_int_equal(testdev_new(&fake->vm, &dev), 0);
+	fake_vm_enable(fake, 0);
+	command(fake, TESTDEV_EVT_CONN_CREATE);
+	assert_true(fake_vm_signal(fake, CONNECTION));
+	fake_vm_enter_vcpu(fake, 0);
+	command(fake, TESTDEV_EVT_CONN_DESTROY);
+	fake_vm_leave_vcpu();
+	assert_true(flag_word(fake, SINT, CONNECTION) == BIT64(CONNECTION % 64));
+	assert_int_equal(fake->sints[0][SINT], 1);
+	assert_false(fake_vm_signal(fake, CONNECTION));
+	assert_int_equal(testdev_refused(dev), 0);
+	testdev_free(dev);
+}
+
+static void a_signal_that_finds_the_synic_off_is_lost_and_told(void **state)
+{
+	struct fake_vm *fake = *state;
+	struct testdev *dev;
+
+	assert_int_equal(testdev_new(&fake->vm, &dev), 0);
+	command(fake, TESTDEV_EVT_CONN_CREATE);
+	assert_int_equal(guest_signals(fake, CONNECTION, 0), HV_STATUS_SUCCESS);
+	fake_vm_run_loop(fake);
+	assert_int_equal(last_status(fake), HV_STATUS_INVALID_SYNIC_STATE);
+	fake_vm_enable(fake, 0);
+	fake_vm_run_loop(fake);
+	assert_true(flag_word(fake, SINT, CONNECTION) == 0);
+	assert_int_equal(fake->sints[0][SINT], 0);
+	testdev_free(dev);
 }
 
 /* ---- hostile guests ------------------------------------------------------------ */
@@ -473,6 +585,11 @@ int main(void)
 		TEST(fast_paths_take_at_most_half_of_the_descriptors),
 		TEST(release_handles_what_was_accepted_before),
 		TEST(a_successor_inherits_no_signal),
+		TEST(demo_ports_that_need_no_caller_have_one),
+		TEST(the_demo_is_signalled_as_by_the_host),
+		TEST(an_event_connection_has_one),
+		TEST(an_event_connection_that_goes_sets_its_flag_first),
+		TEST(a_signal_that_finds_the_synic_off_is_lost_and_told),
 		TEST(a_million_signals_are_counted_exactly),
 		TEST(a_port_that_comes_and_goes_loses_nothing),
 	};
