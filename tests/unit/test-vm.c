@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "vmm/vm.h"
@@ -28,6 +29,7 @@ static struct {
 	_Atomic int fail_vcpu_reset, fail_run, ask_reset, ask_stop; /* this VP */
 	_Atomic bool stuck;
 	_Atomic unsigned vcpus, resets, runs;
+	int signal_fd; /* of the only port with a fast path */
 } backend;
 
 static int be_vm_init(struct vm *v)
@@ -99,6 +101,12 @@ static int be_assert_sint(struct vcpu *vcpu, uint32_t gsi)
 	return 0;
 }
 
+static int be_signal_eventfd(struct vm *v, uint32_t connection_id, int fd, bool assign)
+{
+	backend.signal_fd = assign ? fd : -1;
+	return 0;
+}
+
 static int be_lapic(struct vcpu *vcpu, struct vcpu_lapic *ret_lapic)
 {
 	*ret_lapic = (struct vcpu_lapic){
@@ -139,6 +147,7 @@ static const struct accel accel_idle = {
 	.vm_reset = be_vm_reset,
 	.assert_vector = be_assert_vector,
 	.assert_sint = be_assert_sint,
+	.signal_eventfd = be_signal_eventfd,
 	.capabilities = be_capabilities,
 	.vcpu_lapic = be_lapic,
 	.vcpu_regs = be_regs,
@@ -551,6 +560,35 @@ static void test_free_with_work_undone(void **state)
 	assert_int_equal(delivery.count, 1);
 }
 
+/* Of VP 0's SynIC, when the port's handler ran; UINT32_MAX: it did not. */
+static enum hv_status note_resets(void *arg, struct vcpu *caller, uint16_t flag)
+{
+	*(uint32_t *)arg = vm->vcpu[0]->synic[0].resets;
+	return HV_STATUS_SUCCESS;
+}
+
+static void test_signals_before_a_reset(void **state)
+{
+	uint32_t resets_then = UINT32_MAX, resets;
+	const struct port_spec spec = {
+		.type = PORT_EVENT,
+		.coalesce = true,
+		.on_event = note_resets,
+		.arg = &resets_then,
+	};
+	struct port *port;
+
+	assert_int_equal(ports_add(&vm->ports, &spec, &port), 0);
+	assert_int_equal(vm_resume(vm), 0);
+	resets = vm->vcpu[0]->synic[0].resets;
+	assert_int_equal(eventfd_write(backend.signal_fd, 1), 0);
+	assert_int_equal(vm_reset(vm), 0);
+	assert_int_equal(resets_then, resets);
+	assert_true(vm->vcpu[0]->synic[0].resets > resets);
+	port_release(port);
+	assert_int_equal(backend.signal_fd, -1);
+}
+
 #define KERNEL_TEST(text, fn)                    \
 	{                                        \
 		text, fn, setup_kernel, teardown \
@@ -583,6 +621,8 @@ int main(void)
 		VM_TEST("registers and vectors can be inspected", test_cpu_node),
 		KERNEL_TEST("a VP writes its slots, whether it runs, is parked or has not run yet",
 			test_work_in_every_state),
+		KERNEL_TEST("a signal accepted before a reset does not reach the new guest",
+			test_signals_before_a_reset),
 		KERNEL_TEST("a VM is freed with a message in flight", test_free_with_work_undone),
 	};
 
