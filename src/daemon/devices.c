@@ -6,15 +6,21 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "image.h"
 #include "sim/software.h"
 #include "vmbus/device.h"
 #include "vmbus/vmbus.h"
 #include "vmm/boot/multiboot.h"
+#include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/console.h"
 #include "vmm/dev/debug_exit.h"
+#include "vmm/dev/delay_ports.h"
 #include "vmm/dev/demo.h"
+#include "vmm/dev/i8042.h"
+#include "vmm/dev/pci_config.h"
+#include "vmm/dev/rtc.h"
 #include "vmm/dev/testdev.h"
 #include "vmm/dev/uart.h"
 
@@ -134,6 +140,23 @@ static int add_serial(struct devices *devices, struct vm *vm, const struct optio
 	return 0;
 }
 
+/* What every PC has and software relies on without asking. */
+static int add_pc(struct devices *devices, struct vm *vm, const struct options *options,
+	struct problem *ret_problem)
+{
+	int r = acpi_pm_new(vm, &devices->acpi_pm);
+
+	if (r == 0)
+		r = rtc_new(vm, clock_realtime_ns, &devices->rtc);
+	if (r == 0)
+		r = pci_config_add(vm);
+	if (r == 0)
+		r = i8042_add(vm);
+	if (r == 0)
+		r = delay_ports_add(vm);
+	return r < 0 ? problem_errno(ret_problem, EX_SOFTWARE, r, "PC devices") : 0;
+}
+
 static int add_debug_exit(struct devices *devices, struct vm *vm, const struct options *options,
 	struct problem *ret_problem)
 {
@@ -187,6 +210,7 @@ int devices_init(struct devices *devices, struct vm *vm, const struct options *o
 		const struct options *options, struct problem *ret_problem) = {
 		add_image,
 		add_serial,
+		add_pc,
 		add_debug_exit,
 		add_testdev,
 		add_demo,
@@ -211,6 +235,8 @@ void devices_release(struct devices *devices)
 
 void devices_deinit(struct devices *devices)
 {
+	devices->acpi_pm = acpi_pm_free(devices->acpi_pm);
+	devices->rtc = rtc_free(devices->rtc);
 	devices->uart = uart_free(devices->uart);
 	devices->console = console_free(devices->console);
 }

@@ -15,8 +15,10 @@
 #include "daemon/problem.h"
 #include "vmm/vm.h"
 
+struct acpi_pm;
 struct console;
 struct demo;
+struct rtc;
 struct testdev;
 struct uart;
 struct vmbus;
@@ -24,6 +26,8 @@ struct vmbus;
 struct devices {
 	struct console *console; /* owns */
 	struct uart *uart;       /* owns */
+	struct acpi_pm *acpi_pm; /* owns */
+	struct rtc *rtc;         /* owns */
 	struct testdev *testdev; /* owns; NULL without --testdev */
 	struct demo *demo;       /* owns; NULL without --demo */
 	struct vmbus *bus;       /* owns; NULL without --device */
