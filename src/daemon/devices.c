@@ -12,7 +12,7 @@
 #include "sim/software.h"
 #include "vmbus/device.h"
 #include "vmbus/vmbus.h"
-#include "vmm/boot/multiboot.h"
+#include "vmm/boot/boot.h"
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/console.h"
 #include "vmm/dev/debug_exit.h"
@@ -92,15 +92,14 @@ static int image_problem(int error, const char *text, struct problem *ret_proble
 
 static int boot_image(struct vm *vm, const struct options *options, struct problem *ret_problem)
 {
-	char text[MULTIBOOT_ERROR_BYTES] = "";
+	char text[BOOT_ERROR_BYTES] = "";
 	int r;
 
 	if (options->demo)
-		r = multiboot_boot_memory(vm, "built-in", guest_image,
+		r = boot_memory(vm, "built-in", guest_image,
 			(size_t)(guest_image_end - guest_image), command_line(options), text);
 	else
-		r = multiboot_boot_file(
-			vm, options->kernel, options->initrd, command_line(options), text);
+		r = boot_file(vm, options->kernel, options->initrd, command_line(options), text);
 	return r < 0 ? image_problem(r, text, ret_problem) : 0;
 }
 

@@ -34,6 +34,17 @@ void guest_memory_deinit(struct guest_memory *memory);
 /* Gives every page back to the host and so zeroes RAM: for reset. No VP may run. */
 void guest_memory_zero(struct guest_memory *memory);
 
+/* First address after the RAM below 4 GiB. */
+static inline uint64_t guest_memory_low_end(const struct guest_memory *memory)
+{
+	return memory->region[0].size_bytes;
+}
+/* Bytes of RAM from GUEST_HIGH_RAM_START on. */
+static inline uint64_t guest_memory_high_bytes(const struct guest_memory *memory)
+{
+	return memory->region_count > 1 ? memory->region[1].size_bytes : 0;
+}
+
 /* Host address of [gpa, gpa + size), or NULL unless all of it is RAM in one region. */
 void *guest_memory_at(const struct guest_memory *memory, uint64_t gpa, uint64_t size);
 int guest_memory_read(const struct guest_memory *memory, uint64_t gpa, void *buffer, size_t size) MUST_CHECK;

@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include "fuzz.h"
 #include "../unit/fake_vm.h"
-#include "vmm/boot/multiboot.h"
+#include "vmm/boot/boot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fake_vm *fake = fake_vm_new(1, 0);
 	struct vm_boot *boot = &fake->vm.boot;
-	char why[MULTIBOOT_ERROR_BYTES] = "";
-	int r = multiboot_boot_memory(&fake->vm, "fuzz", data, size, "", why);
+	char why[BOOT_ERROR_BYTES] = "";
+	int r = boot_memory(&fake->vm, "fuzz", data, size, "", why);
 
 	/* A refusal has its sentence; an image that was accepted loads, and starts in RAM. */
 	if (r < 0 && why[0] == '\0')

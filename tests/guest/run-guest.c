@@ -26,7 +26,7 @@
 #include "image.h"
 #include "records.h"
 #include "sim/software.h"
-#include "vmm/boot/multiboot.h"
+#include "vmm/boot/boot.h"
 #include "vmm/dev/console.h"
 #include "vmm/dev/debug_exit.h"
 #include "vmm/dev/demo.h"
@@ -130,12 +130,12 @@ static int add_devices(struct runner *runner)
 
 static int load_guest(struct runner *runner)
 {
-	char why[MULTIBOOT_ERROR_BYTES];
+	char why[BOOT_ERROR_BYTES];
 	int r;
 
 	if (!runner->options.kvm)
 		return guest_software_load(runner->vm, runner->options.command_line);
-	r = multiboot_boot_memory(runner->vm, "built-in", guest_image,
+	r = boot_memory(runner->vm, "built-in", guest_image,
 		(size_t)(guest_image_end - guest_image), runner->options.command_line, why);
 	if (r < 0)
 		fprintf(stderr, "run-guest: %s\n", why);

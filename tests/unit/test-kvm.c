@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "vmm/boot/multiboot.h"
+#include "vmm/boot/boot.h"
 #include "vmm/dev/debug_exit.h"
 #include "vmm/event.h"
 #include "vmm/kvm_backend.h"
@@ -97,8 +97,8 @@ static void machine_deinit(struct machine *m)
 
 static void load(struct machine *m, const uint8_t *guest, const uint8_t *end)
 {
-	char why[MULTIBOOT_ERROR_BYTES] = "";
-	int r = multiboot_boot_memory(m->vm, "test", guest, (size_t)(end - guest), "args", why);
+	char why[BOOT_ERROR_BYTES] = "";
+	int r = boot_memory(m->vm, "test", guest, (size_t)(end - guest), "args", why);
 
 	if (r != 0)
 		fail_msg("%s", why);
@@ -168,7 +168,7 @@ static void write_file(const char *path, const void *data, size_t size)
 static void test_boot_from_files(void **state)
 {
 	char kernel[] = "/tmp/hvd-test-kernel-XXXXXX", initrd[] = "/tmp/hvd-test-initrd-XXXXXX";
-	char why[MULTIBOOT_ERROR_BYTES] = "", expected[128];
+	char why[BOOT_ERROR_BYTES] = "", expected[128];
 	struct machine m;
 
 	machine_init(&m, 1);
@@ -176,7 +176,7 @@ static void test_boot_from_files(void **state)
 	close(mkstemp(initrd));
 	write_file(kernel, guest_boot, (size_t)(guest_boot_end - guest_boot));
 	write_file(initrd, "inrd", 4);
-	assert_int_equal(multiboot_boot_file(m.vm, kernel, initrd, "a=b c", why), 0);
+	assert_int_equal(boot_file(m.vm, kernel, initrd, "a=b c", why), 0);
 	unlink(kernel);
 	unlink(initrd);
 	run_to_the_end(&m);

@@ -13,7 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "fake_vm.h"
-#include "vmm/boot/multiboot.h"
+#include "vmm/boot/boot.h"
+#include "vmm/boot/multiboot_image.h"
 
 /* An ELF image with one segment of four bytes in the file and sixteen in memory. */
 struct elf_image {
@@ -79,7 +80,7 @@ static int parse(const void *data, size_t size, struct multiboot_image *image, c
 static void assert_refused(const void *data, size_t size, const char *words)
 {
 	struct multiboot_image image;
-	char why[MULTIBOOT_ERROR_BYTES] = "";
+	char why[BOOT_ERROR_BYTES] = "";
 
 	assert_int_equal(parse(data, size, &image, why), -ENOEXEC);
 	if (!strstr(why, words))
@@ -90,7 +91,7 @@ static void test_elf(void **state)
 {
 	struct elf_image elf = good_elf();
 	struct multiboot_image image;
-	char why[MULTIBOOT_ERROR_BYTES] = "";
+	char why[BOOT_ERROR_BYTES] = "";
 
 	assert_int_equal(parse(&elf, sizeof(elf), &image, why), 0);
 	assert_int_equal(image.segment_count, 1);
@@ -105,7 +106,7 @@ static void test_virtual_entry(void **state)
 {
 	struct elf_image elf = good_elf();
 	struct multiboot_image image;
-	char why[MULTIBOOT_ERROR_BYTES] = "";
+	char why[BOOT_ERROR_BYTES] = "";
 
 	elf.ph[1].p_vaddr = 0xc0100000;
 	elf.elf.e_entry = 0xc0100002;
@@ -210,7 +211,7 @@ static void test_flat(void **state)
 {
 	struct flat_image flat = good_flat();
 	struct multiboot_image image;
-	char why[MULTIBOOT_ERROR_BYTES] = "";
+	char why[BOOT_ERROR_BYTES] = "";
 
 	assert_int_equal(parse(&flat, sizeof(flat), &image, why), 0);
 	assert_int_equal(image.segment[0].file_offset, 0);
@@ -279,11 +280,10 @@ static void test_guest_view(void **state)
 {
 	struct elf_image elf = good_elf();
 	struct vm_boot *boot = &fake->vm.boot;
-	char why[MULTIBOOT_ERROR_BYTES] = "";
+	char why[BOOT_ERROR_BYTES] = "";
 	uint64_t info, mmap;
 
-	assert_int_equal(
-		multiboot_boot_memory(&fake->vm, "built-in", &elf, sizeof(elf), "a b", why), 0);
+	assert_int_equal(boot_memory(&fake->vm, "built-in", &elf, sizeof(elf), "a b", why), 0);
 	assert_true(boot->loaded);
 	assert_string_equal(boot->format, "multiboot1");
 	assert_string_equal(boot->image, "built-in");
@@ -313,42 +313,38 @@ static void test_guest_view(void **state)
 static void test_does_not_fit(void **state)
 {
 	struct elf_image elf = good_elf();
-	char why[MULTIBOOT_ERROR_BYTES] = "";
+	char why[BOOT_ERROR_BYTES] = "";
 
 	elf.ph[1].p_memsz = FAKE_MEMORY_BYTES - LOAD;
-	assert_int_equal(
-		multiboot_boot_memory(&fake->vm, "big", &elf, sizeof(elf), "", why), -EFBIG);
+	assert_int_equal(boot_memory(&fake->vm, "big", &elf, sizeof(elf), "", why), -EFBIG);
 	assert_non_null(strstr(why, "big: "));
 	assert_false(fake->vm.boot.loaded);
 	elf.ph[1].p_paddr = elf.ph[1].p_vaddr = elf.elf.e_entry = FAKE_MEMORY_BYTES;
-	assert_int_equal(
-		multiboot_boot_memory(&fake->vm, "high", &elf, sizeof(elf), "", why), -EFBIG);
+	assert_int_equal(boot_memory(&fake->vm, "high", &elf, sizeof(elf), "", why), -EFBIG);
 }
 
 static void test_long_strings(void **state)
 {
 	struct elf_image elf = good_elf();
-	char why[MULTIBOOT_ERROR_BYTES] = "", text[1025];
+	char why[BOOT_ERROR_BYTES] = "", text[1025];
 
 	memset(text, 'x', sizeof(text));
 	text[1024] = '\0';
-	assert_int_equal(
-		multiboot_boot_memory(&fake->vm, "i", &elf, sizeof(elf), text, why), -E2BIG);
-	assert_int_equal(
-		multiboot_boot_memory(&fake->vm, text, &elf, sizeof(elf), "", why), -ENAMETOOLONG);
+	assert_int_equal(boot_memory(&fake->vm, "i", &elf, sizeof(elf), text, why), -E2BIG);
+	assert_int_equal(boot_memory(&fake->vm, text, &elf, sizeof(elf), "", why), -ENAMETOOLONG);
 	text[1023] = '\0';
-	assert_int_equal(multiboot_boot_memory(&fake->vm, "i", &elf, sizeof(elf), text, why), 0);
+	assert_int_equal(boot_memory(&fake->vm, "i", &elf, sizeof(elf), text, why), 0);
 	assert_int_equal(fake->vm.boot.load(&fake->vm), 0);
 	/* a second image takes the place of the first */
-	assert_int_equal(multiboot_boot_memory(&fake->vm, "j", &elf, sizeof(elf), "", why), 0);
+	assert_int_equal(boot_memory(&fake->vm, "j", &elf, sizeof(elf), "", why), 0);
 	assert_string_equal(fake->vm.boot.image, "j");
 }
 
 static void assert_file_refused(const char *path, const char *initrd, int error, const char *words)
 {
-	char why[MULTIBOOT_ERROR_BYTES] = "";
+	char why[BOOT_ERROR_BYTES] = "";
 
-	assert_int_equal(multiboot_boot_file(&fake->vm, path, initrd, "", why), error);
+	assert_int_equal(boot_file(&fake->vm, path, initrd, "", why), error);
 	if (!strstr(why, words))
 		fail_msg("\"%s\" does not say \"%s\"", why, words);
 }

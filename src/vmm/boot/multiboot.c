@@ -2,15 +2,13 @@
 #include "vmm/boot/multiboot.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "common/cleanup.h"
+#include "vmm/boot/boot_source.h"
+#include "vmm/boot/multiboot_image.h"
 #include "vmm/vm.h"
 
 /* Boot information, multiboot 1 section 3.3. */
@@ -64,26 +62,12 @@ struct info_block {
 
 /* Owned by vm->boot. */
 struct multiboot {
-	const uint8_t *data; /* == owned_data, or borrowed */
-	size_t size;
-	uint8_t *owned_data, *initrd;
-	size_t initrd_size;
-	char initrd_name[256];
+	struct boot_source source;
 	struct multiboot_image image;
 	uint32_t initrd_gpa, info_gpa;
 };
 
 static const uint64_t legacy_hole_gpa = 0xa0000, upper_memory_gpa = 0x100000;
-
-static int PRINTF(3, 4) fail(char *reterr_text, int error, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(reterr_text, MULTIBOOT_ERROR_BYTES, format, args);
-	va_end(args);
-	return error;
-}
 
 static void multiboot_free(void *data)
 {
@@ -91,22 +75,11 @@ static void multiboot_free(void *data)
 
 	if (!boot)
 		return;
-	free(boot->owned_data);
-	free(boot->initrd);
+	boot_source_deinit(&boot->source);
 	free(boot);
 }
 
-static void cleanup_multiboot(struct multiboot **boot)
-{
-	multiboot_free(*boot);
-}
-
 /* boot information */
-
-static uint64_t low_ram_end(const struct vm *vm)
-{
-	return vm->memory.region[0].size_bytes;
-}
 
 static void add_mmap(struct info_block *block, uint64_t start, uint64_t end, uint32_t type)
 {
@@ -125,14 +98,13 @@ static void add_mmap(struct info_block *block, uint64_t start, uint64_t end, uin
 
 static void describe_memory(struct info_block *block, const struct vm *vm)
 {
-	uint64_t low_end = low_ram_end(vm);
+	uint64_t low_end = guest_memory_low_end(&vm->memory);
 
 	add_mmap(block, 0, legacy_hole_gpa, MMAP_AVAILABLE);
 	add_mmap(block, legacy_hole_gpa, upper_memory_gpa, MMAP_RESERVED);
 	add_mmap(block, upper_memory_gpa, low_end, MMAP_AVAILABLE);
-	if (vm->memory.region_count > 1)
-		add_mmap(block, GUEST_HIGH_RAM_START,
-			GUEST_HIGH_RAM_START + vm->memory.region[1].size_bytes, MMAP_AVAILABLE);
+	add_mmap(block, GUEST_HIGH_RAM_START,
+		GUEST_HIGH_RAM_START + guest_memory_high_bytes(&vm->memory), MMAP_AVAILABLE);
 	block->info.mem_lower_kib = (uint32_t)(legacy_hole_gpa / 1024);
 	block->info.mem_upper_kib = (uint32_t)((low_end - upper_memory_gpa) / 1024);
 	block->info.flags |= INFO_MEMORY | INFO_MMAP;
@@ -140,11 +112,12 @@ static void describe_memory(struct info_block *block, const struct vm *vm)
 
 static void describe_module(struct info_block *block, const struct multiboot *boot)
 {
-	if (!boot->initrd)
+	if (!boot->source.initrd)
 		return;
-	snprintf(block->module_string, sizeof(block->module_string), "%s", boot->initrd_name);
+	snprintf(
+		block->module_string, sizeof(block->module_string), "%s", boot->source.initrd_name);
 	block->module.start = boot->initrd_gpa;
-	block->module.end = boot->initrd_gpa + (uint32_t)boot->initrd_size;
+	block->module.end = boot->initrd_gpa + (uint32_t)boot->source.initrd_size;
 	block->module.string = boot->info_gpa + offsetof(struct info_block, module_string);
 	block->info.mods_count = 1;
 	block->info.mods_addr = boot->info_gpa + offsetof(struct info_block, module);
@@ -177,12 +150,12 @@ static int load(struct vm *vm)
 	for (unsigned i = 0; r == 0 && i < boot->image.segment_count; i++) {
 		const struct multiboot_segment *segment = &boot->image.segment[i];
 
-		r = guest_memory_write(&vm->memory, segment->gpa, boot->data + segment->file_offset,
-			segment->file_size);
+		r = guest_memory_write(&vm->memory, segment->gpa,
+			boot->source.image + segment->file_offset, segment->file_size);
 	}
-	if (r == 0 && boot->initrd)
-		r = guest_memory_write(
-			&vm->memory, boot->initrd_gpa, boot->initrd, boot->initrd_size);
+	if (r == 0 && boot->source.initrd)
+		r = guest_memory_write(&vm->memory, boot->initrd_gpa, boot->source.initrd,
+			boot->source.initrd_size);
 	if (r < 0)
 		return r;
 	fill_info(&block, vm, boot);
@@ -197,144 +170,55 @@ static uint64_t page_up(uint64_t gpa)
 }
 
 /* Sizes are those of files that were read into memory: the sums cannot overflow. */
-static int place(const struct vm *vm, struct multiboot *boot, const char *path, char *reterr_text)
+static int place(const struct vm *vm, struct multiboot *boot, const struct boot_source *source,
+	char *reterr_text)
 {
 	uint64_t initrd_gpa = page_up(boot->image.end);
-	uint64_t info_gpa = page_up(initrd_gpa + boot->initrd_size);
+	uint64_t info_gpa = page_up(initrd_gpa + source->initrd_size);
 	uint64_t end = info_gpa + sizeof(struct info_block);
 
-	if (end > low_ram_end(vm))
-		return fail(reterr_text, -EFBIG,
+	if (end > guest_memory_low_end(&vm->memory))
+		return boot_fail(reterr_text, -EFBIG,
 			"%s: image, initrd and boot information end at 0x%" PRIx64
 			", RAM below 4 GiB at 0x%" PRIx64,
-			path, end, low_ram_end(vm));
+			source->name, end, guest_memory_low_end(&vm->memory));
 	boot->initrd_gpa = (uint32_t)initrd_gpa;
 	boot->info_gpa = (uint32_t)info_gpa;
 	return 0;
 }
 
-static int parse(struct multiboot *boot, const char *path, char *reterr_text)
+static int parse(struct multiboot *boot, const struct boot_source *source, char *reterr_text)
 {
-	char why[MULTIBOOT_ERROR_BYTES];
-	int r = multiboot_image_parse(boot->data, boot->size, &boot->image, why);
+	char why[BOOT_ERROR_BYTES];
+	int r = multiboot_image_parse(source->image, source->image_size, &boot->image, why);
 
-	return r < 0 ? fail(reterr_text, r, "%s: %s", path, why) : 0;
+	return r < 0 ? boot_fail(reterr_text, r, "%s: %s", source->name, why) : 0;
 }
 
-static int check_strings(
-	const struct vm_boot *boot, const char *path, const char *command_line, char *reterr_text)
+int multiboot_boot(struct vm *vm, struct boot_source *source, char reterr_text[BOOT_ERROR_BYTES])
 {
-	if (strlen(path) >= sizeof(boot->image))
-		return fail(reterr_text, -ENAMETOOLONG, "the image's path is longer than %zu bytes",
-			sizeof(boot->image) - 1);
-	if (strlen(command_line) >= sizeof(boot->command_line))
-		return fail(reterr_text, -E2BIG,
-			"the guest's command line is longer than %zu bytes",
-			sizeof(boot->command_line) - 1);
-	return 0;
-}
-
-/* Parses, places, and hands `boot` over to the VM. */
-static int adopt(struct vm *vm, struct multiboot **boot, const char *path, const char *command_line,
-	char *reterr_text)
-{
-	int r = check_strings(&vm->boot, path, command_line, reterr_text);
-
-	if (r == 0)
-		r = parse(*boot, path, reterr_text);
-	if (r == 0)
-		r = place(vm, *boot, path, reterr_text);
-	if (r < 0)
-		return r;
-	if (vm->boot.data_free)
-		vm->boot.data_free(vm->boot.data);
-	vm->boot = (struct vm_boot){
-		.loaded = true,
-		.entry = (*boot)->image.entry,
-		.eax = MULTIBOOT_LOADER_MAGIC,
-		.ebx = (*boot)->info_gpa,
-		.format = "multiboot1",
-		.load = load,
-		.data_free = multiboot_free,
-	};
-	snprintf(vm->boot.image, sizeof(vm->boot.image), "%s", path);
-	snprintf(vm->boot.command_line, sizeof(vm->boot.command_line), "%s", command_line);
-	vm->boot.data = TAKE_PTR(*boot);
-	return 0;
-}
-
-/* files */
-
-static int read_all(int fd, uint8_t *to, size_t size)
-{
-	for (size_t done = 0; done < size;) {
-		ssize_t n = read(fd, to + done, size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EIO; /* cut short since fstat() */
-		done += (size_t)n;
-	}
-	return 0;
-}
-
-/* A whole regular file of at most `limit` bytes. */
-static int read_file(
-	const char *path, uint64_t limit, uint8_t **ret_data, size_t *ret_size, char *reterr_text)
-{
-	CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	CLEANUP(free) uint8_t *data = NULL;
-	struct stat st;
-	int r;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(reterr_text, -errno, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return fail(reterr_text, -EINVAL, "%s: not a regular file", path);
-	if (st.st_size == 0)
-		return fail(reterr_text, -ENOEXEC, "%s: empty file", path);
-	if ((uint64_t)st.st_size > limit)
-		return fail(reterr_text, -EFBIG, "%s: larger than the VM's RAM", path);
-	data = malloc((size_t)st.st_size);
-	r = data ? read_all(fd, data, (size_t)st.st_size) : -ENOMEM;
-	if (r < 0)
-		return fail(reterr_text, r, "%s: %s", path, strerror(-r));
-	*ret_data = TAKE_PTR(data);
-	*ret_size = (size_t)st.st_size;
-	return 0;
-}
-
-int multiboot_boot_file(struct vm *vm, const char *path, const char *initrd_path,
-	const char *command_line, char reterr_text[MULTIBOOT_ERROR_BYTES])
-{
-	CLEANUP(multiboot) struct multiboot *boot = calloc(1, sizeof(*boot));
+	CLEANUP(free) struct multiboot *boot = calloc(1, sizeof(*boot));
 	int r;
 
 	if (!boot)
-		return fail(reterr_text, -ENOMEM, "%s: out of memory", path);
-	r = read_file(path, low_ram_end(vm), &boot->owned_data, &boot->size, reterr_text);
-	if (r == 0 && initrd_path)
-		r = read_file(initrd_path, low_ram_end(vm), &boot->initrd, &boot->initrd_size,
-			reterr_text);
+		return boot_fail(reterr_text, -ENOMEM, "%s: out of memory", source->name);
+	r = parse(boot, source, reterr_text);
+	if (r == 0)
+		r = place(vm, boot, source, reterr_text);
 	if (r < 0)
 		return r;
-	boot->data = boot->owned_data;
-	if (initrd_path)
-		snprintf(boot->initrd_name, sizeof(boot->initrd_name), "%s", initrd_path);
-	return adopt(vm, &boot, path, command_line, reterr_text);
-}
-
-int multiboot_boot_memory(struct vm *vm, const char *name, const void *data, size_t size,
-	const char *command_line, char reterr_text[MULTIBOOT_ERROR_BYTES])
-{
-	CLEANUP(multiboot) struct multiboot *boot = calloc(1, sizeof(*boot));
-
-	if (!boot)
-		return fail(reterr_text, -ENOMEM, "%s: out of memory", name);
-	boot->data = data;
-	boot->size = size;
-	return adopt(vm, &boot, name, command_line, reterr_text);
+	boot_source_adopt(source, vm,
+		&(struct vm_boot){
+			.loaded = true,
+			.entry = boot->image.entry,
+			.eax = MULTIBOOT_LOADER_MAGIC,
+			.ebx = boot->info_gpa,
+			.format = "multiboot1",
+			.load = load,
+			.data = boot,
+			.data_free = multiboot_free,
+		});
+	boot->source = boot_source_take(source);
+	boot = NULL;
+	return 0;
 }

@@ -19,7 +19,7 @@ static int PRINTF(2, 3) refuse(struct parser *p, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(p->reterr_text, MULTIBOOT_ERROR_BYTES, format, args);
+	vsnprintf(p->reterr_text, BOOT_ERROR_BYTES, format, args);
 	va_end(args);
 	return -ENOEXEC;
 }
@@ -85,7 +85,9 @@ static bool read_header(const struct parser *p, uint64_t offset, struct multiboo
 	       read_at(p, offset, header, sizeof(*header));
 }
 
-static int find_header(struct parser *p, struct multiboot_header *ret_header, uint64_t *ret_offset)
+/* The first valid header; false when there is none. */
+static bool find_header(
+	const struct parser *p, struct multiboot_header *ret_header, uint64_t *ret_offset)
 {
 	uint64_t end = MIN(p->size, (uint64_t)MULTIBOOT_SEARCH_BYTES);
 	struct multiboot_header header;
@@ -94,10 +96,10 @@ static int find_header(struct parser *p, struct multiboot_header *ret_header, ui
 		if (read_header(p, offset, &header)) {
 			*ret_header = header;
 			*ret_offset = offset;
-			return 0;
+			return true;
 		}
 	}
-	return refuse(p, "no multiboot 1 header in the first %d bytes", MULTIBOOT_SEARCH_BYTES);
+	return false;
 }
 
 static int check_flags(struct parser *p, uint32_t flags)
@@ -205,10 +207,12 @@ static int parse(struct parser *p)
 {
 	struct multiboot_header header = {0};
 	uint64_t offset = 0;
-	int r = find_header(p, &header, &offset);
+	int r;
 
-	if (r == 0)
-		r = check_flags(p, header.flags);
+	if (!find_header(p, &header, &offset))
+		return refuse(
+			p, "no multiboot 1 header in the first %d bytes", MULTIBOOT_SEARCH_BYTES);
+	r = check_flags(p, header.flags);
 	if (r < 0)
 		return r;
 	if (header.flags & MULTIBOOT_FLAG_ADDRESSES)
@@ -224,8 +228,17 @@ static int parse(struct parser *p)
 	return 0;
 }
 
+bool multiboot_image_recognised(const void *data, size_t size)
+{
+	const struct parser parser = {.data = data, .size = size};
+	struct multiboot_header header;
+	uint64_t offset;
+
+	return find_header(&parser, &header, &offset);
+}
+
 int multiboot_image_parse(const void *data, size_t size, struct multiboot_image *ret_image,
-	char reterr_text[MULTIBOOT_ERROR_BYTES])
+	char reterr_text[BOOT_ERROR_BYTES])
 {
 	struct parser parser = {.data = data, .size = size, .reterr_text = reterr_text};
 	int r = parse(&parser);

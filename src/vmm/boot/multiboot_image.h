@@ -14,11 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "common/util.h"
+#include "vmm/boot/boot_error.h"
 
 enum {
 	MULTIBOOT_MAX_SEGMENTS = 32,
 	MULTIBOOT_SEARCH_BYTES = 8192, /* the header lies in the first 8 KiB */
-	MULTIBOOT_ERROR_BYTES = 256,
 };
 
 #define MULTIBOOT_HEADER_MAGIC 0x1badb002u
@@ -48,5 +48,7 @@ struct multiboot_image {
 	uint64_t end; /* first address after the highest segment, at most 4 GiB */
 };
 
+/* Whether there is a valid multiboot 1 header. */
+bool multiboot_image_recognised(const void *data, size_t size);
 int multiboot_image_parse(const void *data, size_t size, struct multiboot_image *ret_image,
-	char reterr_text[MULTIBOOT_ERROR_BYTES]) MUST_CHECK;
+	char reterr_text[BOOT_ERROR_BYTES]) MUST_CHECK;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vmm/boot/boot.h"
+
+#include <errno.h>
+#include "vmm/boot/boot_source.h"
+#include "vmm/boot/multiboot.h"
+#include "vmm/boot/multiboot_image.h"
+#include "vmm/vm.h"
+
+static int refuse(const struct boot_source *source, char *reterr_text)
+{
+	return boot_fail(reterr_text, -ENOEXEC, "%s: not a multiboot 1 image", source->name);
+}
+
+static int boot_source(struct vm *vm, struct boot_source *source, char *reterr_text)
+{
+	int r = boot_source_check(source, reterr_text);
+
+	if (r < 0)
+		return r;
+	if (multiboot_image_recognised(source->image, source->image_size))
+		return multiboot_boot(vm, source, reterr_text);
+	return refuse(source, reterr_text);
+}
+
+int boot_file(struct vm *vm, const char *path, const char *initrd_path, const char *command_line,
+	char reterr_text[BOOT_ERROR_BYTES])
+{
+	struct boot_source source = {.command_line = command_line};
+	int r = boot_source_read(
+		&source, path, initrd_path, guest_memory_low_end(&vm->memory), reterr_text);
+
+	if (r == 0)
+		r = boot_source(vm, &source, reterr_text);
+	boot_source_deinit(&source);
+	return r;
+}
+
+int boot_memory(struct vm *vm, const char *name, const void *data, size_t size,
+	const char *command_line, char reterr_text[BOOT_ERROR_BYTES])
+{
+	struct boot_source source = {
+		.name = name,
+		.command_line = command_line,
+		.image = data,
+		.image_size = size,
+	};
+
+	return boot_source(vm, &source, reterr_text);
+}
