@@ -39,7 +39,7 @@ struct gx_machine {
 	uint64_t ram_end;
 	_Atomic uint64_t heap;           /* next free GPA */
 	_Atomic uint64_t hypercall_page; /* GPA, 0: not chosen */
-	char command_line[1024];
+	char command_line[2048];
 	void *state;
 	_Atomic unsigned started; /* VPs that reached gx_idle(), VP 0 included */
 	_Atomic unsigned checks, failures;

@@ -13,7 +13,9 @@
 #include <sys/ioctl.h>
 #include "vmm/vm.h"
 
-enum { CR0_PE = 1 << 0, CR0_ET = 1 << 4, SVR_ENABLED = 1 << 8 };
+enum { CR0_PE = 1 << 0, CR0_ET = 1 << 4, CR4_PAE = 1 << 5, SVR_ENABLED = 1 << 8 };
+enum { EFER_LME = 1 << 8, EFER_LMA = 1 << 10 };
+#define CR0_PG (1u << 31)
 
 /* Registers a guest may change that no other call saves. Those this host lacks are skipped. */
 static const uint32_t state_msrs[] = {
@@ -125,7 +127,9 @@ static int restore(struct kvm_vcpu *kv)
 	return r < 0 ? r : restore_tsc(kv);
 }
 
-/* boot: multiboot 1, "machine state" */
+/* boot: multiboot 1, "machine state"; Linux, "64-bit boot protocol" */
+
+enum { SEGMENT_CODE = 11, SEGMENT_DATA = 3 }; /* accessed; readable, writable */
 
 static struct kvm_segment flat_segment(uint16_t selector, uint8_t type)
 {
@@ -140,13 +144,30 @@ static struct kvm_segment flat_segment(uint16_t selector, uint8_t type)
 	};
 }
 
-static void set_boot_sregs(struct kvm_sregs *sregs)
+static void set_segments(struct kvm_sregs *sregs, uint16_t code, uint16_t data)
 {
-	struct kvm_segment data = flat_segment(0x10, 3);
+	sregs->cs = flat_segment(code, SEGMENT_CODE);
+	sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss = flat_segment(
+		data, SEGMENT_DATA);
+}
 
-	sregs->cs = flat_segment(0x08, 11);
-	sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss = data;
+static void set_protected_mode(struct kvm_sregs *sregs)
+{
+	set_segments(sregs, 0x08, 0x10);
 	sregs->cr0 = CR0_PE | CR0_ET;
+}
+
+static void set_long_mode(struct kvm_sregs *sregs, const struct vm_boot *boot)
+{
+	set_segments(sregs, VM_BOOT_LONG_CODE, VM_BOOT_LONG_DATA);
+	sregs->cs.l = 1;
+	sregs->cs.db = 0;
+	sregs->gdt.base = boot->gdt_gpa;
+	sregs->gdt.limit = VM_BOOT_GDT_BYTES - 1;
+	sregs->cr0 = CR0_PE | CR0_ET | CR0_PG;
+	sregs->cr3 = boot->cr3;
+	sregs->cr4 = CR4_PAE;
+	sregs->efer = EFER_LME | EFER_LMA;
 }
 
 static int set_boot_state(struct kvm_vcpu *kv)
@@ -157,11 +178,15 @@ static int set_boot_state(struct kvm_vcpu *kv)
 		.rip = boot->entry,
 		.rax = boot->eax,
 		.rbx = boot->ebx,
+		.rsi = boot->rsi,
 		.rflags = 2,
 	};
 	int r;
 
-	set_boot_sregs(&sregs);
+	if (boot->mode == VM_BOOT_LONG)
+		set_long_mode(&sregs, boot);
+	else
+		set_protected_mode(&sregs);
 	r = KVM_MUST(kv, KVM_SET_SREGS, &sregs, "boot state");
 	return r < 0 ? r : KVM_MUST(kv, KVM_SET_REGS, &regs, "boot state");
 }

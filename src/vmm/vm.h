@@ -68,18 +68,35 @@ struct vm_stop {
 
 enum vm_condition { VM_E_WRONG_STATE = 1 };
 
-/* How VP 0 starts: filled by the image loader, applied at every reset. */
+enum vm_boot_mode {
+	VM_BOOT_PROTECTED, /* 32 bits, flat, paging off: multiboot 1 */
+	VM_BOOT_LONG,      /* 64 bits, paging on: Linux */
+};
+
+/*
+ * How VP 0 starts: filled by the image loader, applied at every reset. Interrupts are off.
+ *
+ *	VM_BOOT_PROTECTED  code in selector 0x08, data in 0x10; EAX, EBX
+ *	VM_BOOT_LONG       code in selector 0x10, data in 0x18, both also in the GDT; CR3, RSI
+ */
 struct vm_boot {
 	bool loaded;
-	uint32_t entry; /* multiboot 1: 32-bit protected mode, paging off */
+	enum vm_boot_mode mode;
+	uint64_t entry;
 	uint32_t eax, ebx;
-	char format[16]; /* "multiboot1", "software" */
+	uint64_t rsi, cr3, gdt_gpa;
+	char format[16]; /* "multiboot1", "linux", "software" */
 	char image[256]; /* path or "built-in" */
-	char command_line[1024];
+	char command_line[2048];
 	int (*load)(struct vm *vm); /* (re)writes the image into RAM; NULL: nothing to load */
 	void *data;                 /* owns via `data_free` */
 	void (*data_free)(void *data);
 };
+
+/* Selectors of VM_BOOT_LONG, as Linux wants them, and the descriptors that belong there. */
+enum { VM_BOOT_LONG_CODE = 0x10, VM_BOOT_LONG_DATA = 0x18, VM_BOOT_GDT_BYTES = 0x20 };
+#define VM_BOOT_CODE_DESCRIPTOR UINT64_C(0x00af9b000000ffff)
+#define VM_BOOT_DATA_DESCRIPTOR UINT64_C(0x00cf93000000ffff)
 
 /*
  * A device with state to put back. Embedded in the device. One that owns ports or routes must be

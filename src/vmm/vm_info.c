@@ -36,7 +36,8 @@ static const char *const stop_reasons[] = {
 };
 
 static const struct field boot_fields[] = {
-	{FIELD_S(struct boot_info, format, 0, "How the image is booted: multiboot1 or software.")},
+	{FIELD_S(struct boot_info, format, 0,
+		"How the image is booted: linux, multiboot1 or software.")},
 	{FIELD_S(struct boot_info, image, 0, "The image's path, or built-in.")},
 	{FIELD_S(struct boot_info, command_line, 0, "What --append gave the guest.")},
 };

@@ -116,3 +116,96 @@ is_stopped() {
 	assert_output --partial 'a=b c'
 	stop_hvd
 }
+
+# make_kernel [FIELD=VALUE...]: a Linux kernel whose 64-bit entry runs `code`, with fields of the
+# setup header changed.
+make_kernel() {
+	/usr/bin/python3 -c '
+import struct, sys
+offsets = {"setup_sects": (0x1f1, "B"), "syssize": (0x1f4, "I"), "version": (0x206, "H"),
+           "loadflags": (0x211, "B"), "initrd_addr_max": (0x22c, "I"), "xloadflags": (0x236, "H"),
+           "cmdline_size": (0x238, "I"), "pref_address": (0x258, "Q"), "init_size": (0x260, "I")}
+fields = {"setup_sects": 1, "syssize": 64, "version": 0x20f, "loadflags": 1, "xloadflags": 1,
+          "initrd_addr_max": 0x7fffffff, "cmdline_size": 2047, "pref_address": 0x100000,
+          "init_size": 0x10000}
+fields.update((name, int(value, 0)) for name, value in (word.split("=") for word in sys.argv[3:]))
+kernel = bytearray(2048)
+kernel[0x1fe:0x206] = b"\x55\xaa\xeb\x6aHdrS"
+for name, value in fields.items():
+    struct.pack_into("<" + offsets[name][1], kernel, offsets[name][0], value)
+code = bytes.fromhex(sys.argv[2])
+kernel[1024 + 0x200:1024 + 0x200 + len(code)] = code
+open(sys.argv[1], "wb").write(kernel)' "$image" "$code" "$@"
+}
+
+# refuses WORDS ARGUMENT...: exit status 66, and a line that names the image and says why.
+refuses() {
+	local words=$1
+
+	shift
+	run timeout 20 "$HVD" --kernel "$image" --serial null "$@"
+	assert_failure 66
+	assert_line --partial "hvd: $image: $words"
+}
+
+@test "a Linux kernel is entered in long mode, by its contents and not by its name" {
+	# mov rax, 0x50000000a; shr rax, 33; out 0xf4, al: 32-bit code would not give 2
+	code='48 b8 0a 00 00 00 05 00 00 00 48 c1 e8 21 e6 f4 f4'
+	make_kernel
+	run timeout 20 "$HVD" --kernel "$image" --serial null
+	assert_failure 5
+}
+
+@test "power-off through the ACPI control register: hvd returns 0" {
+	# mov dx, 0x604; mov ax, 0x3400 (S5, SLP_EN); out dx, ax
+	code='66 ba 04 06 66 b8 00 34 66 ef f4'
+	make_kernel
+	run timeout 20 "$HVD" --kernel "$image" --serial null
+	assert_success
+	assert_output --partial 'the guest powered off'
+}
+
+@test "a reset through 0xcf9 or the keyboard controller boots again from the same image" {
+	for reset in 'b0 06 66 ba f9 0c ee' 'b0 fe e6 64'; do
+		# boots are counted on the serial port: out 0x3f8, b
+		code="66 ba f8 03 b0 62 ee $reset eb fe"
+		make_kernel
+		start_hvd --kernel "$image" --serial "file:$BATS_TEST_TMPDIR/boots"
+		wait_until grep -q bbb "$BATS_TEST_TMPDIR/boots"
+		stop_hvd
+		rm "$BATS_TEST_TMPDIR/boots"
+	done
+}
+
+@test "a kernel that cannot be booted is refused, by name and with the reason" {
+	code='f4'
+	make_kernel version=0x20b
+	refuses 'boot protocol 2.11 is too old; 2.12 (Linux 3.8) is needed'
+	make_kernel xloadflags=0
+	refuses 'the kernel has no 64-bit entry'
+	make_kernel loadflags=0
+	refuses 'a zImage, which loads low; a bzImage is needed'
+	make_kernel syssize=65
+	refuses 'truncated: 2048 bytes of 2064 are there'
+	make_kernel init_size=0x10000000
+	refuses 'the kernel needs RAM up to 0x10100000, RAM below 4 GiB ends at 0x10000000'
+	printf '\x7fELF but not much more' >"$image"
+	refuses 'an ELF file without a multiboot 1 header; of a Linux kernel hvd boots the bzImage'
+	echo 'a text' >"$image"
+	refuses 'neither a Linux kernel (bzImage) nor a multiboot 1 image'
+}
+
+@test "an initrd or a command line that this kernel cannot take is refused" {
+	code='f4'
+	head -c 100000 /dev/zero >"$BATS_TEST_TMPDIR/initrd"
+	make_kernel
+	refuses "the initrd's 100000 bytes do not fit into RAM between the kernel's end at 0x110000 and 0x120000" \
+		--initrd "$BATS_TEST_TMPDIR/initrd" --memory 1152K
+	make_kernel initrd_addr_max=0x11ffff
+	refuses "the initrd's 100000 bytes do not fit below the highest address this kernel takes, 0x11ffff" \
+		--initrd "$BATS_TEST_TMPDIR/initrd"
+	make_kernel cmdline_size=4
+	run timeout 20 "$HVD" --kernel "$image" --append 'abcde' --serial null
+	assert_failure 64
+	assert_line "hvd: $image: the guest's command line is longer than the 4 bytes this kernel takes"
+}

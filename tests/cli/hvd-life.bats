@@ -69,9 +69,9 @@ demo_on() {
 
 @test "a command line that is too long is refused in the same words on both" {
 	for accel in $(accels); do
-		run "$HVD" --demo --accel "$accel" --append "$(printf 'x%.0s' {1..1100})" --serial null
+		run "$HVD" --demo --accel "$accel" --append "$(printf 'x%.0s' {1..2100})" --serial null
 		assert_failure 64
-		assert_line "hvd: the guest's command line is longer than 1023 bytes"
+		assert_line "hvd: the guest's command line is longer than 2047 bytes"
 	done
 }
 

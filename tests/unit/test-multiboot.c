@@ -326,13 +326,13 @@ static void test_does_not_fit(void **state)
 static void test_long_strings(void **state)
 {
 	struct elf_image elf = good_elf();
-	char why[BOOT_ERROR_BYTES] = "", text[1025];
+	char why[BOOT_ERROR_BYTES] = "", text[2049];
 
 	memset(text, 'x', sizeof(text));
-	text[1024] = '\0';
+	text[2048] = '\0';
 	assert_int_equal(boot_memory(&fake->vm, "i", &elf, sizeof(elf), text, why), -E2BIG);
 	assert_int_equal(boot_memory(&fake->vm, text, &elf, sizeof(elf), "", why), -ENAMETOOLONG);
-	text[1023] = '\0';
+	text[2047] = '\0';
 	assert_int_equal(boot_memory(&fake->vm, "i", &elf, sizeof(elf), text, why), 0);
 	assert_int_equal(fake->vm.boot.load(&fake->vm), 0);
 	/* a second image takes the place of the first */

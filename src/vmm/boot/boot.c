@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vmm/boot/boot.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <string.h>
 #include "vmm/boot/boot_source.h"
+#include "vmm/boot/linux.h"
+#include "vmm/boot/linux_image.h"
 #include "vmm/boot/multiboot.h"
 #include "vmm/boot/multiboot_image.h"
 #include "vmm/vm.h"
 
 static int refuse(const struct boot_source *source, char *reterr_text)
 {
-	return boot_fail(reterr_text, -ENOEXEC, "%s: not a multiboot 1 image", source->name);
+	if (source->image_size >= SELFMAG && memcmp(source->image, ELFMAG, SELFMAG) == 0)
+		return boot_fail(reterr_text, -ENOEXEC,
+			"%s: an ELF file without a multiboot 1 header; of a Linux kernel hvd boots "
+			"the bzImage",
+			source->name);
+	return boot_fail(reterr_text, -ENOEXEC,
+		"%s: neither a Linux kernel (bzImage) nor a multiboot 1 image", source->name);
 }
 
 static int boot_source(struct vm *vm, struct boot_source *source, char *reterr_text)
@@ -18,6 +28,8 @@ static int boot_source(struct vm *vm, struct boot_source *source, char *reterr_t
 
 	if (r < 0)
 		return r;
+	if (linux_image_recognised(source->image, source->image_size))
+		return linux_boot(vm, source, reterr_text);
 	if (multiboot_image_recognised(source->image, source->image_size))
 		return multiboot_boot(vm, source, reterr_text);
 	return refuse(source, reterr_text);

@@ -3,6 +3,7 @@
 /*
  * Booting an image: what kind it is, its contents say.
  *
+ *	boot flag and "HdrS"   a Linux kernel: 64-bit boot protocol         linux.h
  *	a multiboot 1 header   ELF, or anything that says where it loads    multiboot.h
  *
  * Purpose: fill vm->boot.
