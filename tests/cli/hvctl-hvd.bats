@@ -357,7 +357,7 @@ one_stream() {
 		expect message\.delivered
 		expect hvctl> ports show 6553
 		send 7\n
-		expect connection_id: 65537
+		expect connection_id: +65537
 		send watch off\n
 		expect hvctl> 
 		send exit\n
