@@ -40,12 +40,15 @@ need_host() {
 	[ "$(readlink /proc/self/ns/pid)" = 'pid:[4026531836]' ] || skip 'not in the host PID namespace'
 }
 
-# need_tracing: skips the test where KVM's trace events cannot be had.
+# need_tracing: skips the test where KVM's trace events cannot be had. Instances are the host's: of
+# several runs of these tests at once, one has them, until its test ends.
 need_tracing() {
 	need_root
 	need_host
 	[ -w $tracing/instances ] || skip "no tracefs at $tracing"
 	[ -d $tracing/events/kvm/kvm_hv_synic_set_irq ] || skip 'no trace events kvm:kvm_hv_*'
+	exec 8<$tracing/instances
+	flock 8
 }
 
 # without MOUNT-POINT COMMAND...: where something empty is mounted there.
