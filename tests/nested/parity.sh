@@ -22,15 +22,16 @@ run_mode() {
 
 comparable_guests >/tmp/comparable-guests
 run_mode sim --accel sim
-run_mode user
+run_mode user --synic user
+run_mode kernel --synic kernel
 whole=
 [ "$(cat /rig/match)" = '*' ] || whole=--partial
 # shellcheck disable=SC2086 # no word when empty
-parity $whole /rig/files/differences "$guests" sim user >"$LOGS/report" 2>&1
+parity $whole /rig/files/differences "$guests" sim user kernel >"$LOGS/report" 2>&1
 cat "$LOGS/report"
 # What differed, as it was recorded.
 sed -n 's/^not ok .*: //p' "$LOGS/report" | sort -u | while read -r name; do
-	for mode in sim user; do
+	for mode in sim user kernel; do
 		cp "$guests/$mode/$name.records" "$LOGS/$mode-$name.records"
 		keep_guest "$mode" "$name"
 	done

@@ -30,36 +30,39 @@ enum counting {
 static const struct kind {
 	const char *event;
 	enum counting counting;
-	bool interrupts;     /* is an interrupt, or may cause one */
-	const char *subject; /* the argument that, beside VP and SINT, tells streams apart */
-	const char *time[4]; /* arguments that are times, or depend on them */
+	bool interrupts;        /* is an interrupt, or may cause one */
+	const char *subject[2]; /* the arguments that, beside VP and SINT, tell streams apart */
+	const char *time[4];    /* arguments that are times, or depend on them */
 } kinds[] = {
-	{"vm.state", COUNT_ALL, false, NULL, {NULL}},
-	{"vp.state", COUNT_ALL, false, NULL, {NULL}},
-	{"msr.write", COUNT_ALL, false, NULL, {NULL}},
-	{"msr.fault", COUNT_ALL, false, NULL, {NULL}},
-	{"hypercall", COUNT_ALL, false, NULL, {NULL}},
-	{"hypercall.fault", COUNT_ALL, false, NULL, {NULL}},
-	{"port.message", COUNT_ALL, false, "connection_id", {NULL}},
-	{"port.signal", COUNT_ALL, false, "connection_id", {NULL}},
-	{"port.add", COUNT_ALL, false, "connection_id", {NULL}},
-	{"port.release", COUNT_ALL, false, "connection_id", {NULL}},
-	{"staged", COUNT_ALL, false, NULL, {"age_ns"}},
-	{"message.delivered", COUNT_ALL, true, NULL, {"queue_depth", "latency_ns"}},
-	{"message.busy", COUNT_NONE, false, NULL, {NULL}},
-	{"message.dropped", COUNT_ALL, false, NULL, {NULL}},
-	{"sint.assert", COUNT_ALL, true, NULL, {NULL}},
-	{"sint.owed", COUNT_ALL, true, NULL, {NULL}},
-	{"eom", COUNT_NONE, false, NULL, {NULL}},
-	{"event.flag", COUNT_ALL, true, NULL, {NULL}},
-	{"stimer.expired", COUNT_RUNS, false, NULL, {"due_100ns", "late_100ns"}},
-	{"stimer.delivered", COUNT_RUNS, true, NULL, {"waited_100ns"}},
-	{"page", COUNT_ALL, false, "msr", {NULL}},
-	{"monitor", COUNT_ALL, false, "monitor_id", {NULL}},
-	{"synic.reset", COUNT_RUNS, false, NULL, {NULL}},
-	{"testdev", COUNT_ALL, false, "connection_id", {NULL}},
-	{"api", COUNT_ALL, false, NULL, {NULL}},
-	{"crash", COUNT_ALL, false, NULL, {NULL}},
+	{"vm.state", COUNT_ALL, false, {NULL}, {NULL}},
+	{"vp.state", COUNT_ALL, false, {NULL}, {NULL}},
+	{"msr.write", COUNT_ALL, false, {NULL}, {NULL}},
+	{"msr.fault", COUNT_ALL, false, {NULL}, {NULL}},
+	{"hypercall", COUNT_ALL, false, {NULL}, {NULL}},
+	{"hypercall.fault", COUNT_ALL, false, {NULL}, {NULL}},
+	{"port.message", COUNT_ALL, false, {"connection_id"}, {NULL}},
+	{"port.signal", COUNT_ALL, false, {"connection_id", "status"}, {NULL}},
+	{"port.signal.fast", COUNT_ALL, false, {NULL}, {NULL}},
+	{"port.fast_path_error", COUNT_ALL, false, {"connection_id"}, {NULL}},
+	{"port.add", COUNT_ALL, false, {"connection_id"}, {NULL}},
+	{"port.release", COUNT_ALL, false, {"connection_id"}, {NULL}},
+	{"staged", COUNT_ALL, false, {NULL}, {"age_ns"}},
+	{"message.delivered", COUNT_ALL, true, {NULL}, {"queue_depth", "latency_ns"}},
+	{"message.busy", COUNT_NONE, false, {NULL}, {NULL}},
+	{"message.dropped", COUNT_ALL, false, {NULL}, {NULL}},
+	{"sint.assert", COUNT_ALL, true, {NULL}, {NULL}},
+	{"sint.owed", COUNT_ALL, true, {NULL}, {NULL}},
+	{"sint.ack", COUNT_NONE, false, {NULL}, {NULL}},
+	{"eom", COUNT_NONE, false, {NULL}, {NULL}},
+	{"event.flag", COUNT_ALL, true, {NULL}, {NULL}},
+	{"stimer.expired", COUNT_RUNS, false, {NULL}, {"due_100ns", "late_100ns"}},
+	{"stimer.delivered", COUNT_RUNS, true, {NULL}, {"waited_100ns"}},
+	{"page", COUNT_ALL, false, {"msr"}, {NULL}},
+	{"monitor", COUNT_ALL, false, {"monitor_id"}, {NULL}},
+	{"synic.reset", COUNT_RUNS, false, {NULL}, {NULL}},
+	{"testdev", COUNT_ALL, false, {"connection_id"}, {NULL}},
+	{"api", COUNT_ALL, false, {NULL}, {NULL}},
+	{"crash", COUNT_ALL, false, {NULL}, {NULL}},
 };
 
 static const struct kind *find_kind(const char *event)
@@ -306,10 +309,13 @@ static void append_part(char name[NAME_BYTES], const char *label, const json_t *
 		snprintf(name + used, NAME_BYTES - used, ", %s", json_string_value(value));
 }
 
-/* Where a record belongs. What the partition has once belongs to no VP: any may be the first. */
+/*
+ * Where a record belongs. What the partition has once belongs to no VP: any may be the first. For a
+ * signal the VP is a field, as KVM does not tell it.
+ */
 static void append_place(char name[NAME_BYTES], const json_t *record)
 {
-	if (!is_partition_page(record))
+	if (!is_partition_page(record) && !is(record, "type", "port.signal"))
 		append_part(name, "VP", json_object_get(record, "vp"));
 	append_part(name, "VTL", json_object_get(record, "vtl"));
 	append_part(name, "SINT", json_object_get(record, "sint"));
@@ -321,8 +327,8 @@ static void name_stream(const struct kind *kind, const json_t *record, char name
 
 	snprintf(name, NAME_BYTES, "%s", kind->event);
 	append_place(name, record);
-	if (kind->subject)
-		append_part(name, kind->subject, json_object_get(args, kind->subject));
+	for (size_t i = 0; i < ARRAY_LEN(kind->subject) && kind->subject[i]; i++)
+		append_part(name, kind->subject[i], json_object_get(args, kind->subject[i]));
 }
 
 /* What the record says, without times and places. */
@@ -332,6 +338,8 @@ static json_t *make_observation(
 	json_t *observation = json_pack("{s:s}", "event", kind->event);
 
 	json_object_update(observation, json_object_get(record, "args"));
+	if (is(record, "type", "port.signal"))
+		json_object_set(observation, "vp", json_object_get(record, "vp"));
 	forget_times(kind, observation);
 	name_pages(reader, place, observation);
 	return observation;
@@ -348,20 +356,17 @@ static const struct kind *kind_of(const json_t *record)
 	return kind;
 }
 
-static bool take_record(struct reader *reader, const json_t *record)
+static void take(struct reader *reader, const struct kind *kind, const json_t *record)
 {
-	const struct kind *kind = kind_of(record);
 	json_auto_t *observation = NULL, *named = NULL;
 	char stream[NAME_BYTES], place[NAME_BYTES] = "";
 
-	if (!kind)
-		return false;
 	append_place(place, record);
 	if (is(record, "type", "synic.reset"))
 		json_object_del(reader->pages, place);
 	observation = make_observation(reader, kind, place, record);
 	if (kind->counting == COUNT_NONE || is_matter_of_time(reader, observation))
-		return true;
+		return;
 	name_stream(kind, record, stream);
 	named = json_pack("{s:s, s:O}", "stream", stream, "observation", observation);
 	if (kind->interrupts)
@@ -369,6 +374,32 @@ static bool take_record(struct reader *reader, const json_t *record)
 			reader, place, json_is_integer(json_object_get(record, "sint")), named);
 	else
 		add_named(reader, named);
+}
+
+/* Signals that KVM took are signals; it tells later and not from which VP. */
+static void take_fast_signals(struct reader *reader, const json_t *record)
+{
+	const json_t *args = json_object_get(record, "args");
+	json_int_t count = json_integer_value(json_object_get(args, "count"));
+	json_auto_t *signal = json_pack("{s:s, s:n, s:i, s:{s:O?, s:i, s:O?}}", "type",
+		"port.signal", "vp", "vtl", 0, "args", "connection_id",
+		json_object_get(args, "connection_id"), "flag", 0, "status",
+		json_object_get(args, "status"));
+
+	for (json_int_t i = 0; i < count; i++)
+		take(reader, find_kind("port.signal"), signal);
+}
+
+static bool take_record(struct reader *reader, const json_t *record)
+{
+	const struct kind *kind = kind_of(record);
+
+	if (!kind)
+		return false;
+	if (is(record, "type", "port.signal.fast"))
+		take_fast_signals(reader, record);
+	else
+		take(reader, kind, record);
 	return true;
 }
 
