@@ -26,6 +26,7 @@ struct message_buffer {
 	struct synic_entry entry;
 	struct synic *target; /* borrows (outlived by vm); NULL: free */
 	uint32_t resets;      /* of the target, at the post */
+	uint64_t number;      /* among the port's posts */
 	bool in_fifo;         /* or in `finished` */
 };
 
@@ -35,12 +36,13 @@ struct guest_message_port {
 	_Atomic unsigned references; /* the owner's, and one for `work` while it is queued */
 	struct loop_work work;
 
-	_Atomic(struct sint_route *) route; /* ref: the target's, so that its GSI exists */
+	_Atomic(struct sint_route *) route;        /* ref: the target's, so that its GSI exists */
 	_Atomic(struct message_buffer *) finished; /* stack: pushed singly, taken as a whole */
 
 	pthread_mutex_t lock; /* guards the rest */
 	struct synic *target; /* borrows */
 	bool closed;
+	uint64_t posts;
 	TAILQ_HEAD(, message_buffer) free, waiting;
 	struct synic_waiter waiter;
 	struct synic *waited; /* borrows: whose FIFO `waiter` may be at, or NULL */
@@ -178,6 +180,33 @@ int guest_message_port_new(
 	return 0;
 }
 
+static struct message_buffer *newest_in_fifo(struct guest_message_port *port)
+{
+	struct message_buffer *newest = NULL;
+
+	for (unsigned i = 0; i < GUEST_PORT_MESSAGES; i++) {
+		struct message_buffer *buffer = &port->buffer[i];
+
+		if (buffer->in_fifo && (!newest || buffer->number > newest->number))
+			newest = buffer;
+	}
+	return newest;
+}
+
+/*
+ * The newest first: a slot may be free without the SynIC knowing it yet, and what is then delivered
+ * must not have lost a message before it.
+ */
+static void withdraw_all_locked(struct guest_message_port *port)
+{
+	struct message_buffer *buffer;
+
+	while ((buffer = newest_in_fifo(port))) {
+		(void)synic_withdraw(buffer->target, port->sint, &buffer->entry);
+		buffer->in_fifo = false;
+	}
+}
+
 /*
  * After this no SynIC knows the port: withdrawing waits, by the SynIC's lock, for a callback that
  * is running. Work that is queued on the loop has its own reference.
@@ -190,12 +219,7 @@ struct guest_message_port *guest_message_port_free(struct guest_message_port *po
 	port->closed = true;
 	if (port->waited)
 		synic_unwait(port->waited, port->sint, &port->waiter);
-	for (unsigned i = 0; i < GUEST_PORT_MESSAGES; i++) {
-		struct message_buffer *buffer = &port->buffer[i];
-
-		if (buffer->in_fifo)
-			(void)synic_withdraw(buffer->target, port->sint, &buffer->entry);
-	}
+	withdraw_all_locked(port);
 	pthread_mutex_unlock(&port->lock);
 	sint_route_unref(atomic_exchange(&port->route, NULL));
 	port_unref(port);
@@ -214,6 +238,7 @@ static int post_locked(
 	TAILQ_REMOVE(&port->free, buffer, link);
 	buffer->target = port->target;
 	buffer->resets = atomic_load(&port->target->resets);
+	buffer->number = port->posts++;
 	buffer->entry.message.header = (struct hv_message_header){
 		.type = type,
 		.payload_size = (uint8_t)size,

@@ -157,6 +157,17 @@ static void freeing_a_port_drops_what_did_not_arrive(void **state)
 	assert_null(guest_message_port_free(NULL));
 }
 
+static void freeing_a_port_leaves_no_hole_in_what_arrives(void **state)
+{
+	assert_int_equal(post(1), 0);
+	assert_int_equal(post(2), 0);
+	assert_int_equal(post(3), 0);
+	/* Without EOM: whoever looks at the slot next delivers. */
+	fake_vm_slot(fake, 0, SINT)->header.type = 0;
+	port = guest_message_port_free(port);
+	assert_int_not_equal(slot_type(0), 3);
+}
+
 static void freeing_a_port_leaves_deferred_work_harmless(void **state)
 {
 	for (uint32_t i = 1; i <= GUEST_PORT_MESSAGES; i++)
@@ -261,6 +272,7 @@ int main(void)
 		TEST(a_port_that_waits_for_room_can_be_freed),
 		TEST(after_a_change_of_target_old_messages_stay_where_they_are),
 		TEST(freeing_a_port_drops_what_did_not_arrive),
+		TEST(freeing_a_port_leaves_no_hole_in_what_arrives),
 		TEST(freeing_a_port_leaves_deferred_work_harmless),
 		TEST(nothing_posted_before_a_reset_arrives_after_it),
 		TEST(a_port_to_nowhere_is_refused),
