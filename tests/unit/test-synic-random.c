@@ -11,12 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <cmocka.h>
 #include "fake_vm.h"
 #include "hvdef/hv_msr.h"
+#include "seeds.h"
 
-enum { SINT = 2, VECTOR = FAKE_VECTOR + SINT, ENTRIES = 24, STEPS = 300, SEEDS = 150 };
+enum { SINT = 2, VECTOR = FAKE_VECTOR + SINT, ENTRIES = 24, STEPS = 300 };
+enum { FIXED_SEEDS = 100, FRESH_SEEDS = 50 };
 
 struct item {
 	struct synic_entry entry;
@@ -308,23 +309,14 @@ static void a_hostile_guest_loses_only_its_own_messages(unsigned seed)
 	run_free(run);
 }
 
-static void for_each_seed(void (*property)(unsigned seed))
-{
-	const char *given = getenv("HVD_SEED");
-	unsigned first = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
-
-	for (unsigned i = 0; i < (given ? 1 : SEEDS); i++)
-		property(first + i);
-}
-
 static void interrupts_alone_find_every_message_whatever_the_schedule(void **state)
 {
-	for_each_seed(interrupts_alone_find_every_message);
+	for_each_seed(interrupts_alone_find_every_message, FIXED_SEEDS, FRESH_SEEDS);
 }
 
 static void a_hostile_guest_loses_only_its_own_messages_whatever_it_does(void **state)
 {
-	for_each_seed(a_hostile_guest_loses_only_its_own_messages);
+	for_each_seed(a_hostile_guest_loses_only_its_own_messages, FIXED_SEEDS, FRESH_SEEDS);
 }
 
 int main(void)
