@@ -9,6 +9,18 @@
 
 /* ---- arguments that several commands have ----------------------------------- */
 
+#define RELID_ARG                                                            \
+	{ .name = "RELID", .key = "relid", .metavar = "RELID",                   \
+		.help = "id of the channel", .type = ARG_UINT, .place = PLACE_PATH,  \
+		.completer = COMPLETE_RELID, .flags = ARG_REQUIRED }
+#define HISTORY_COLUMNS                                                      \
+	"position:#,message.age_ns:AGE,message.direction:WAY,message.message:MESSAGE,"  \
+	"message.relid:RELID,message.value:VALUE,message.verdict:VERDICT"
+#define RING_COLUMNS                                                         \
+	"relid,direction,read_avail:USED,write_avail:FREE,intr_mask:MASK,"       \
+	"pending_send_sz:PENDING,packets,signals,full,broken"
+#define RING_WIDE                                                            \
+	"size_bytes:SIZE,read_index,write_index,host_index,feature_bits:FEATURES,bytes"
 #define VP_ARG \
 	{ .name = "VP", .key = "vp", .metavar = "VP", .help = "index of the virtual processor", \
 	  .type = ARG_UINT, .place = PLACE_PATH, .completer = COMPLETE_VP, .flags = ARG_REQUIRED }
@@ -211,6 +223,107 @@ const struct command commands[] = {
 			VP_OPTION(PLACE_PATH, 0, "only this VP"),
 			VTL_OPTION(PLACE_QUERY),
 		},
+	},
+
+	/* ---- VMBus ----------------------------------------------------------- */
+	{
+		.noun = "vmbus", .verb = "show",
+		.help = "show the VMBus connection: state, version, queues, last messages",
+		.example = "hvctl vmbus show",
+		.method = "GET", .path = "/v1/vmbus",
+		.names = "state",
+	},
+	{
+		.noun = "vmbus", .verb = "history",
+		.help = "list the last messages of the connection, the newest first",
+		.example = "hvctl vmbus history",
+		.method = "GET", .path = "/v1/vmbus/history",
+		.columns = HISTORY_COLUMNS,
+		.names = "position",
+		.flags = COMMAND_LIST,
+	},
+	{
+		.noun = "offers", .verb = "list",
+		.help = "list what is offered to the guest",
+		.example = "hvctl offers list",
+		.method = "GET", .path = "/v1/offers",
+		.columns =
+			"relid,device,class_id:CLASS,offered,chn_flags:FLAGS,pipe_mode:PIPE,"
+			"monitor_id:MONITOR",
+		.wide = "device_id:INSTANCE,order,connection_id:CONNECTION,packet_limit_bytes:LIMIT",
+		.names = "relid",
+		.flags = COMMAND_LIST,
+	},
+	{
+		.noun = "channels", .verb = "list",
+		.help = "list the channels: state, signals, last message each way",
+		.example = "hvctl channels list",
+		.method = "GET", .path = "/v1/channels",
+		.columns =
+			"relid,device,state,time_in_state_ns:SINCE,target_vp:VP,signals_in:IN,"
+			"signals_out:OUT,last_in.message:LAST-IN,last_out.message:LAST-OUT,failure",
+		.wide =
+			"device_state:DEVICE-STATE,connection_id:CONNECTION,monitor_id:MONITOR,opens,"
+			"refused,gpadls,ring_gpadl:RING-GPADL,class_id:CLASS,device_id:INSTANCE",
+		.names = "relid",
+		.flags = COMMAND_LIST,
+	},
+	{
+		.noun = "channels", .verb = "show",
+		.help = "show one channel",
+		.example = "hvctl channels show 1",
+		.method = "GET", .path = "/v1/channels/{relid}",
+		.names = "relid",
+		.args = {
+			RELID_ARG,
+		},
+	},
+	{
+		.noun = "channels", .verb = "history",
+		.help = "list the last messages about a channel, the newest first",
+		.example = "hvctl channels history 1",
+		.method = "GET", .path = "/v1/channels/{relid}/history",
+		.columns = HISTORY_COLUMNS,
+		.names = "position",
+		.flags = COMMAND_LIST,
+		.args = {
+			RELID_ARG,
+		},
+	},
+	{
+		.noun = "rings", .verb = "list",
+		.help = "list the rings of all open channels",
+		.example = "hvctl rings list",
+		.method = "GET", .path = "/v1/rings",
+		.columns = RING_COLUMNS,
+		.wide = RING_WIDE,
+		.names = "relid,ring",
+		.flags = COMMAND_LIST,
+	},
+	{
+		.noun = "rings", .verb = "show",
+		.help = "show the two rings of a channel",
+		.example = "hvctl rings show 1",
+		.method = "GET", .path = "/v1/channels/{relid}/rings",
+		.columns = RING_COLUMNS,
+		.wide = RING_WIDE,
+		.names = "relid,ring",
+		.flags = COMMAND_LIST,
+		.args = {
+			RELID_ARG,
+		},
+	},
+	{
+		.noun = "gpadls", .verb = "list",
+		.help = "list the guest memory that channels may use",
+		.example = "hvctl gpadls list",
+		.method = "GET", .path = "/v1/gpadls",
+		.columns =
+			"relid,gpadl,state,time_in_state_ns:SINCE,pages,ranges,in_use,"
+			"bytes_received:RECEIVED,bytes_expected:EXPECTED",
+		.wide = "is_ring",
+		.names = "relid,gpadl",
+		.flags = COMMAND_LIST,
 	},
 
 	/* ---- ports, routes, messages --------------------------------------- */

@@ -168,6 +168,9 @@ static void offer_values(const struct context *context, const struct arg *arg, b
 	case COMPLETE_CONNECTION:
 		offer_ids(context, "/v1/ports?limit=1000", "connection_id", "owner");
 		break;
+	case COMPLETE_RELID:
+		offer_ids(context, "/v1/channels?limit=1000", "relid", "device");
+		break;
 	case COMPLETE_EVENT_TYPE:
 		offer_event_types(context);
 		break;

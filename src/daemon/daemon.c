@@ -220,13 +220,12 @@ static int make_injector(struct hvd *hvd, struct problem *ret_problem)
 
 static int add_providers(struct hvd *hvd)
 {
+	struct node_provider providers[CATALOG_MAX];
+	size_t count = catalog_providers(hvd->vm, hvd->devices.bus, providers);
 	int r = 0;
 
-	for (size_t i = 0; i < catalog_machine_count && r == 0; i++) {
-		const struct node_provider provider = {catalog_machine[i], hvd->vm};
-
-		r = inspect_add_provider(hvd->inspect, &provider);
-	}
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = inspect_add_provider(hvd->inspect, &providers[i]);
 	return r;
 }
 

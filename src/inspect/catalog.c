@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "inspect/catalog.h"
 
+#include "vmbus/info.h"
 #include "vmm/hypercall.h"
 #include "vmm/monitor.h"
 #include "vmm/msr.h"
@@ -10,7 +11,7 @@
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
-const struct node_class *const catalog_machine[] = {
+static const struct node_class *const machine[] = {
 	&vm_node_class,
 	&vcpu_node_class,
 	&vcpu_cpu_node_class,
@@ -24,4 +25,26 @@ const struct node_class *const catalog_machine[] = {
 	&hv_node_class,
 	&monitor_node_class,
 };
-const size_t catalog_machine_count = ARRAY_LEN(catalog_machine);
+
+static const struct node_class *const on_bus[] = {
+	&vmbus_node_class,
+	&vmbus_history_node_class,
+	&offer_node_class,
+	&channel_node_class,
+	&channel_history_node_class,
+	&ring_node_class,
+	&gpadl_node_class,
+};
+_Static_assert(ARRAY_LEN(machine) + ARRAY_LEN(on_bus) <= CATALOG_MAX, "room for every class");
+
+size_t catalog_providers(
+	struct vm *vm, struct vmbus *bus, struct node_provider ret_providers[CATALOG_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(machine); i++)
+		ret_providers[count++] = (struct node_provider){machine[i], vm};
+	for (size_t i = 0; i < ARRAY_LEN(on_bus); i++)
+		ret_providers[count++] = (struct node_provider){on_bus[i], bus};
+	return count;
+}

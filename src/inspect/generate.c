@@ -35,14 +35,14 @@ static int write_file(void *arg, const char *name, const struct writer *text)
 
 static int add_machine(struct inspect *inspect)
 {
+	struct node_provider providers[CATALOG_MAX];
+	size_t count = catalog_providers(NULL, NULL, providers);
 	int r = 0;
 
-	for (size_t i = 0; i < catalog_machine_count && r == 0; i++) {
-		const struct node_provider provider = {catalog_machine[i], NULL};
-
-		r = inspect_add_provider(inspect, &provider);
+	for (size_t i = 0; i < count && r == 0; i++) {
+		r = inspect_add_provider(inspect, &providers[i]);
 		if (r < 0)
-			fprintf(stderr, "generate: %s: %s\n", catalog_machine[i]->path,
+			fprintf(stderr, "generate: %s: %s\n", providers[i].class->path,
 				strerror(-r));
 	}
 	return r;

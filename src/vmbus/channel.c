@@ -39,8 +39,7 @@ struct vmbus_channel *channel_by_relid(struct vmbus *bus, uint32_t relid)
 	return relid < VMBUS_RELIDS ? bus->by_relid[relid] : NULL;
 }
 
-/* ---- offers -----------------------------------------------------------------------------------
- */
+/* ---- offers -------------------- */
 
 static bool same_device(const struct vmbus_channel *channel, const struct vmbus_offer *offer)
 {
@@ -107,8 +106,7 @@ static void send_open_result(struct vmbus_channel *channel, uint32_t status)
 	vmbus_send(channel->bus, &message, sizeof(message), channel->relid, status, NULL);
 }
 
-/* ---- signals ----------------------------------------------------------------------------------
- */
+/* ---- signals -------------------- */
 
 /* Any VP's thread, the monitor's, or the main loop. */
 static enum hv_status on_signal(void *arg, struct vcpu *caller, uint16_t flag)
@@ -171,8 +169,7 @@ void channel_recheck(void *arg)
 	vmbus_unlock(bus);
 }
 
-/* ---- the way the guest signals us, and we the guest ---------------------------------------------
- */
+/* ---- the way the guest signals us, and we the guest -------------------- */
 
 static int add_port(struct vmbus_channel *channel)
 {
@@ -243,8 +240,7 @@ static void disconnect_rings(struct vmbus_channel *channel)
 	channel->ring_gpadl = NULL;
 }
 
-/* ---- freeing -----------------------------------------------------------------------------------
- */
+/* ---- freeing -------------------- */
 
 /* A device with the same GUIDs may have waited for this one to be forgotten. */
 static void offer_successor(struct vmbus *bus, const struct vmbus_offer *offer)
@@ -295,8 +291,7 @@ static void client_released(struct vmbus_channel *channel)
 		destroy(channel);
 }
 
-/* ---- the device starts and stops
- * ----------------------------------------------------------------- */
+/* ---- the device starts and stops -------------------- */
 
 static void start_device(struct vmbus_channel *channel)
 {
@@ -389,8 +384,7 @@ void vmbus_channel_opened(struct vmbus_channel *channel, int status)
 		open_succeeded(channel);
 }
 
-/* ---- messages
- * ------------------------------------------------------------------------------------- */
+/* ---- messages -------------------- */
 
 enum vmbus_verdict channel_on_open(
 	struct vmbus_channel *channel, const struct vmbus_open_channel *message)
@@ -491,8 +485,7 @@ enum vmbus_verdict channel_on_modify(struct vmbus *bus, struct vmbus_channel *ch
 	return VMBUS_ILLEGAL;
 }
 
-/* ---- reset, failure
- * ---------------------------------------------------------------------------------- */
+/* ---- reset, failure -------------------- */
 
 static void await_device(struct vmbus_channel *channel, enum vmbus_channel_state state)
 {
@@ -530,8 +523,7 @@ void vmbus_channel_fail(struct vmbus_channel *channel, const char *why)
 	loop_defer(channel->bus->vm->loop, &channel->signalled_work);
 }
 
-/* ---- for devices
- * --------------------------------------------------------------------------------------- */
+/* ---- for devices -------------------- */
 
 static uint32_t free_relid(const struct vmbus *bus)
 {

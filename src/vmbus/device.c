@@ -12,8 +12,7 @@ const struct vmbus_device_kind *const vmbus_device_kinds[] = {
 	NULL,
 };
 
-/* ---- specs ------------------------------------------------------------------------------------
- */
+/* ---- specs -------------------- */
 
 static int split_option(
 	struct device_options *options, char *text, char reterr_text[DEVICE_ERROR_BYTES])
@@ -178,8 +177,7 @@ int device_option_guid(const struct device_options *options, const char *key,
 	return r;
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life -------------------- */
 
 static struct vmbus_device *find(struct vmbus *bus, const char *name)
 {

@@ -32,8 +32,7 @@ struct run {
 	struct device device[DEVICES];
 };
 
-/* ---- devices ----------------------------------------------------------------------------------
- */
+/* ---- devices -------------------- */
 
 static int device_open(struct vmbus_channel *channel, void *arg)
 {
@@ -108,8 +107,7 @@ static void finish(struct device *device, bool failed)
 		vmbus_channel_closed(device->channel);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------
- */
+/* ---- steps -------------------- */
 
 static void post(struct run *run, struct fuzz_input *input)
 {

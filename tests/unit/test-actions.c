@@ -113,12 +113,10 @@ static void add_ports(struct machine *machine)
 
 static void serve(struct machine *machine)
 {
-	struct node_provider providers[32] = {0};
-	size_t i;
+	struct node_provider providers[CATALOG_MAX + 2] = {0};
+	size_t count = catalog_providers(machine->vm, NULL, providers);
 
-	for (i = 0; i < catalog_machine_count; i++)
-		providers[i] = (struct node_provider){catalog_machine[i], machine->vm};
-	providers[i] = (struct node_provider){&slow_class, machine};
+	providers[count] = (struct node_provider){&slow_class, machine};
 	rig_serve(&machine->rig, machine->vm, machine->injector, providers);
 }
 
@@ -519,8 +517,8 @@ static void every_get_route_answers(void **state)
 	static const char *const targets[] = {"/healthz", "/readyz", "/v1", "/v1/openapi.json",
 		"/v1/schemas", "/v1/schemas/port", "/v1/log", "/v1/tree", "/v1/recorder",
 		"/v1/daemon", "/v1/vm", "/v1/vps", "/v1/vps/0", "/v1/vps/0/cpu", "/v1/vps/0/synic",
-		"/v1/vps/0/synic?vtl=2", "/v1/synics", "/v1/vps/0/sints", "/v1/vps/0/sints/2", "/v1/sints",
-		"/v1/vps/0/stimers", "/v1/vps/0/stimers/0", "/v1/stimers", "/v1/ports",
+		"/v1/vps/0/synic?vtl=2", "/v1/synics", "/v1/vps/0/sints", "/v1/vps/0/sints/2",
+		"/v1/sints", "/v1/vps/0/stimers", "/v1/vps/0/stimers/0", "/v1/stimers", "/v1/ports",
 		"/v1/ports/1", "/v1/routes", "/v1/routes/0/2", "/v1/messages", "/v1/messages/0/2/0",
 		"/v1/hypercalls", "/v1/hypercalls/0x5c", "/v1/hv", "/v1/hv?vtl=1", "/v1/monitor",
 		"/v1/monitor/5", "/metrics"};

@@ -142,7 +142,7 @@ static void wait_for_entry(unsigned vp)
 static int set_up(void **state)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
-	struct node_provider providers[32] = {0};
+	struct node_provider providers[CATALOG_MAX + 1] = {0};
 
 	assert_non_null(machine);
 	memset(&backend, 0, sizeof(backend));
@@ -164,8 +164,7 @@ static int set_up(void **state)
 	assert_int_equal(vm_resume(machine->vm), 0);
 	for (unsigned vp = 0; vp < VPS; vp++)
 		wait_for_entry(vp);
-	for (size_t i = 0; i < catalog_machine_count; i++)
-		providers[i] = (struct node_provider){catalog_machine[i], machine->vm};
+	catalog_providers(machine->vm, NULL, providers);
 	rig_serve(&machine->rig, machine->vm, NULL, providers);
 	*state = machine;
 	return 0;

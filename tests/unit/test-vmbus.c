@@ -155,8 +155,7 @@ static void post_header(uint32_t type)
 	vmbus_guest_post(&guest, &message, sizeof(message));
 }
 
-/* ---- the connection -----------------------------------------------------------------------------
- */
+/* ---- the connection -------------------- */
 
 static void every_known_version_is_accepted_and_no_other(void **state)
 {
@@ -410,8 +409,7 @@ static void a_vm_reset_needs_no_unload(void **state)
 	vmbus_guest_open(&guest, relids[0], RING_PAGES);
 }
 
-/* ---- the stream of messages
- * ------------------------------------------------------------------------ */
+/* ---- the stream of messages -------------------- */
 
 /* The guest does not read, so nothing is answered: 64 wait in the queue, and one is being served.
  */
@@ -516,8 +514,7 @@ static void a_connect_that_nobody_takes_is_refused(void **state)
 	assert_int_equal(result.status, VMBUS_STATUS_CONNECTION_REFUSED);
 }
 
-/* ---- channels
- * ---------------------------------------------------------------------------------------- */
+/* ---- channels -------------------- */
 
 static void open_and_close(void **state)
 {
@@ -687,8 +684,7 @@ static void the_rings_gpadl_is_torn_down_when_the_device_has_stopped(void **stat
 	assert_int_equal(guest.bus->gpadl_count, 0);
 }
 
-/* ---- removal
- * -------------------------------------------------------------------------------------- */
+/* ---- removal -------------------- */
 
 static void a_removed_device_is_rescinded_and_freed_when_the_guest_lets_go(void **state)
 {
@@ -796,8 +792,7 @@ static void releasing_an_open_channel_is_illegal(void **state)
 	assert_int_equal(guest.bus->verdicts[VMBUS_ILLEGAL], 1);
 }
 
-/* ---- retargeting
- * -------------------------------------------------------------------------------------- */
+/* ---- retargeting -------------------- */
 
 static uint32_t modify(uint32_t relid, uint32_t vp)
 {
@@ -849,8 +844,7 @@ static void before_5_3_modify_has_no_answer(void **state)
 	assert_int_equal(devices[0].channel->request.target_vp, 1);
 }
 
-/* ---- failure, history
- * --------------------------------------------------------------------------------- */
+/* ---- failure, history -------------------- */
 
 static void a_broken_ring_fails_its_channel_and_no_other(void **state)
 {
@@ -903,8 +897,7 @@ static void history_keeps_the_last_messages_with_their_verdicts(void **state)
 	assert_int_equal(fake_vm_recorded(guest.fake, HV_EVENT_VMBUS_REFUSED), 1);
 }
 
-/* ---- GUIDs
- * ---------------------------------------------------------------------------------------------- */
+/* ---- GUIDs -------------------- */
 
 static void guids_are_read_written_and_ordered_as_text(void **state)
 {
