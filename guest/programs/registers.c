@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every VP programs its registers, each differently, and reads them back.
+ * Every VP programs its registers, each differently, and reads them back. VP 0 reports a crash with
+ * the parameters it has written.
  *
  * hold: says on the console what the registers are, for whoever compares that with what can be seen
  * from outside, and goes on with other values at each message in SINT 2 of VP 0, for ever.
@@ -88,6 +89,16 @@ static void program(struct gx_vp *vp, void *arg)
 		say_rest(vp);
 }
 
+/* The register itself says what may be reported, and takes no other value. */
+static void report_crash(struct gx_vp *vp)
+{
+	uint64_t offered = gx_msr(vp, HV_MSR_CRASH_CTL);
+
+	gx_ok(vp, offered & HV_CRASH_NOTIFY, "a crash may be reported");
+	gx_set_msr(vp, HV_MSR_CRASH_CTL, HV_CRASH_NOTIFY);
+	gx_ok(vp, gx_msr(vp, HV_MSR_CRASH_CTL) == offered, "CRASH_CTL stays as it was");
+}
+
 static void wait_for_message(struct gx_vp *vp)
 {
 	struct hv_message message;
@@ -110,6 +121,7 @@ static void run(struct gx_vp *vp)
 			gx_join(vp, other);
 		}
 		gx_set_sint(vp, SINT, VECTOR);
+		report_crash(vp);
 		if (!state->hold)
 			continue;
 		gx_print(vp, "# round %u", state->round);

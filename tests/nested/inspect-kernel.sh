@@ -77,6 +77,11 @@ round_ended() {
 	tr -d '\r' <"$console" | grep -qx "# round $1"
 }
 
+# The log has the crash with its parameter.
+logs_crash() {
+	prints "p2=$(leaf hv/crash_p2)" hvctl log --type crash
+}
+
 # Takes the VPs out of the guest once for each list, and no more.
 many_lists() {
 	before=$(leaf vps/1/exits/interrupted)
@@ -103,6 +108,8 @@ check_values() {
 	check "$1: hvctl shows what the guest programmed" shows_round 0
 	check "$1: a one-shot timer is due at its count" \
 		is vps/1/stimers/1/due_100ns "$(leaf vps/1/stimers/1/count)"
+	check "$1: a crash report is counted" is hv/crashes 1
+	check "$1: and logged with what the guest wrote" logs_crash
 	check "$1: a message lets the guest go on" hvctl inject --vp 0 --sint 2
 	check "$1: it programs other values" comes_true round_ended 1
 	check "$1: hvctl shows those" shows_round 1
