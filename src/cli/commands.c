@@ -335,7 +335,7 @@ const struct command commands[] = {
 		.columns =
 			"connection_id:CONNECTION,type,minimum_vtl:MIN-VTL,owner,fast_path:FAST,"
 			"accepted,denied,busy,last_age_ns:LAST",
-		.wide = "flag_count:FLAGS,monitor_id:MONITOR,wrong_kind,failed",
+		.wide = "fast_path_error:FAST-ERROR,flag_count:FLAGS,monitor_id:MONITOR,wrong_kind,failed",
 		.names = "connection_id",
 		.flags = COMMAND_LIST,
 	},

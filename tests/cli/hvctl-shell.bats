@@ -53,7 +53,7 @@ session() {
 		send sh\t
 		expect show 
 		send 65537\n
-		expect connection_id: 65537
+		expect connection_id: +65537
 		expect hvctl> 
 		send inject --payl\t
 		expect --payload 
