@@ -25,7 +25,7 @@
 #define INSTANCE_PREFIX "hvd-hvctl-"
 
 /* How much of one CPU's buffer is read before the next CPU, and hvd, have their turn. */
-enum { PAGES_PER_TURN = 64 };
+enum { PAGES_PER_TURN = 4 };
 
 struct kernel_trace {
 	const struct cli_options *options; /* borrows */
@@ -334,7 +334,7 @@ static enum cli_exit open_cpus(struct kernel_trace *trace)
 	return trace->ready ? CLI_OK : problem_errno(trace->options, ENOMEM, "tracefs");
 }
 
-/* Reads what one CPU has. */
+/* Reads what one CPU has, or its share of this turn. */
 static int read_cpu(struct kernel_trace *trace, int fd, const struct kernel_event_sink *sink)
 {
 	size_t bytes = kernel_decoder_page_bytes(trace->decoder);
@@ -349,16 +349,22 @@ static int read_cpu(struct kernel_trace *trace, int fd, const struct kernel_even
 			return 0;
 		r = kernel_decoder_read_page(trace->decoder, trace->page, sink);
 	}
-	return r;
+	return r == 0 ? KERNEL_E_MORE : r;
 }
 
 int kernel_trace_read(struct kernel_trace *trace, const struct kernel_event_sink *sink)
 {
-	int count = epoll_wait(trace->epoll_fd, trace->ready, (int)trace->cpu_count, 0), r = 0;
+	int count = epoll_wait(trace->epoll_fd, trace->ready, (int)trace->cpu_count, 0);
+	bool more = false;
 
-	for (int i = 0; r == 0 && i < count; i++)
-		r = read_cpu(trace, trace->ready[i].data.fd, sink);
-	return r;
+	for (int i = 0; i < count; i++) {
+		int r = read_cpu(trace, trace->ready[i].data.fd, sink);
+
+		more |= r == KERNEL_E_MORE;
+		if (r != 0 && r != KERNEL_E_MORE)
+			return r;
+	}
+	return more ? KERNEL_E_MORE : 0;
 }
 
 int kernel_trace_fd(const struct kernel_trace *trace)

@@ -29,7 +29,9 @@ enum cli_exit kernel_trace_new(const struct cli_options *options,
 struct kernel_trace *kernel_trace_free(struct kernel_trace *trace);
 /* Readable when an event has come. */
 int kernel_trace_fd(const struct kernel_trace *trace);
-/* Feeds the sink with all that has come. -errno, or KERNEL_E_STOPPED. */
+enum { KERNEL_E_MORE = 2 /* not all that has come was read: call again */ };
+/* Feeds the sink with what has come, a bounded amount. -errno, KERNEL_E_STOPPED or KERNEL_E_MORE.
+ */
 int kernel_trace_read(struct kernel_trace *trace, const struct kernel_event_sink *sink) MUST_CHECK;
 
 /* The type of the record that shows this event: "kvm.synic_set_irq" for "kvm_hv_synic_set_irq". */

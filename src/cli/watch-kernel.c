@@ -23,7 +23,11 @@
 
 /* A record waits for WINDOW_NS and at most one tick more. */
 #define WINDOW_NS (90 * NSEC_PER_MSEC)
-enum { TICK_MS = 10, CAPACITY = 8192 };
+enum {
+	TICK_MS = 10,
+	CAPACITY = 8192,
+	LAST_TURNS = 1000, /* at the end, should the kernel go on for ever */
+};
 
 struct kernel_watch {
 	struct event_printer *printer;
@@ -31,10 +35,10 @@ struct kernel_watch {
 	struct vm_process process;
 	struct kernel_trace *trace; /* owns */
 	struct merge merge;
-	uint64_t now_ns;    /* of this turn */
 	uint64_t hvd_ns;    /* of hvd's last record */
 	bool read_anything; /* this turn */
-	json_t *end;        /* owns; hvd's last word, NULL while it has not spoken it */
+	bool more_to_read;
+	json_t *end; /* owns; hvd's last word, NULL while it has not spoken it */
 };
 
 /* ---- records of hvd --------------------------------------------------------- */
@@ -141,10 +145,11 @@ static bool read_trace(struct kernel_watch *watch)
 
 	watch->read_anything = false;
 	r = kernel_trace_read(watch->trace, &sink);
+	watch->more_to_read = r == KERNEL_E_MORE;
 	if (r < 0)
 		watch->printer->result = problem_errno(
 			&watch->printer->cli->options, -r, "the kernel's trace buffers");
-	return r == 0;
+	return r == 0 || watch->more_to_read;
 }
 
 /* ---- both ------------------------------------------------------------------------ */
@@ -155,17 +160,22 @@ static bool emit(void *arg, const json_t *record)
 }
 
 /*
- * The time is taken before the buffers are read: all that is older has been read then. While
- * records come they are waited for by the clock, not each by its own wake-up.
+ * The time is taken before the buffers are read: all that is older has been read then, unless there
+ * is more than is read in one turn. While records come they are waited for by the clock, not each
+ * by its own wake-up.
  */
 static bool turn(void *arg, struct http_wait *wait)
 {
 	struct kernel_watch *watch = arg;
 	uint64_t now_ns = clock_now_ns(&clock_monotonic);
 
-	if (!read_trace(watch) || !merge_release(&watch->merge, now_ns))
+	if (!read_trace(watch))
 		return false;
-	if (watch->read_anything || !merge_is_empty(&watch->merge))
+	if (!watch->more_to_read && !merge_release(&watch->merge, now_ns))
+		return false;
+	if (watch->more_to_read)
+		wait->timeout_ms = 0;
+	else if (watch->read_anything || !merge_is_empty(&watch->merge))
 		wait->timeout_ms = TICK_MS;
 	else
 		wait->fd = kernel_trace_fd(watch->trace);
@@ -175,7 +185,11 @@ static bool turn(void *arg, struct http_wait *wait)
 /* The stream is over: what has come until now is all. */
 static bool finish(struct kernel_watch *watch)
 {
-	return read_trace(watch) && merge_flush(&watch->merge) &&
+	bool good = read_trace(watch);
+
+	for (unsigned i = 0; good && watch->more_to_read && i < LAST_TURNS; i++)
+		good = read_trace(watch);
+	return good && merge_flush(&watch->merge) &&
 	       (!watch->end || event_printer_take(watch->printer, watch->end));
 }
 
