@@ -6,17 +6,41 @@
 #include <sys/mman.h>
 #include "hvdef/hv_synic.h"
 
+#define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
+
 static const uint64_t ram_min_bytes = UINT64_C(1) << 20;
 static const uint64_t ram_max_bytes = UINT64_C(1) << 40;
 
-/* Anonymous and not reserved: host memory is spent when the guest first touches a page. */
-static int add_region(struct guest_memory *memory, uint64_t gpa, uint64_t size_bytes)
+/*
+ * KVM gives the guest huge pages only where guest and host addresses are aligned alike, and regions
+ * start at a multiple of 2 MiB in the guest. With small pages every TLB miss walks one level more,
+ * and after each exit there are many.
+ *
+ * Anonymous and not reserved: host memory is spent when the guest first touches a page.
+ */
+static void *map_aligned(uint64_t size_bytes)
 {
-	void *hva = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+	uint64_t mapped_bytes = size_bytes + HUGE_PAGE_BYTES, head_bytes;
+	char *start = mmap(NULL, mapped_bytes, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (hva == MAP_FAILED)
+	if (start == MAP_FAILED)
+		return NULL;
+	head_bytes = -(uintptr_t)start % HUGE_PAGE_BYTES;
+	if (head_bytes)
+		munmap(start, head_bytes);
+	munmap(start + head_bytes + size_bytes, HUGE_PAGE_BYTES - head_bytes);
+	return start + head_bytes;
+}
+
+static int add_region(struct guest_memory *memory, uint64_t gpa, uint64_t size_bytes)
+{
+	void *hva = map_aligned(size_bytes);
+
+	if (!hva)
 		return -errno;
+	/* Best effort: a kernel need not have huge pages. */
+	(void)!madvise(hva, size_bytes, MADV_HUGEPAGE);
 	memory->region[memory->region_count++] = (struct guest_region){
 		.gpa = gpa,
 		.size_bytes = size_bytes,

@@ -115,6 +115,19 @@ static void test_page_copy(void **state)
 	assert_int_equal(to[HV_PAGE_SIZE], 0xee);
 }
 
+static void test_alignment(void **state)
+{
+	struct guest_memory memory;
+
+	assert_int_equal(guest_memory_init(&memory, 5 * GIB + 4096), 0);
+	for (unsigned i = 0; i < memory.region_count; i++) {
+		const struct guest_region *region = &memory.region[i];
+
+		assert_int_equal((uintptr_t)region->hva % (2 * MIB), region->gpa % (2 * MIB));
+	}
+	guest_memory_deinit(&memory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +136,7 @@ int main(void)
 		{"there is a hole between 3 and 4 GiB", test_hole},
 		{"zeroing gives all pages back", test_zero},
 		{"a refused access copies nothing", test_refused_access_copies_nothing},
+		{"RAM is aligned in the host as in the guest, for huge pages", test_alignment},
 		{"a page is copied whole and no more", test_page_copy},
 	};
 
