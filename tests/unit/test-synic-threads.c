@@ -3,6 +3,9 @@
  * The SynIC under many threads: ports and routes post, a guest consumes, writes EOM, masks SINTs
  * and moves its pages, a client looks on, the main loop completes.
  *
+ * In mode kernel the guest's thread is the VP's as well: it does the work it is asked for, and
+ * plays KVM's timers, which write the slots too.
+ *
  * Invariants, whatever the schedule: every message arrives exactly once, those of one sender in
  * order; every accepted post is told exactly once; staged messages end FREE; references return to
  * what they were. Built with -Db_sanitize=thread it also says that nothing raced.
@@ -32,6 +35,7 @@ enum {
 };
 
 struct world {
+	bool kernel;
 	struct fake_vm *fake;
 	struct synic *synic;
 	struct guest_message_port *port[PORTS];
@@ -120,6 +124,14 @@ static void check_message(struct world *world, uint32_t payload)
 		world->next[sender]++;
 }
 
+static void write_eom(struct world *world)
+{
+	if (world->kernel)
+		fake_vm_eom(world->fake, 0);
+	else
+		(void)synic_msr_write(world->synic, HV_MSR_EOM, 0);
+}
+
 static void consume(struct world *world, unsigned page)
 {
 	struct hv_message *slot = slot_at(world, page);
@@ -134,7 +146,7 @@ static void consume(struct world *world, unsigned page)
 		check_message(world, (uint32_t)word);
 	__atomic_store_n(&slot->header.type, HV_MESSAGE_TYPE_NONE, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&slot->header.flags, __ATOMIC_SEQ_CST) & HV_MESSAGE_FLAG_PENDING)
-		(void)synic_msr_write(world->synic, HV_MSR_EOM, 0);
+		write_eom(world);
 }
 
 static bool all_arrived(const struct world *world)
@@ -174,6 +186,61 @@ static void disturb(struct world *world, unsigned *seed, unsigned *page)
 	}
 }
 
+/* ---- the same on KVM's SynIC --------------------------------------------------------------- */
+
+static void write_registers(struct world *world, uint64_t scontrol, uint64_t simp)
+{
+	fake_vm_sync(world->fake, 0, scontrol, world->synic->siefp, simp);
+}
+
+static void set_mask(struct world *world, bool masked)
+{
+	struct fake_vm *fake = world->fake;
+
+	pthread_mutex_lock(&fake->lock);
+	fake->masked[0] = masked ? BIT64(SINT) : 0;
+	pthread_mutex_unlock(&fake->lock);
+}
+
+/* A look at the type, and later the message: in between other threads do what they want. */
+static void kvm_timer(struct world *world, unsigned page)
+{
+	struct hv_message *slot = slot_at(world, page);
+
+	if (__atomic_load_n(&slot->header.type, __ATOMIC_ACQUIRE) != HV_MESSAGE_TYPE_NONE)
+		return;
+	sched_yield();
+	__atomic_store_n((uint32_t *)(void *)&slot->header.payload_size, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->header.type, HV_MESSAGE_TYPE_TIMER_EXPIRED, __ATOMIC_RELEASE);
+}
+
+static void disturb_kernel(struct world *world, unsigned *seed, unsigned *page)
+{
+	switch (rand_r(seed) % 16) {
+	case 0:
+		*page = !*page;
+		write_registers(world, HV_SCONTROL_ENABLE, pages[*page] | HV_PAGE_ENABLE);
+		break;
+	case 1:
+		write_registers(world, HV_SCONTROL_ENABLE, 0);
+		write_registers(world, HV_SCONTROL_ENABLE, pages[*page] | HV_PAGE_ENABLE);
+		break;
+	case 2:
+		set_mask(world, true);
+		set_mask(world, false);
+		break;
+	case 3:
+		write_registers(world, 0, pages[*page] | HV_PAGE_ENABLE);
+		write_registers(world, HV_SCONTROL_ENABLE, pages[*page] | HV_PAGE_ENABLE);
+		break;
+	case 4:
+	case 5:
+		kvm_timer(world, *page);
+		break;
+	}
+	(void)fake_vm_work(world->fake, 0);
+}
+
 static void *guest_thread(void *arg)
 {
 	struct world *world = arg;
@@ -182,7 +249,10 @@ static void *guest_thread(void *arg)
 	/* Until a timer message came, too, however slow the machine. */
 	while ((!all_arrived(world) || world->ticks == 0) && world->wrong == 0) {
 		consume(world, page);
-		disturb(world, &seed, &page);
+		if (world->kernel)
+			disturb_kernel(world, &seed, &page);
+		else
+			disturb(world, &seed, &page);
 	}
 	return NULL;
 }
@@ -193,7 +263,7 @@ static void *eom_thread(void *arg)
 	struct world *world = arg;
 
 	while (!stopping(world)) {
-		(void)synic_msr_write(world->synic, HV_MSR_EOM, 0);
+		write_eom(world);
 		(void)!sint_route_set(world->route);
 		(void)!synic_set_event_flag(world->synic, SINT, 3, SYNIC_FROM_HOST);
 		sched_yield();
@@ -230,7 +300,10 @@ static void *client_thread(void *arg)
 
 static void start_world(struct world *world, unsigned options)
 {
-	*world = (struct world){.fake = fake_vm_new(1, options)};
+	*world = (struct world){
+		.kernel = options & FAKE_KERNEL,
+		.fake = fake_vm_new(1, options),
+	};
 	world->synic = fake_vm_synic(world->fake, 0);
 	fake_vm_enable(world->fake, 0);
 	for (unsigned i = 0; i < PORTS; i++)
@@ -277,7 +350,7 @@ static void no_message_is_lost_doubled_or_reordered(unsigned options)
 	spawn(&client, client_thread, &world);
 	/* This thread is the main loop: ports refill from there, routes complete there. */
 	while (pthread_tryjoin_np(guest, NULL) == EBUSY) {
-		loop_drain(world.fake->vm.loop);
+		fake_vm_run_loop(world.fake);
 		fake_vm_advance_ns(world.fake, NSEC_PER_USEC);
 		sched_yield();
 	}
@@ -303,6 +376,11 @@ static void messages_survive_any_schedule_without_irqfd(void **state)
 static void messages_survive_any_schedule_with_irqfd(void **state)
 {
 	no_message_is_lost_doubled_or_reordered(FAKE_WITH_IRQFD | FAKE_WITH_TSC);
+}
+
+static void messages_survive_any_schedule_in_mode_kernel(void **state)
+{
+	no_message_is_lost_doubled_or_reordered(FAKE_KERNEL);
 }
 
 /* ---- resets ------------------------------------------------------------ */
@@ -419,6 +497,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_survive_any_schedule_without_irqfd),
 		cmocka_unit_test(messages_survive_any_schedule_with_irqfd),
+		cmocka_unit_test(messages_survive_any_schedule_in_mode_kernel),
 		cmocka_unit_test(every_accepted_message_is_told_once_across_resets),
 		cmocka_unit_test(a_port_can_be_freed_while_its_messages_are_delivered),
 	};
