@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # a guest that signals an event port: not one exit with KVM's SynIC, and every signal counted
+# needs: program=tests/unit/test-kvm-eventfd
 set -u
 . /rig/lib/tap.sh
 
@@ -32,6 +33,7 @@ check_signals() {
 	check "$1: hvd ends with status 0" ends_with_zero "$hvd"
 }
 
+check 'KVM takes and refuses eventfds as it says it does' test-kvm-eventfd
 check_signals user no "$((fast + slow))"
 check_signals kernel yes "$slow"
 plan
