@@ -392,6 +392,17 @@ static void announce(struct hvd *hvd)
 	sd_notifyf(0, "READY=1\nSTATUS=VM '%s' on %s", vm->name, vm->accel->name);
 }
 
+/* In the words of the backend, when it has any. */
+static int cannot_start(struct hvd *hvd, int error, struct problem *ret_problem)
+{
+	struct vm_stop stop;
+
+	read_stop(hvd->vm, &stop);
+	if (stop.reason == VM_STOP_NONE)
+		return problem_errno(ret_problem, EX_SOFTWARE, error, "starting the VM");
+	return problem_set(ret_problem, EX_SOFTWARE, "starting the VM: %s", stop.what);
+}
+
 int hvd_run(struct hvd *hvd, struct problem *ret_problem)
 {
 	int r = 0;
@@ -400,7 +411,7 @@ int hvd_run(struct hvd *hvd, struct problem *ret_problem)
 	if (!hvd->options->paused)
 		r = vm_resume(hvd->vm);
 	if (r)
-		return problem_errno(ret_problem, EX_SOFTWARE, r, "starting the VM");
+		return cannot_start(hvd, r, ret_problem);
 	r = loop_run(hvd->loop);
 	sd_notify(0, "STOPPING=1");
 	return r < 0 ? problem_errno(ret_problem, EX_SOFTWARE, r, "main loop") : 0;

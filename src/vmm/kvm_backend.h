@@ -95,6 +95,7 @@ struct kvm_vcpu {
 		*run;      /* owns a mapping; shared with the kernel, immediate_exit with kickers */
 	_Atomic pid_t tid; /* of the VP thread, 0 before its first run */
 	bool captured;     /* VP thread: `power_on` is valid */
+	bool run_failed;   /* VP thread: KVM_RUN failed, the exit before it may be unfinished */
 	struct kvm_vcpu_state power_on;
 	struct kvm_auto_eoi auto_eoi;
 };
@@ -141,6 +142,8 @@ int kvm_vcpu_init(struct vcpu *vcpu) MUST_CHECK;
 void kvm_vcpu_deinit(struct vcpu *vcpu);
 int kvm_vcpu_run(struct vcpu *vcpu) MUST_CHECK;
 void kvm_vcpu_kick(struct vcpu *vcpu);
+/* VP thread, before a reset: KVM must not finish an old exit on top of the new state. */
+void kvm_vcpu_forget_exit(struct kvm_vcpu *kv);
 /* Installs the handler of the kick signal, which does nothing. */
 int kvm_kick_signal_init(void) MUST_CHECK;
 int kvm_kick_signal(void);

@@ -120,6 +120,7 @@ static int restore(struct kvm_vcpu *kv)
 {
 	int r = 0;
 
+	kvm_vcpu_forget_exit(kv);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(state_parts); i++)
 		r = set_part(kv, &state_parts[i]);
 	if (r == 0)

@@ -133,7 +133,8 @@ static void stop_ioctl(struct vm *vm, struct vm_stop *stop, const char *name, in
 	stop->error = error;
 	snprintf(stop->ioctl, sizeof(stop->ioctl), "%s", name);
 	vsnprintf(stop->arguments, sizeof(stop->arguments), format, args);
-	snprintf(stop->what, sizeof(stop->what), "%s%s: %s", name, vp, strerror(-error));
+	snprintf(stop->what, sizeof(stop->what), "%s%s (%s): %s", name, vp, stop->arguments,
+		strerror(-error));
 	vm_request_stop(vm, stop);
 }
 

@@ -79,6 +79,27 @@ static void bind_thread(struct kvm_vcpu *kv)
 	atomic_store(&kv->tid, (pid_t)syscall(SYS_gettid));
 }
 
+/*
+ * An exit is finished, and registers that were changed are taken over, by the next KVM_RUN; with
+ * immediate_exit it does nothing else. Returns 0, or what KVM_RUN said instead of -EINTR.
+ */
+static int finish_exit(struct kvm_vcpu *kv)
+{
+	int r;
+
+	set_immediate_exit(kv, true);
+	r = kvm_ioctl(kv->fd, KVM_RUN, NULL);
+	if (r == -EINTR)
+		return 0;
+	return r < 0 ? r : -EPROTO;
+}
+
+void kvm_vcpu_forget_exit(struct kvm_vcpu *kv)
+{
+	if (kv->run_failed)
+		kv->run_failed = finish_exit(kv) < 0;
+}
+
 /* faults */
 
 /*
@@ -88,13 +109,10 @@ static void bind_thread(struct kvm_vcpu *kv)
 static int inject_ud(struct kvm_vcpu *kv, uint64_t out_rip)
 {
 	struct kvm_vcpu_events events;
-	int r;
+	int r = finish_exit(kv);
 
-	set_immediate_exit(kv, true);
-	r = kvm_ioctl(kv->fd, KVM_RUN, NULL);
-	if (r != -EINTR)
-		return kvm_stop_ioctl(
-			kv, "KVM_RUN", r < 0 ? r : -EPROTO, "to finish the OUT of a hypercall");
+	if (r < 0)
+		return kvm_stop_ioctl(kv, "KVM_RUN", r, "to finish the OUT of a hypercall");
 	r = KVM_MUST(kv, KVM_GET_VCPU_EVENTS, &events, "to inject #UD");
 	if (r < 0)
 		return r;
@@ -261,9 +279,11 @@ static bool handle_exit(struct kvm_vcpu *kv)
 /* KVM_RUN came back with an error: a kick, a VP that waits for its INIT, or the end. */
 static int run_ended(struct kvm_vcpu *kv, int error)
 {
-	if (error != -EINTR && error != -EAGAIN)
+	if (error != -EINTR && error != -EAGAIN) {
+		kv->run_failed = true;
 		return kvm_stop_ioctl(kv, "KVM_RUN", error, "immediate_exit %u, after exit %u",
 			kv->run->immediate_exit, kv->run->exit_reason);
+	}
 	vcpu_count_exit(kv->vcpu, VCPU_EXIT_INTERRUPTED);
 	return 0;
 }

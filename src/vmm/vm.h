@@ -59,7 +59,7 @@ struct vm_stop {
 	bool write;
 	char ioctl[32];     /* its name, or empty */
 	char arguments[96]; /* of the ioctl, those that matter */
-	char what[96];      /* one sentence, for people */
+	char what[192];     /* one sentence, for people */
 };
 
 /* Nothing known yet: all ones stand for "unknown" in vp, rip, gpa and size. */

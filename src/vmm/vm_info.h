@@ -28,7 +28,7 @@ struct stop_info {
 	bool write;
 	uint64_t code;
 	int32_t error;
-	char ioctl[32], arguments[96], what[96];
+	char ioctl[32], arguments[96], what[192];
 };
 
 struct capability_info {

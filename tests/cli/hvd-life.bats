@@ -260,7 +260,9 @@ start_failing() {
 	assert_line --regexp '^  error: +-5$'
 	assert_line --regexp '^  arguments: +immediate_exit 0, '
 	assert_line --regexp '^  rip: +0x[1-9a-f]'
-	assert_line --regexp '^  what: +KVM_RUN of VP [01]: Input/output error$'
+	assert_line --regexp '^  what: +KVM_RUN of VP [01] \(immediate_exit 0, .*\): Input/output error$'
+	run cat "$BATS_TEST_TMPDIR/hvd.log"
+	assert_line --partial 'the VM stopped: KVM_RUN of VP '
 	for path in vps sints ports routes log tree; do
 		run api "/v1/$path" -o /dev/null -w '%{http_code}'
 		assert_output 200
@@ -288,4 +290,15 @@ start_failing() {
 	ended=0
 	stop_hvd || ended=$?
 	assert_equal "$ended" 70
+}
+
+@test "a KVM_SET_CPUID2 that fails at the first start: 70, and hvd says so" {
+	need_accel kvm
+	touch "$BATS_TEST_TMPDIR/fails"
+	LD_PRELOAD=$FAIL_IOCTL FAIL_IOCTL_REQUEST=0x4008ae90 \
+		FAIL_IOCTL_WHEN=$BATS_TEST_TMPDIR/fails \
+		ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0 \
+		run "$HVD" --demo --accel kvm --serial null
+	assert_failure 70
+	assert_line --partial 'starting the VM: KVM_SET_CPUID2 of VP 0 (all leaves): Input/output error'
 }
