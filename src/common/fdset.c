@@ -56,11 +56,27 @@ void fdset_deinit(struct fdset *set)
 	*set = (struct fdset){.epoll_fd = -1};
 }
 
+static int control(struct fdset *set, int operation, int fd, uint32_t events, uint64_t key)
+{
+	struct epoll_event event = {.events = events, .data.u64 = key};
+
+	return epoll_ctl(set->epoll_fd, operation, fd, &event) < 0 ? -errno : 0;
+}
+
 int fdset_add(struct fdset *set, int fd, uint64_t key)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u64 = key};
+	return control(set, EPOLL_CTL_ADD, fd, EPOLLIN, key);
+}
 
-	return epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+int fdset_add_silent(struct fdset *set, int fd, uint64_t key)
+{
+	return control(set, EPOLL_CTL_ADD, fd, EPOLLONESHOT, key);
+}
+
+void fdset_arm(struct fdset *set, int fd, uint64_t key)
+{
+	/* It cannot fail for a descriptor that was added. */
+	(void)!control(set, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLONESHOT, key);
 }
 
 void fdset_remove(struct fdset *set, int fd)

@@ -34,6 +34,10 @@ int fdset_init(struct fdset *set, struct loop *loop, fdset_ready_fn ready) MUST_
 /* Takes one that init refused, or that deinit has seen before. */
 void fdset_deinit(struct fdset *set);
 int fdset_add(struct fdset *set, int fd, uint64_t key) MUST_CHECK;
+/* Adds it silent: only fdset_arm() has its being readable told, once, now or later. */
+int fdset_add_silent(struct fdset *set, int fd, uint64_t key) MUST_CHECK;
+/* Any thread, never blocks. */
+void fdset_arm(struct fdset *set, int fd, uint64_t key);
 /* Before the descriptor is closed. */
 void fdset_remove(struct fdset *set, int fd);
 /*

@@ -209,7 +209,7 @@ static int bind_irqfd(struct sint_route *route)
 		r = vm->accel->irqfd(vm, route->set_fd, route->resample_fd, route->gsi, true);
 	if (r < 0 || route->resample_fd < 0)
 		return r;
-	r = fdset_add(&vm->routes.acks, route->resample_fd, ack_key(route));
+	r = fdset_add_silent(&vm->routes.acks, route->resample_fd, ack_key(route));
 	if (r < 0)
 		(void)!vm->accel->irqfd(vm, route->set_fd, -1, route->gsi, false);
 	return r;
@@ -466,34 +466,43 @@ int sint_route_set(struct sint_route *route)
 	return r;
 }
 
-void sint_route_acked_locked(struct sint_route *route, uint64_t count)
+static void count_acks_locked(struct sint_route *route, uint64_t count)
 {
 	route->acks += count;
 	if (route->ack_fd >= 0)
 		(void)!signal_fd(route->ack_fd); /* a reader far behind loses nothing */
 }
 
-/* How often KVM signalled the route since the last look; 0 when there is no such route any more. */
-static uint64_t take_acks(struct sint_routes *routes, struct synic *synic, unsigned sint)
+void sint_route_acked_locked(struct sint_route *route)
 {
-	eventfd_t count = 0;
+	count_acks_locked(route, 1);
+}
 
-	pthread_mutex_lock(&routes->lock);
-	if (synic->sint[sint].route)
-		(void)!eventfd_read(synic->sint[sint].route->resample_fd, &count);
-	pthread_mutex_unlock(&routes->lock);
-	return count;
+void sint_route_take_acks_locked(struct sint_route *route)
+{
+	const struct synic *synic = route->synic;
+	eventfd_t count;
+
+	if (route->resample_fd < 0 || eventfd_read(route->resample_fd, &count) < 0)
+		return;
+	hv_record(route->vm->recorder, HV_EVENT_SINT_ACK, synic->vcpu->index, synic->vtl,
+		route->sint, count);
+	count_acks_locked(route, count);
+	if (route->ack_fd >= 0)
+		sint_route_await_ack_locked(route);
+}
+
+void sint_route_await_ack_locked(struct sint_route *route)
+{
+	if (route->resample_fd >= 0)
+		fdset_arm(&route->vm->routes.acks, route->resample_fd, ack_key(route));
 }
 
 static void on_resample(struct fdset *set, uint64_t key)
 {
 	struct sint_routes *routes = container_of(set, struct sint_routes, acks);
-	struct synic *synic = synic_find(routes->vm, key / HV_SINT_COUNT, 0);
-	unsigned sint = key % HV_SINT_COUNT;
-	uint64_t count = take_acks(routes, synic, sint);
 
-	if (count != 0)
-		synic_kernel_acked(synic, sint, count);
+	synic_kernel_acked(synic_find(routes->vm, key / HV_SINT_COUNT, 0), key % HV_SINT_COUNT);
 }
 
 int sint_route_set_fd(const struct sint_route *route)
@@ -509,6 +518,8 @@ int sint_route_ack_fd(struct sint_route *route)
 	if (route->ack_fd < 0)
 		route->ack_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	fd = route->ack_fd < 0 ? -errno : route->ack_fd;
+	if (fd >= 0)
+		sint_route_await_ack_locked(route);
 	pthread_mutex_unlock(&route->synic->lock);
 	return fd;
 }
@@ -561,6 +572,9 @@ static void fill_route(struct sint_route *route, struct route_info *ret_info)
 {
 	struct synic *synic = route->synic;
 
+	/* What KVM has added up shows here, and whoever waits for it does not miss it. */
+	if (route->resample_fd >= 0)
+		synic_kernel_acked(synic, route->sint);
 	*ret_info = (struct route_info){
 		.vp = synic->vcpu->index,
 		.vtl = synic->vtl,

@@ -21,7 +21,8 @@
  * (which the in-kernel LAPIC cannot be asked for by MSI).
  *
  * In mode kernel the GSI has a HV_SINT route from its first use on, KVM looks at the SINT's state
- * itself, and a resample eventfd of the route tells of EOMs and EOIs on the main loop.
+ * itself, and adds up EOMs and EOIs in a resample eventfd of the route. Nobody is woken for them
+ * unless a message waits for one or somebody has the ack eventfd.
  *
  * Purpose: host-to-guest delivery with a completion.
  * Threads: get/put/post/set from any thread; callbacks on the main loop.
@@ -97,7 +98,13 @@ uint32_t sint_route_gsi(const struct sint_route *route);
 int sint_route_set_fd(const struct sint_route *route);
 /* Signalled at every EOM from the first call on; -errno when it cannot be made. Route's to close. */
 int sint_route_ack_fd(struct sint_route *route);
-/* EOM was written: counts, signals the ack eventfd. From synic*.c, synic->lock is held. */
-void sint_route_acked_locked(struct sint_route *route, uint64_t count);
+/* EOM was written: counts, signals the ack eventfd. From synic.c, synic->lock is held. */
+void sint_route_acked_locked(struct sint_route *route);
+/*
+ * Mode kernel, synic->lock is held. Takes what KVM has added up, as sint_route_acked_locked(); and
+ * has the main loop call synic_kernel_acked() at the next ack, or now if there was one since.
+ */
+void sint_route_take_acks_locked(struct sint_route *route);
+void sint_route_await_ack_locked(struct sint_route *route);
 
 extern const struct node_class route_node_class; /* routes/{vp}/{sint}?vtl=; owner: struct vm */

@@ -241,7 +241,7 @@ static enum hv_fault write_eom(struct synic *synic)
 		acked);
 	for (unsigned n = 0; n < HV_SINT_COUNT; n++) {
 		if (synic->sint[n].route)
-			sint_route_acked_locked(synic->sint[n].route, 1);
+			sint_route_acked_locked(synic->sint[n].route);
 		if (acked & BIT64(n))
 			synic_scan_locked(synic, n);
 	}

@@ -152,8 +152,8 @@ bool synic_is_kernel(const struct synic *synic);
  * them now. A page outside RAM stays without effect: KVM has accepted it, #GP is no longer possible.
  */
 void synic_kernel_sync(struct synic *synic, uint64_t scontrol, uint64_t siefp, uint64_t simp);
-/* Mode kernel, main loop: KVM reported `count` EOMs, or EOIs of the SINT's vector. */
-void synic_kernel_acked(struct synic *synic, unsigned sint, uint64_t count);
+/* Mode kernel, any thread: KVM may have reported EOMs, or EOIs of the SINT's vector. */
+void synic_kernel_acked(struct synic *synic, unsigned sint);
 /* Mode kernel, the VP's thread outside the guest: writes the slots that wait for it. */
 void synic_work(struct synic *synic);
 /* The timer fired or the test clock moved: expires timers and retries. */

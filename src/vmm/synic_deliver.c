@@ -325,10 +325,19 @@ static bool still_busy(struct synic *synic, unsigned n)
 	return entry && entry->tried && slot_type(slot) != 0 && slot_pending(slot);
 }
 
+/* In mode kernel an ack is told only to those who asked for it, once. */
+static void wait_for_ack(struct synic *synic, unsigned n)
+{
+	if (synic_is_kernel(synic) && synic->sint[n].route)
+		sint_route_await_ack_locked(synic->sint[n].route);
+}
+
 static void leave_to_vcpu(struct synic *synic, unsigned n)
 {
-	if (still_busy(synic, n))
+	if (still_busy(synic, n)) {
+		wait_for_ack(synic, n);
 		return;
+	}
 	synic->work_sints |= (uint16_t)BIT64(n);
 	vcpu_request_work(synic->vcpu);
 }
@@ -350,10 +359,12 @@ void synic_scan_locked(struct synic *synic, unsigned n)
 		drop_lazy_ticks(synic, n);
 	while (has_candidate(synic, n) && deliver_one(synic, n))
 		;
-	if (has_candidate(synic, n))
+	if (has_candidate(synic, n)) {
 		synic->waiting_sints |= bit;
-	else
+		wait_for_ack(synic, n);
+	} else {
 		synic->waiting_sints &= (uint16_t)~bit;
+	}
 }
 
 void synic_scan_all_locked(struct synic *synic)

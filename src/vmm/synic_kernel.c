@@ -42,13 +42,12 @@ void synic_kernel_sync(struct synic *synic, uint64_t scontrol, uint64_t siefp, u
 	pthread_mutex_unlock(&synic->setup_lock);
 }
 
-void synic_kernel_acked(struct synic *synic, unsigned n, uint64_t count)
+/* The route may be gone, and the acks have been counted by somebody else: looking costs nothing. */
+void synic_kernel_acked(struct synic *synic, unsigned n)
 {
 	pthread_mutex_lock(&synic->lock);
-	hv_record(synic->vm->recorder, HV_EVENT_SINT_ACK, synic->vcpu->index, synic->vtl,
-		(uint8_t)n, count);
 	if (synic->sint[n].route)
-		sint_route_acked_locked(synic->sint[n].route, count);
+		sint_route_take_acks_locked(synic->sint[n].route);
 	synic_scan_locked(synic, n);
 	synic_arm_locked(synic);
 	pthread_mutex_unlock(&synic->lock);

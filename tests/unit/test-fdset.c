@@ -103,6 +103,22 @@ static void one_that_was_removed_is_not_told(void **state)
 	assert_int_equal(rig->told[3], 0);
 }
 
+static void a_silent_one_is_told_once_for_each_arming(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(fdset_add_silent(&rig->set, rig->fd[3], 3), 0);
+	assert_int_equal(eventfd_write(rig->fd[3], 1), 0);
+	assert_int_equal(loop_run_ready(rig->loop), 0);
+	assert_int_equal(rig->told[3], 0);
+	fdset_arm(&rig->set, rig->fd[3], 3);
+	assert_int_equal(loop_run_ready(rig->loop), 0);
+	assert_int_equal(rig->told[3], 1);
+	assert_int_equal(eventfd_write(rig->fd[3], 1), 0);
+	assert_int_equal(loop_run_ready(rig->loop), 0);
+	assert_int_equal(rig->told[3], 1);
+}
+
 static void adding_twice_and_adding_rubbish_are_refused(void **state)
 {
 	struct rig *rig = *state;
@@ -130,6 +146,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(draining_tells_of_all_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			one_that_was_removed_is_not_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_silent_one_is_told_once_for_each_arming, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			adding_twice_and_adding_rubbish_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

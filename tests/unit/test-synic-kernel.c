@@ -18,6 +18,7 @@
 #include "vmm/event.h"
 #include "vmm/guest_port.h"
 #include "vmm/inject.h"
+#include "vmm/synic_info.h"
 
 enum { SINT = 2, FLAG = 7, TIMER = 0x55, RETRY_NS = NSEC_PER_MSEC };
 
@@ -652,23 +653,70 @@ static void a_refused_irqfd_refuses_the_route(void **state)
 	assert_int_equal(fake->vm.routes.count, 1);
 }
 
-static void every_ack_is_counted_and_told(void **state)
+static uint64_t acks(void)
+{
+	const uint64_t key[] = {0, SINT, 0};
+	struct route_info info;
+
+	assert_int_equal(route_node_class.get(&fake->vm, key, &info), 0);
+	return info.acks;
+}
+
+static void every_ack_is_counted(void **state)
+{
+	fake_vm_eom(fake, 0);
+	fake_vm_eom(fake, 0);
+	assert_int_equal(acks(), 2);
+	fake_vm_eom(fake, 1);
+	fake_vm_eom(fake, 0);
+	assert_int_equal(acks(), 3);
+}
+
+static void nobody_is_woken_for_an_ack_that_nobody_waits_for(void **state)
+{
+	fake_vm_eom(fake, 0);
+	fake_vm_run_loop(fake);
+	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_SINT_ACK), 0);
+}
+
+static void who_has_the_ack_eventfd_is_told_of_each(void **state)
 {
 	int fd = sint_route_ack_fd(route);
 	eventfd_t told;
 
-	fake_vm_eom(fake, 0);
-	fake_vm_eom(fake, 0);
-	fake_vm_run_loop(fake);
-	assert_int_equal(eventfd_read(fd, &told), 0);
+	for (unsigned i = 1; i <= 3; i++) {
+		fake_vm_eom(fake, 0);
+		fake_vm_run_loop(fake);
+		assert_int_equal(eventfd_read(fd, &told), 0);
+		assert_int_equal(fake_vm_recorded(fake, HV_EVENT_SINT_ACK), i);
+	}
 	fake_vm_eom(fake, 1);
 	fake_vm_run_loop(fake);
 	assert_int_equal(eventfd_read(fd, &told), -1);
-	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_SINT_ACK), 1);
+	assert_int_equal(acks(), 3);
+}
+
+static void looking_at_a_route_takes_no_ack_from_anybody(void **state)
+{
+	int fd = sint_route_ack_fd(route);
+	eventfd_t told;
+
+	queue(&entries[0], 1);
+	queue(&entries[1], 2);
+	work();
+	fake_vm_consume(fake, 0, SINT);
+	assert_int_equal(acks(), 1);
+	assert_int_equal(eventfd_read(fd, &told), 0);
+	assert_true(work());
+	assert_int_equal(type(), 2);
+	fake_vm_eom(fake, 0);
+	fake_vm_run_loop(fake);
+	assert_int_equal(eventfd_read(fd, &told), 0);
 }
 
 static void an_ack_for_a_route_that_is_gone_is_ignored(void **state)
 {
+	assert_true(sint_route_ack_fd(route) >= 0);
 	fake_vm_eom(fake, 0);
 	route = sint_route_unref(route);
 	fake_vm_run_loop(fake);
@@ -735,7 +783,10 @@ int main(void)
 		TEST(the_api_needs_no_route),
 		TEST(a_refused_table_refuses_the_route),
 		TEST(a_refused_irqfd_refuses_the_route),
-		TEST(every_ack_is_counted_and_told),
+		TEST(every_ack_is_counted),
+		TEST(nobody_is_woken_for_an_ack_that_nobody_waits_for),
+		TEST(who_has_the_ack_eventfd_is_told_of_each),
+		TEST(looking_at_a_route_takes_no_ack_from_anybody),
 		TEST(an_ack_for_a_route_that_is_gone_is_ignored),
 		TEST(a_guest_port_goes_the_same_way),
 	};
