@@ -51,6 +51,7 @@ static void init_fields(struct vmbus *bus, struct vm *vm)
 	TAILQ_INIT(&bus->gpadls);
 	TAILQ_INIT(&bus->devices);
 	vm_add_device(vm, &bus->device);
+	vm->has_vmbus = true;
 }
 
 int vmbus_new(struct vm *vm, struct vmbus **ret_bus)
@@ -83,6 +84,7 @@ struct vmbus *vmbus_free(struct vmbus *bus)
 	outgoing_deinit(bus);
 	vmbus_unlock(bus);
 	loop_drain(bus->vm->loop);
+	bus->vm->has_vmbus = false;
 	vm_remove_device(bus->vm, &bus->device);
 	pthread_mutex_destroy(&bus->in_lock);
 	pthread_mutex_destroy(&bus->lock);

@@ -145,6 +145,7 @@ struct vm {
 	struct hypercall_stats hypercalls;
 	struct monitor monitor;
 	struct vm_boot boot;
+	bool has_vmbus; /* there is a VMBus to announce; set before the VM runs */
 
 	unsigned vp_count;
 	struct vcpu *vcpu[VM_MAX_VPS]; /* owns */

@@ -392,6 +392,11 @@ static void channel_messages_without_a_connection_are_dropped(void **state)
 }
 
 /* As vm_reset() does it: the SynICs first, then the devices. */
+static void the_bus_is_announced_while_there_is_one(void **state)
+{
+	assert_true(guest.fake->vm.has_vmbus);
+}
+
 static void a_vm_reset_needs_no_unload(void **state)
 {
 	connect_one();
@@ -941,6 +946,7 @@ int main(void)
 		BUS_TEST(an_unknown_version_while_connected_lets_go_and_is_refused),
 		BUS_TEST(contact_and_unload_while_disconnecting_wait_their_turn),
 		BUS_TEST(channel_messages_without_a_connection_are_dropped),
+		BUS_TEST(the_bus_is_announced_while_there_is_one),
 		BUS_TEST(a_vm_reset_needs_no_unload),
 		BUS_TEST(a_guest_that_does_not_read_may_not_post_for_ever),
 		BUS_TEST(what_is_no_channel_message_is_refused_by_the_port),

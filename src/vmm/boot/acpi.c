@@ -419,7 +419,7 @@ int acpi_build(const struct acpi_config *config, uint8_t bytes[ACPI_TABLES_BYTES
 
 int acpi_load(struct vm *vm)
 {
-	struct acpi_config config = {.vp_count = vm->vp_count};
+	struct acpi_config config = {.vp_count = vm->vp_count, .vmbus = vm->has_vmbus};
 	uint8_t bytes[ACPI_TABLES_BYTES] = {0};
 	size_t used;
 	int r = acpi_build(&config, bytes, &used);
