@@ -13,26 +13,15 @@ uint64_t visits_vp(const struct resource *resource, const uint64_t *key)
 	return resource->class->key_count > 0 ? key[0] : 0;
 }
 
-static struct visit_read *find_read(const struct visits *visits, const struct resource *resource)
+/* Where the class's reading is noted, or visits->count. */
+static unsigned find_read(const struct visits *visits, const struct resource *resource)
 {
-	for (unsigned i = 0; i < visits->count; i++) {
-		const struct visit_read *read = &visits->reads[i];
+	unsigned i = 0;
 
-		if (read->read == resource->on_vcpu && read->owner == resource->owner)
-			return (struct visit_read *)read;
-	}
-	return NULL;
-}
-
-static struct visit_read *add_read(struct visits *visits, const struct resource *resource)
-{
-	struct visit_read *read;
-
-	if (visits->count == VISIT_READS_MAX)
-		return NULL;
-	read = &visits->reads[visits->count++];
-	*read = (struct visit_read){.read = resource->on_vcpu, .owner = resource->owner};
-	return read;
+	while (i < visits->count && (visits->reads[i].read != resource->on_vcpu ||
+					    visits->reads[i].owner != resource->owner))
+		i++;
+	return i;
 }
 
 static unsigned vp_count(const struct visits *visits)
@@ -44,29 +33,28 @@ static unsigned vp_count(const struct visits *visits)
 
 void visits_want(struct visits *visits, const struct resource *resource, uint64_t vp)
 {
-	struct visit_read *read;
+	unsigned i = find_read(visits, resource);
 
-	if (!resource->on_vcpu || vp >= vp_count(visits))
+	if (!resource->on_vcpu || vp >= vp_count(visits) || i == VISIT_READS_MAX)
 		return;
-	read = find_read(visits, resource);
-	if (!read)
-		read = add_read(visits, resource);
-	if (read) {
-		read->vps |= BIT64(vp);
-		read->result[vp] = -ETIMEDOUT;
-	}
+	if (i == visits->count)
+		visits->reads[visits->count++] = (struct visit_read){
+			.read = resource->on_vcpu, .owner = resource->owner};
+	visits->reads[i].vps |= BIT64(vp);
+	visits->reads[i].result[vp] = -ETIMEDOUT;
 }
 
 int visits_result(const struct visits *visits, const struct resource *resource, uint64_t vp)
 {
-	const struct visit_read *read;
+	unsigned i = find_read(visits, resource);
 
 	if (!resource->on_vcpu)
 		return 0;
 	if (vp >= vp_count(visits))
 		return -ENOENT;
-	read = find_read(visits, resource);
-	return read && read->vps & BIT64(vp) ? read->result[vp] : -ENODATA;
+	if (i == visits->count || !(visits->reads[i].vps & BIT64(vp)))
+		return -ENODATA; /* nobody asked */
+	return visits->reads[i].result[vp];
 }
 
 const char *visits_error_name(int error)

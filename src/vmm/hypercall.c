@@ -329,7 +329,9 @@ static const struct field hypercall_fields[] = {
 	{FIELD_U(struct hypercall_info, code, 0,
 		"Call code (TLFS 3.4); 65535 stands for every code that is not implemented.")},
 	{FIELD_S(struct hypercall_info, name, 0, "The call's name in the TLFS.")},
-	{FIELD_U(struct hypercall_info, count, 0, "Calls since the VM was created.")},
+	{FIELD_U(struct hypercall_info, count, 0,
+		"Calls since the VM was created. In mode kernel KVM answers some itself: of those only "
+		"signals to ports with a fast path are counted.")},
 	{FIELD_A(struct hypercall_info, statuses, status_count, &status_table,
 		"The statuses that occurred.")},
 };
