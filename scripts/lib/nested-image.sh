@@ -7,6 +7,7 @@
 #	guest-image	/rig/hvd-guest.elf: the multiboot image of all guest programs
 #	qemu		qemu-system-x86_64 with its libraries, and the firmware that -kernel needs
 #	tracefs		/sys/kernel/tracing is mounted
+#	vmlinuz		/rig/vmlinuz: the outer kernel itself, for a guest
 #	module=NAME	a module of the outer kernel is loaded, after those it depends on
 #	program=PATH	a program of the build directory is on the PATH
 #	file=PATH	a file of the source tree is at /rig/files/NAME
@@ -71,6 +72,7 @@ add_need() {
 	guest-tests) /usr/bin/python3 "$root/scripts/lib/guest-tests.py" "$build" >"$rig/guest-tests" ;;
 	guest-image) install -m 644 "$build/guest/hvd-guest.elf" "$rig/" ;;
 	qemu) add_qemu ;;
+	vmlinuz) cp "$(echo "$kernel_folder"/boot/vmlinuz-*)" "$rig/vmlinuz" ;;
 	module=*) add_module "${1#*=}" ;;
 	program=*) add_program "$build/${1#*=}" ;;
 	file=*) install "$root/${1#*=}" "$rig/files/" ;;
