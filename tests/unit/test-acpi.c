@@ -189,6 +189,10 @@ static void test_load(void **state)
 	build(2, false);
 	assert_int_equal(acpi_load(&fake->vm), 0);
 	assert_memory_equal(fake_vm_ram(fake, ACPI_TABLES_GPA), area, used);
+	fake->vm.has_vmbus = true;
+	build(2, true);
+	assert_int_equal(acpi_load(&fake->vm), 0);
+	assert_memory_equal(fake_vm_ram(fake, ACPI_TABLES_GPA), area, used);
 	fake_vm_free(fake);
 }
 
