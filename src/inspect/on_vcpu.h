@@ -38,7 +38,10 @@ struct visits {
 uint64_t visits_vp(const struct resource *resource, const uint64_t *key);
 /* Notes that `vp` has to be visited, if objects of `resource` need it and there is such a VP. */
 void visits_want(struct visits *visits, const struct resource *resource, uint64_t vp);
-/* Asks all of them and waits, until `deadline_ns` (CLOCK_MONOTONIC) or until the server stops. */
+/*
+ * Asks all of them and waits until `deadline_ns` (CLOCK_MONOTONIC), at least a moment, or until the
+ * server stops.
+ */
 void visits_go(struct visits *visits, uint64_t deadline_ns);
 /*
  * Whether objects of `resource` on `vp` can be shown: 0; -ETIMEDOUT, what vcpu_run_on() said or

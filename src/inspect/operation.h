@@ -10,7 +10,7 @@
  *
  * Changes to the VM run on the main loop. Waiting for a VP runs on the worker, one thread, one
  * operation at a time; each has a deadline that counts from its submission, so a queue of them
- * never takes longer than the last deadline.
+ * takes no longer than the last deadline and a moment for each (on_vcpu.h).
  *
  * Purpose: suspend a request, do the work where it belongs, resume the request.
  * Threads: noted per function. `request` and `waiting` are touched by the HTTP thread only; the

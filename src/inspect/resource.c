@@ -156,7 +156,8 @@ static void get_later(struct request *request, const uint64_t *key, uint32_t tim
 	get->visits.inspect = request->inspect;
 	get->deadline_ns = deadline_in(timeout_ms);
 	get->base.run = run_get;
-	operation_submit(&get->base, OPERATION_ON_WORKER, get->deadline_ns);
+	operation_submit(
+		&get->base, OPERATION_ON_WORKER, get->deadline_ns + OPERATION_WRITE_PATIENCE_NS);
 }
 
 static void handle_object(struct request *request)

@@ -517,6 +517,31 @@ static void a_silent_vp_costs_the_deadline_once(void **state)
 	answer_free(&a);
 }
 
+/* The worker does one request after the other. Whoever waited for it still learns of the others. */
+static void waiting_behind_a_silent_vp_is_no_timeout(void **state)
+{
+	static const char request[] =
+		"GET /v1/sints?timeout_ms=200 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	struct rig *rig = &((struct machine *)*state)->rig;
+	int fds[3];
+
+	fall_silent();
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		fds[i] = rig_connect(rig, RIG_API);
+		rig_send(fds[i], request);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		struct answer a;
+
+		assert_true(rig_receive(fds[i], &a));
+		assert_int_equal(json_array_size(at(a.json, "items")), (VPS - 1) * HV_SINT_COUNT);
+		assert_int_equal(json_array_size(at(a.json, "errors")), 1);
+		check_integer(a.json, "errors/0/vp", SILENT);
+		answer_free(&a);
+		close(fds[i]);
+	}
+}
+
 static void objects_of_a_silent_vp_are_timeouts(void **state)
 {
 	static const char *const targets[] = {"/v1/vps/1/sints/2?timeout_ms=100",
@@ -625,6 +650,7 @@ int main(int argc, char **argv)
 		TEST(a_vm_that_does_not_run_is_shown_too),
 		TEST(a_list_leaves_out_a_silent_vp_and_says_so),
 		TEST(a_silent_vp_costs_the_deadline_once),
+		TEST(waiting_behind_a_silent_vp_is_no_timeout),
 		TEST(objects_of_a_silent_vp_are_timeouts),
 		TEST(metrics_lack_a_silent_vp_only),
 		TEST(late_mail_reads_nothing),
