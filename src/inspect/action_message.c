@@ -184,6 +184,14 @@ static void refuse_message(struct reply *reply, const struct inject_request *inj
 	}
 }
 
+/* With KVM's SynIC a mask is not seen before the message is in its slot. */
+static const char *delivered_in_words(struct vm *vm, const struct inject_request *inject)
+{
+	if (synic_owes(synic_find(vm, inject->vp, inject->vtl), inject->sint))
+		return "in the slot; its interrupt is owed, the SINT is masked or the SynIC is off";
+	return "in the slot";
+}
+
 static void on_injected(void *arg, const struct inject_result *result)
 {
 	struct message_operation *op = arg;
@@ -191,7 +199,8 @@ static void on_injected(void *arg, const struct inject_result *result)
 	struct reply *reply = &op->base.reply;
 
 	if (result->outcome == INJECT_DELIVERED)
-		reply_message(reply, 200, inject, MESSAGE_DELIVERED, result, "in the slot");
+		reply_message(reply, 200, inject, MESSAGE_DELIVERED, result,
+			delivered_in_words(op->base.inspect->config.vm, inject));
 	else if (result->outcome == INJECT_ASSERTED)
 		reply_message(
 			reply, 200, inject, MESSAGE_ASSERTED, result, "the vector was raised");

@@ -175,12 +175,8 @@ static void reply_event(struct event_operation *op, struct synic *synic, bool al
 		.sint = op->values.sint,
 		.flag = op->values.flag,
 	};
-	bool owed;
 
-	pthread_mutex_lock(&synic->lock);
-	owed = synic->sint[op->values.sint].irq_owed;
-	pthread_mutex_unlock(&synic->lock);
-	if (owed)
+	if (synic_owes(synic, op->values.sint))
 		snprintf(info.detail, sizeof(info.detail),
 			"the SINT is masked: the interrupt is owed");
 	json_write_info(reply_json(&op->base.reply, 200, event_reply_table.name),

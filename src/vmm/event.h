@@ -53,8 +53,8 @@
 	X(HV_EVENT_MESSAGE_DELIVERED, "message.delivered", "a message was written into its slot", "message_type:x", "payload_size:u", "sender:x", "queue_depth:u", "latency_ns:u") \
 	X(HV_EVENT_MESSAGE_BUSY, "message.busy", "a slot was busy: pending flag set in the occupant", "occupant_type:x", "queue_depth:u", NULL, NULL, NULL) \
 	X(HV_EVENT_MESSAGE_DROPPED, "message.dropped", "a queued message was dropped", "message_type:x", "status:e", NULL, NULL, NULL) \
-	X(HV_EVENT_SINT_ASSERT, "sint.assert", "a SINT's vector was asserted", "vector:u", "auto_eoi:b", "status:e", NULL, NULL) \
-	X(HV_EVENT_SINT_OWED, "sint.owed", "an interrupt was withheld (masked or SynIC off) and is owed", "sint_raw:x", "scontrol:x", NULL, NULL, NULL) \
+	X(HV_EVENT_SINT_ASSERT, "sint.assert", "a SINT's vector was asserted; in mode kernel KVM knows it, and 0 stands here", "vector:u", "auto_eoi:b", "status:e", NULL, NULL) \
+	X(HV_EVENT_SINT_OWED, "sint.owed", "an interrupt was withheld (masked or SynIC off) and is owed; sint_raw is 0 in mode kernel", "sint_raw:x", "scontrol:x", NULL, NULL, NULL) \
 	X(HV_EVENT_SINT_ACK, "sint.ack", "mode kernel: KVM told somebody who waits for it of EOMs, or EOIs of the SINT's vector", "count:u", NULL, NULL, NULL, NULL) \
 	X(HV_EVENT_EOM, "eom", "the guest wrote EOM", "acked:x", NULL, NULL, NULL, NULL)                         \
 	X(HV_EVENT_FLAG_SET, "event.flag", "an event flag was set towards the guest", "flag:u", "newly:b", "status:e", NULL, NULL) \

@@ -325,6 +325,16 @@ int synic_set_event_flag(
 	return r;
 }
 
+bool synic_owes(struct synic *synic, unsigned sint)
+{
+	bool owed;
+
+	pthread_mutex_lock(&synic->lock);
+	owed = synic->sint[sint].irq_owed;
+	pthread_mutex_unlock(&synic->lock);
+	return owed;
+}
+
 int synic_assert(struct synic *synic, unsigned sint)
 {
 	uint8_t vector;

@@ -145,6 +145,9 @@ int synic_set_event_flag(struct synic *synic, unsigned sint, unsigned flag, enum
 /* Asserts the SINT's vector without a message. -EPERM masked, polling or proxy; -ENXIO SCONTROL off. */
 int synic_assert(struct synic *synic, unsigned sint) MUST_CHECK;
 
+/* Whether an interrupt of the SINT is withheld, to be raised when the obstacle goes. Any thread. */
+bool synic_owes(struct synic *synic, unsigned sint);
+
 /* Whether KVM holds the registers and timers. */
 bool synic_is_kernel(const struct synic *synic);
 /*

@@ -157,7 +157,7 @@ static void owe_locked(struct synic *synic, unsigned n)
 	sint->irq_owed = true;
 	sint->owed++;
 	hv_record(synic->vm->recorder, HV_EVENT_SINT_OWED, synic->vcpu->index, synic->vtl,
-		(uint8_t)n, sint->msr, synic->scontrol);
+		(uint8_t)n, synic_is_kernel(synic) ? 0 : sint->msr, synic->scontrol);
 }
 
 int synic_interrupt_locked(struct synic *synic, unsigned n)
