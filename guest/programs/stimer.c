@@ -54,12 +54,15 @@ static bool take_expiry(
 static void check_one_shot(struct gx_vp *vp, struct timers *timers)
 {
 	struct hv_timer_message_payload payload = {0};
-	uint64_t due = gx_now(vp) + 10 * GX_MS;
+	uint64_t due;
 
+	/* Far enough ahead that it has not fired yet, however slow the host. */
 	gx_set_msr(vp, config_msr(0), to_sint(SINT) | HV_STIMER_AUTO_ENABLE);
-	gx_set_msr(vp, count_msr(0), due);
+	gx_set_msr(vp, count_msr(0), gx_now(vp) + 1000 * GX_SECOND);
 	gx_ok(vp, gx_msr(vp, config_msr(0)) & HV_STIMER_ENABLE,
 		"writing COUNT enables an auto-enable timer");
+	due = gx_now(vp) + 10 * GX_MS;
+	gx_set_msr(vp, count_msr(0), due);
 	gx_ok(vp, take_expiry(vp, SINT, &payload), "one-shot: a timer message arrives");
 	gx_ok(vp, payload.timer_index == 0 && payload.expiration_time == due,
 		"it names the timer and its due time");
