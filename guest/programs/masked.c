@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A message for a masked, polling or disabled SINT is written; an interrupt withheld by a mask or a
+ * A message for a masked or disabled SINT is written; an interrupt withheld by a mask or a
  * cleared SCONTROL is owed and raised once (spec 3.4, 3.6, 13.2).
  *
  * A signal to such a SINT is refused, except with KVM's SynIC: KVM has answered it before hvd hears
@@ -98,24 +98,6 @@ static void check_event(struct gx_vp *vp, struct counts *counts)
 	gx_ok(vp, gx_wait(vp, gx_take_flag(vp, SINT, EVENT_CONNECTION)), "with its flag");
 }
 
-static void check_polling(struct gx_vp *vp, struct counts *counts)
-{
-	struct gx_cpuid features;
-
-	gx_cpuid(vp, HV_CPUID_FEATURES, &features);
-	if (!(features.edx & HV_FEATURE_SINT_POLLING)) {
-		gx_skip(vp, "polling SINTs are not offered");
-		return;
-	}
-	gx_set_sint(vp, SINT, VECTOR | HV_SINT_POLLING);
-	gx_post_patiently(vp, MESSAGE_CONNECTION, 1, "x", 1);
-	gx_ok(vp, gx_wait(vp, gx_slot_type(vp, SINT) == 1) && quiet(vp, counts, 1),
-		"a polling SINT gets its message without an interrupt");
-	drain(vp);
-	gx_set_sint(vp, SINT, VECTOR);
-	gx_ok(vp, quiet(vp, counts, 1), "and is owed none");
-}
-
 static void check_scontrol(struct gx_vp *vp, struct counts *counts)
 {
 	uint16_t refused = gx_is_kvm_synic(vp) ? HV_STATUS_SUCCESS : HV_STATUS_INVALID_SYNIC_STATE;
@@ -146,7 +128,6 @@ static void run(struct gx_vp *vp)
 	check_masked(vp, counts);
 	check_taken_while_masked(vp, counts);
 	check_event(vp, counts);
-	check_polling(vp, counts);
 	check_scontrol(vp, counts);
 }
 

@@ -21,6 +21,7 @@
 	X(event_flags)     \
 	X(hypercall_32bit) \
 	X(hypercall_cpl3)  \
+	X(kvm_limits)      \
 	X(masked_owed)     \
 	X(measure)         \
 	X(monitor)         \
