@@ -15,6 +15,7 @@ comparable_guests() {
 run_mode() {
 	mode=$1
 	shift
+	echo "# running every program in mode $mode"
 	while read -r name arguments; do
 		run_guest "$mode" "$name" "$arguments" "$@" || rm -f "$guests/$mode/$name.records"
 	done </tmp/comparable-guests

@@ -13,12 +13,13 @@
  *	*           user-kernel  field=vector  sint.assert             KVM holds the SINT
  *	demo*       *            timed         *                       as often as the time allows
  *
- * PROGRAM, MODES and EVENT are globs. EVENT may go on with ":FIELD=VALUE", VALUE a glob, several
- * times: then it is those observations alone.
+ * PROGRAM, MODES and EVENT are globs, as are MODE and FIELD. "only" takes what that mode has more
+ *of than the other one, the latest of a stream. EVENT may go on with ":FIELD=VALUE", VALUE a glob
+ *or nothing for a field that is not there, several times: then it is those observations alone.
  */
 enum { WORDS = 4, LINE_WIDTH = 100 };
 
-enum what { ONLY, FIELD, TIMED };
+enum what { ONLY, SOMETIMES, FIELD, TIMED };
 
 struct difference {
 	char *line; /* owns: the text, cut into the words below */
@@ -58,6 +59,8 @@ static bool classify(struct difference *difference)
 		difference->what = TIMED;
 	else if (strncmp(what, "only=", 5) == 0)
 		difference->what = ONLY;
+	else if (strncmp(what, "sometimes=", 10) == 0)
+		difference->what = SOMETIMES;
 	else if (strncmp(what, "field=", 6) == 0)
 		difference->what = FIELD;
 	else
@@ -132,9 +135,9 @@ static bool value_matches(const json_t *value, const char *pattern)
 	CLEANUP(free) char *text = NULL;
 
 	if (json_is_string(value))
-		return fnmatch(pattern, json_string_value(value), 0) == 0;
+		return fnmatch(pattern, json_string_value(value), FNM_EXTMATCH) == 0;
 	text = json_dumps(value, JSON_ENCODE_ANY);
-	return text && fnmatch(pattern, text, 0) == 0;
+	return text && fnmatch(pattern, text, FNM_EXTMATCH) == 0;
 }
 
 /* `condition` is "FIELD=VALUE". */
@@ -147,7 +150,7 @@ static bool holds(const json_t *observation, char *condition)
 		return false;
 	*value++ = '\0';
 	field = json_object_get(observation, condition);
-	return field && value_matches(field, value);
+	return field ? value_matches(field, value) : *value == '\0';
 }
 
 static bool event_matches(const struct difference *difference, const json_t *observation)
@@ -171,6 +174,12 @@ static bool is_about(const struct difference *difference, const char *program, e
 	       fnmatch(difference->word[0], program, FNM_EXTMATCH) == 0;
 }
 
+/* Of "only=MODE" and its like. */
+static const char *value_of(const struct difference *difference)
+{
+	return strchr(difference->word[2], '=') + 1;
+}
+
 bool differences_timed(struct differences *differences, const char *program)
 {
 	for (size_t i = 0; i < differences->count; i++) {
@@ -182,24 +191,27 @@ bool differences_timed(struct differences *differences, const char *program)
 	return false;
 }
 
-static bool is_only_here(struct differences *differences, const char *program, const char *mode,
-	const json_t *observation)
+static size_t count_matches(const struct difference *difference, const json_t *stream)
 {
-	for (size_t i = 0; i < differences->count; i++) {
-		struct difference *difference = &differences->list[i];
+	const json_t *observation;
+	size_t i, count = 0;
 
-		if (is_about(difference, program, ONLY) &&
-			fnmatch(difference->word[2] + strlen("only="), mode, 0) == 0 &&
-			event_matches(difference, observation)) {
-			difference->occurred = true;
-			return true;
-		}
-	}
-	return false;
+	json_array_foreach(stream, i, observation) count += event_matches(difference, observation);
+	return count;
 }
 
-void differences_drop(
-	struct differences *differences, const char *program, const char *mode, json_t *streams)
+/* The latest of those that match. */
+static void remove_matches(const struct difference *difference, json_t *stream, size_t count)
+{
+	for (size_t i = json_array_size(stream); i > 0 && count > 0; i--) {
+		if (!event_matches(difference, json_array_get(stream, i - 1)))
+			continue;
+		json_array_remove(stream, i - 1);
+		count--;
+	}
+}
+
+static void drop_surplus(struct difference *difference, json_t *streams, const json_t *others)
 {
 	const char *name;
 	json_t *stream;
@@ -207,24 +219,40 @@ void differences_drop(
 
 	json_object_foreach_safe(streams, next, name, stream)
 	{
-		for (size_t i = json_array_size(stream); i > 0; i--) {
-			if (is_only_here(differences, program, mode, json_array_get(stream, i - 1)))
-				json_array_remove(stream, i - 1);
+		size_t count = count_matches(difference, stream);
+		size_t others_count = count_matches(difference, json_object_get(others, name));
+
+		if (count > others_count) {
+			remove_matches(difference, stream, count - others_count);
+			difference->occurred = true;
 		}
 		if (json_array_size(stream) == 0)
 			json_object_del(streams, name);
 	}
 }
 
-bool differences_allow(
-	struct differences *differences, const char *program, const json_t *a, const char *key)
+void differences_drop(struct differences *differences, const char *program, const char *mode,
+	json_t *streams, const json_t *others)
+{
+	for (size_t i = 0; i < differences->count; i++) {
+		struct difference *difference = &differences->list[i];
+
+		if ((is_about(difference, program, ONLY) ||
+			    is_about(difference, program, SOMETIMES)) &&
+			fnmatch(value_of(difference), mode, 0) == 0)
+			drop_surplus(difference, streams, others);
+	}
+}
+
+bool differences_allow(struct differences *differences, const char *program, const json_t *a,
+	const json_t *b, const char *key)
 {
 	for (size_t i = 0; i < differences->count; i++) {
 		struct difference *difference = &differences->list[i];
 
 		if (is_about(difference, program, FIELD) &&
-			fnmatch(difference->word[2] + strlen("field="), key, 0) == 0 &&
-			event_matches(difference, a)) {
+			fnmatch(value_of(difference), key, 0) == 0 &&
+			(event_matches(difference, a) || event_matches(difference, b))) {
 			difference->occurred = true;
 			return true;
 		}
@@ -239,7 +267,7 @@ unsigned differences_report(const struct differences *differences)
 	for (size_t i = 0; i < differences->count; i++) {
 		const struct difference *difference = &differences->list[i];
 
-		if (!difference->here)
+		if (!difference->here || (difference->what == SOMETIMES && !difference->occurred))
 			continue;
 		printf("#   %s: %s %s %s: %s\n", difference->occurred ? "documented" : "ABSENT",
 			difference->word[0], difference->word[2], difference->word[3],

@@ -21,12 +21,12 @@ struct differences *differences_free(struct differences *differences);
 
 /* Whether a line says that the program runs for a time. */
 bool differences_timed(struct differences *differences, const char *program);
-/* Takes out of the streams of `mode` what only that mode shows. */
-void differences_drop(
-	struct differences *differences, const char *program, const char *mode, json_t *streams);
-/* Whether `key` of these two observations, of the same event, may differ. */
-bool differences_allow(
-	struct differences *differences, const char *program, const json_t *a, const char *key);
+/* Takes out of the streams of `mode` what it may show more of than the other mode. */
+void differences_drop(struct differences *differences, const char *program, const char *mode,
+	json_t *streams, const json_t *others);
+/* Whether `key` of these two observations may differ. */
+bool differences_allow(struct differences *differences, const char *program, const json_t *a,
+	const json_t *b, const char *key);
 
 /* A comment line for each that occurred; returns how many did not occur, named likewise. */
 unsigned differences_report(const struct differences *differences);
