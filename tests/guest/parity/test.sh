@@ -88,6 +88,12 @@ given "$(usual)" "$(post 0 insufficient_buffers; usual)"
 finds passed 'how often a post was refused does not'
 given "$(usual)" "$(usual; record 8 message.busy 0 2 '"queue_depth":1')"
 finds passed 'nor whether a slot was busy'
+given "$(usual)" "$(usual; record 8 event.flag 0 2 '"flag":1,"newly":false,"status":"ok"')"
+finds passed 'nor an event for a flag that is set already'
+given "$(usual; record 8 port.signal 1 null '"connection_id":9,"flag":0,"status":"success"')" \
+	"$(usual; record 8 port.signal.fast null null '"connection_id":9,"count":1,"status":"success"')" \
+	'p a-b field=vp port.signal because'
+finds passed 'a signal is one, fast or not'
 given "$(usual)" "$(usual; record 8 coffee 0 null '')"
 finds failed 'a kind of record nobody has thought of counts'
 given "$(usual)" "$(usual | sed '3s/}$//')"
@@ -112,6 +118,14 @@ finds passed 'a documented message of one mode may be missing in the other'
 given "$(usual)" "$(without 2 | grep -v '"seq":3,')" \
 	'p a-b only=a message.delivered:message_type=0x2 because'
 finds failed 'but no other one'
+given "$(usual; message 8 2 0x2)" "$(usual)" 'p a-b only=a message.delivered because'
+finds passed 'nor what one mode has more of'
+given "$(usual; message 8 2 0x2)" "$(usual | sed 's/"0x1"/"0x7"/')" \
+	'p a-b only=a message.delivered because'
+finds failed 'what both have is still compared'
+given "$(usual; message 8 2 0x2)" "$(usual)" \
+	'p a-b only=a message.delivered:interrupt.event= because'
+finds passed 'a field may be asked to be absent'
 given "$(usual)" "$(usual | sed 's/"vector":96/"vector":0/')" \
 	'p a-b field=interrupt.vector message.delivered because'
 finds passed 'a documented field may differ'
@@ -122,6 +136,9 @@ given "$(usual)" "$(usual)" 'p a-c field=interrupt.vector message.delivered beca
 finds passed 'what is documented for other modes is of no interest'
 given "$(usual)" "$(usual; usual)" 'p * timed * because'
 finds passed 'how often a timed program did something does not count'
+given "$(usual)" "$(post 1 success; message 2 2 0x2; interrupt 3 2 96; message 4 2 0x1; interrupt 5 2 96; message 6 5 0x1; interrupt 7 5 101)" \
+	'p * timed * because'
+finds passed 'nor in which order'
 given "$(usual)" "$(usual)" 'p a-b sometimes message.delivered because'
 finds failed 'a line nobody understands counts'
 given "$(usual)" "$(usual)" 'p a-b only=a message.delivered'
