@@ -310,6 +310,28 @@ static void test_boot_params(void **state)
 	assert_memory_equal(params->e820_table, e820, sizeof(e820));
 }
 
+/* 5 GiB: the initrd could lie below 3 GiB, but goes no higher than the kernel says. */
+static void test_high_memory(void **state)
+{
+	static const struct boot_e820_entry end[] = {
+		{LOAD, GUEST_LOW_RAM_END - LOAD, 1},
+		{0xfec00000, 0x1400000, 2},
+		{GUEST_HIGH_RAM_START, (UINT64_C(5) << 30) - GUEST_LOW_RAM_END, 1},
+	};
+	struct kernel kernel = good_kernel();
+	const struct boot_params *params;
+	char why[BOOT_ERROR_BYTES] = "";
+
+	guest_memory_deinit(&fake->vm.memory);
+	assert_int_equal(guest_memory_init(&fake->vm.memory, UINT64_C(5) << 30), 0);
+	assert_int_equal(boot(&kernel, 5000, "", why), 0);
+	assert_int_equal(fake->vm.boot.load(&fake->vm), 0);
+	params = fake_vm_ram(fake, fake->vm.boot.rsi);
+	assert_int_equal(params->hdr.ramdisk_image, 0x80000000 - 0x2000);
+	assert_int_equal(params->e820_entries, 3 + ARRAY_LEN(end));
+	assert_memory_equal(params->e820_table + 3, end, sizeof(end));
+}
+
 static void test_without_initrd(void **state)
 {
 	struct kernel kernel = good_kernel();
@@ -417,6 +439,7 @@ int main(void)
 		{"a bad load address is refused", test_bad_address},
 		{"VP 0 starts in long mode, mapped one to one", test_entry_state, setup, teardown},
 		{"boot_params say what the machine is", test_boot_params, setup, teardown},
+		{"RAM above 4 GiB is in the map", test_high_memory, setup, teardown},
 		{"without an initrd there is none", test_without_initrd, setup, teardown},
 		{"a reset loads the same again", test_load_again, setup, teardown},
 		{"a kernel that does not fit is refused", test_kernel_does_not_fit, setup,
