@@ -33,7 +33,8 @@ cat "$LOGS/report"
 # What differed, as it was recorded.
 sed -n 's/^not ok .*: //p' "$LOGS/report" | sort -u | while read -r name; do
 	for mode in sim user kernel; do
-		cp "$guests/$mode/$name.records" "$LOGS/$mode-$name.records"
+		[ -e "$guests/$mode/$name.console" ] || continue
 		keep_guest "$mode" "$name"
+		cp "$guests/$mode/$name.records" "$LOGS/$mode-$name.records" 2>/dev/null
 	done
 done
