@@ -3,9 +3,8 @@
 /*
  * Seeds for tests of random schedules.
  *
- * Purpose: the same seeds in every run, some new ones in each, and one alone to look into a failure.
- * Threads: the test's.
- * Errors:  the property fails the test and names its seed.
+ * Purpose: the same seeds in every run, some new ones in each, and one alone to look into a
+ * failure. Threads: the test's. Errors:  the property fails the test and names its seed.
  */
 #include <stdlib.h>
 #include <time.h>
