@@ -183,7 +183,8 @@ static bool passed(const struct runner *runner)
 		return false;
 	}
 	if (stop->reason != VM_STOP_DEBUG_EXIT) {
-		fprintf(stderr, "run-guest: stopped for reason %d: %s\n", stop->reason, stop->what);
+		fprintf(stderr, "run-guest: stopped for reason %d: %s (VP %u, RIP 0x%llx)\n",
+			stop->reason, stop->what, stop->vp, (unsigned long long)stop->rip);
 		return false;
 	}
 	if (runner->resets != runner->options.resets) {
