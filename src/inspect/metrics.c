@@ -82,11 +82,12 @@ static void write_labels(struct writer *w, const struct resource *resource, cons
 	for (unsigned i = 0; at; i++, at = strchr(at + 1, '{')) {
 		char name[32];
 		const struct field *field;
+		char key[KEY_TEXT_BYTES];
 
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(at + 1, "}"), at + 1);
 		field = json_find_field(resource->class->fields, name);
-		writer_format(w, "%s%s=\"%llu\"", i > 0 ? "," : "{", name,
-			(unsigned long long)json_field_value(field, info));
+		resource_format_key(resource, i, json_field_value(field, info), key);
+		writer_format(w, "%s%s=\"%s\"", i > 0 ? "," : "{", name, key);
 	}
 	if (resource->class->key_count > 0)
 		writer_text(w, "}");

@@ -2,6 +2,7 @@
 #include "inspect/registry.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,8 @@ static int take_key(struct resource *resource, unsigned index, const char *at, s
 	if (!field)
 		return -EINVAL;
 	resource->key_max[index] = largest_key(field);
+	if (field->type == FIELD_ENUM)
+		resource->key_words[index] = field->names;
 	return 0;
 }
 
@@ -145,11 +148,39 @@ int registry_add(struct registry *registry, const struct node_provider *provider
 	return 0;
 }
 
+static bool find_word(const char *const *words, const char *text, uint64_t *ret_index)
+{
+	for (uint64_t i = 0; words[i]; i++) {
+		if (strcmp(words[i], text) == 0) {
+			*ret_index = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool resource_parse_key(
+	const struct resource *resource, unsigned index, const char *text, uint64_t *ret_key)
+{
+	if (resource->key_words[index])
+		return find_word(resource->key_words[index], text, ret_key);
+	return parse_u64(text, 0, resource->key_max[index], ret_key) == 0;
+}
+
+void resource_format_key(
+	const struct resource *resource, unsigned index, uint64_t key, char text[KEY_TEXT_BYTES])
+{
+	if (resource->key_words[index])
+		snprintf(text, KEY_TEXT_BYTES, "%s", resource->key_words[index][key]);
+	else
+		snprintf(text, KEY_TEXT_BYTES, "%" PRIu64, key);
+}
+
 bool resource_parse_keys(const struct resource *resource, const char *const *text, unsigned count,
 	uint64_t query_key, uint64_t *key)
 {
 	for (unsigned i = 0; i < count; i++) {
-		if (parse_u64(text[i], 0, resource->key_max[i], &key[i]) < 0)
+		if (!resource_parse_key(resource, i, text[i], &key[i]))
 			return false;
 	}
 	key[resource->class->key_count] = query_key;

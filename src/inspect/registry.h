@@ -18,6 +18,7 @@ struct resource {
 	node_on_vcpu_fn on_vcpu;               /* NULL: nothing has to be read on a VP */
 	const struct resource *parent;         /* borrows: the object this one lives in, or NULL */
 	uint64_t key_max[NODE_MAX_KEYS + 1];   /* largest legal keys, the query key included */
+	const char *const *key_words[NODE_MAX_KEYS]; /* of a key that is an enum; NULL: a number */
 	unsigned list_fixed;                   /* keys in `list_path` */
 	char list_path[RESOURCE_PATH_BYTES];   /* "vps/{vp}/sints"; "": not a collection */
 	char list_schema[RESOURCE_PATH_BYTES]; /* "sint-list" */
@@ -35,11 +36,18 @@ int registry_add(struct registry *registry, const struct node_provider *provider
 	const struct resource **ret_resource) MUST_CHECK;
 
 /*
- * Texts to keys. False when one is no number or beyond its maximum: no such object. `key` has room
+ * Texts to keys. False when one cannot be a key: no such object. `key` has room
  * for the query key behind the others, which is set to `query_key`.
  */
 bool resource_parse_keys(const struct resource *resource, const char *const *text, unsigned count,
 	uint64_t query_key, uint64_t *key) MUST_CHECK;
+
+enum { KEY_TEXT_BYTES = 32 };
+/* One key of a path, to and from its text: a number, or one of the words its field can have. */
+bool resource_parse_key(const struct resource *resource, unsigned index, const char *text,
+	uint64_t *ret_key) MUST_CHECK;
+void resource_format_key(const struct resource *resource, unsigned index, uint64_t key,
+	char text[KEY_TEXT_BYTES]);
 
 /* Whether the object that `key` says this one lives in exists; true when there is no such class. */
 bool resource_parent_exists(const struct resource *resource, const uint64_t *key);

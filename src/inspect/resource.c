@@ -86,9 +86,12 @@ static void reply_absent(struct reply *reply, const struct resource *resource, c
 	size_t used = 0;
 
 	for (unsigned i = 0; i < resource->class->key_count && (name = strchr(name, '{')); i++) {
+		char text[KEY_TEXT_BYTES];
+
 		name++;
-		used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%.*s %" PRIu64,
-			i == 0 ? " with " : ", ", (int)strcspn(name, "}"), name, key[i]);
+		resource_format_key(resource, i, key[i], text);
+		used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%.*s %s",
+			i == 0 ? " with " : ", ", (int)strcspn(name, "}"), name, text);
 	}
 	problem(reply, PROBLEM_NOT_FOUND, "there is no %s%s", resource->class->fields->name, keys);
 }

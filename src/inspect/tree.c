@@ -2,6 +2,7 @@
 #include "inspect/tree.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,12 +54,22 @@ struct place {
 	size_t base;                   /* of the struct that `field` is in, in the info struct */
 };
 
+/*
+ * Below a node without an object the key is a number: words are the last keys of their class.
+ */
 static bool bind_key(struct place *place, const struct path_node *node, const char *text)
 {
+	const struct resource *resource = node->value;
 	uint64_t value;
 
-	if (place->keys == NODE_MAX_KEYS || parse_u64(text, 0, UINT64_MAX, &value) < 0)
+	if (place->keys == NODE_MAX_KEYS)
 		return false;
+	if (resource && resource->key_words[place->keys]) {
+		if (!resource_parse_key(resource, place->keys, text, &value))
+			return false;
+	} else if (parse_u64(text, 0, UINT64_MAX, &value) < 0) {
+		return false;
+	}
 	place->key[place->keys++] = value;
 	return true;
 }
@@ -287,14 +298,10 @@ static int collect(void *arg, const uint64_t *key, const void *info)
 	return ++batch->count == BATCH;
 }
 
-static void key_text(char text[24], uint64_t key)
-{
-	snprintf(text, 24, "%llu", (unsigned long long)key);
-}
-
 /* The levels of a chain of keys that are open: "routes": { "0": { "2": ... */
 struct chain {
 	const struct path_node *first;    /* the {key} node below the collection */
+	const struct resource *resource;  /* at the end of the chain */
 	struct spot spot;                 /* of the collection */
 	struct spot level[NODE_MAX_KEYS]; /* entered, one for each open key */
 	unsigned open;
@@ -332,13 +339,13 @@ static void walk_item(struct walk *walk, struct chain *chain, const uint64_t *ke
 {
 	unsigned level = shared_levels(chain, key);
 	struct spot spot;
-	char text[24];
+	char text[KEY_TEXT_BYTES];
 
 	close_levels(walk, chain, level);
 	for (;; level++) {
 		spot = level == 0 ? chain->spot : chain->level[level - 1];
 		spot.key[spot.keys++] = key[chain->spot.keys + level];
-		key_text(text, spot.key[spot.keys - 1]);
+		resource_format_key(chain->resource, spot.keys - 1, spot.key[spot.keys - 1], text);
 		if (!enter(walk, &spot, chain_node(chain, level), text))
 			return;
 		if (level == chain->length - 1)
@@ -369,7 +376,7 @@ static void walk_collection(
 	struct walk *walk, const struct spot *spot, const struct path_node *first)
 {
 	struct chain chain = {.first = first, .spot = *spot};
-	const struct resource *resource = chain_end(first, &chain.length);
+	const struct resource *resource = chain.resource = chain_end(first, &chain.length);
 	CLEANUP(free) char *info = NULL;
 	struct batch batch = {.resource = resource};
 	uint64_t key[NODE_MAX_KEYS + 1] = {0}, after[NODE_MAX_KEYS + 1];
@@ -446,7 +453,7 @@ static void note_vps(struct walk *walk, const struct spot *spot, const struct pa
 		char text[24];
 
 		below.key[below.keys++] = vp;
-		key_text(text, vp);
+		snprintf(text, sizeof(text), "%" PRIu64, vp);
 		if (enter(walk, &below, child, text))
 			note_visits(walk, &below);
 	}
