@@ -59,6 +59,7 @@
 	{ .name = "--since", .key = "since", .metavar = "SEQ|DURATION", \
 	  .help = "begin after this record, or this far back: 30s, 5m, 1h", .type = ARG_TEXT }
 
+static const char *const components[] = {"heartbeat", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 const struct command commands[] = {
@@ -324,6 +325,34 @@ const struct command commands[] = {
 		.wide = "is_ring",
 		.names = "relid,gpadl",
 		.flags = COMMAND_LIST,
+	},
+
+	{
+		.noun = "ic", .verb = "list",
+		.help = "list the integration components: versions, whether the guest answers",
+		.example = "hvctl ic list",
+		.method = "GET", .path = "/v1/ic",
+		.columns =
+			"name,state,contact,message_version:VERSION,requests,responses,lost,"
+			"last_latency_ns:LATENCY,last_response_age_ns:LAST,problem",
+		.wide =
+			"device,relid,framework_version:FRAMEWORK,refused,late,stray,malformed,"
+			"last_status:STATUS,waiting_ns:WAITING,time_in_state_ns:SINCE",
+		.names = "name",
+		.flags = COMMAND_LIST,
+	},
+	{
+		.noun = "ic", .verb = "show",
+		.help = "show one integration component",
+		.example = "hvctl ic show heartbeat",
+		.method = "GET", .path = "/v1/ic/{name}",
+		.names = "name",
+		.args = {
+			{ .name = "NAME", .key = "name", .metavar = "NAME",
+				.help = "the component", .type = ARG_CHOICE, .place = PLACE_PATH,
+				.completer = COMPLETE_CHOICES, .flags = ARG_REQUIRED,
+				.choices = components },
+		},
 	},
 
 	/* ---- ports, routes, messages --------------------------------------- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "inspect/catalog.h"
 
+#include "vmbus/ic.h"
 #include "vmbus/info.h"
 #include "vmm/hypercall.h"
 #include "vmm/monitor.h"
@@ -34,6 +35,7 @@ static const struct node_class *const on_bus[] = {
 	&channel_history_node_class,
 	&ring_node_class,
 	&gpadl_node_class,
+	&ic_node_class,
 };
 _Static_assert(ARRAY_LEN(machine) + ARRAY_LEN(on_bus) <= CATALOG_MAX, "room for every class");
 

@@ -8,6 +8,7 @@
 #include "vmbus/internal.h"
 
 const struct vmbus_device_kind *const vmbus_device_kinds[] = {
+	&vmbus_heartbeat_kind,
 	&vmbus_null_kind,
 	NULL,
 };

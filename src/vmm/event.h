@@ -35,6 +35,10 @@
 	"client_released|closed|opening|open|failed|closing|closing_reopen|revoked|"               \
 	"opening_client_release|closing_client_release"
 #define VMBUS_STATE_WORDS "disconnected|connecting|negotiated|connected|disconnecting"
+/* enum ic_component, ic_state and ic_contact (vmbus/ic.h), in order. */
+#define IC_NAME_WORDS    "heartbeat"
+#define IC_STATE_WORDS   "closed|waiting|negotiating|ready|failed"
+#define IC_CONTACT_WORDS "no_contact|no_handshake|lost_communication|ok"
 
 #define HV_EVENTS(X)                                                                               \
 	X(HV_EVENT_VM_STATE, "vm.state", "the VM changed state", "from:=created|running|paused|stopped", "to:=created|running|paused|stopped", "reason:=" VM_STOP_WORDS, NULL, NULL) \
@@ -70,7 +74,8 @@
 	X(HV_EVENT_VMBUS_MESSAGE, "vmbus.message", "a VMBus channel message", "direction:=in|out", "message:=" VMBUS_MESSAGE_WORDS, "relid:u", "value:x", NULL) \
 	X(HV_EVENT_VMBUS_REFUSED, "vmbus.refused", "a VMBus channel message of the guest was not obeyed", "message:=" VMBUS_MESSAGE_WORDS, "relid:u", "verdict:=" VMBUS_VERDICT_WORDS, NULL, NULL) \
 	X(HV_EVENT_VMBUS_CHANNEL, "vmbus.channel", "a VMBus channel changed state", "relid:u", "from:=" VMBUS_CHANNEL_WORDS, "to:=" VMBUS_CHANNEL_WORDS, NULL, NULL) \
-	X(HV_EVENT_VMBUS_CONNECTION, "vmbus.connection", "the VMBus connection changed state", "from:=" VMBUS_STATE_WORDS, "to:=" VMBUS_STATE_WORDS, "version:x", NULL, NULL)
+	X(HV_EVENT_VMBUS_CONNECTION, "vmbus.connection", "the VMBus connection changed state", "from:=" VMBUS_STATE_WORDS, "to:=" VMBUS_STATE_WORDS, "version:x", NULL, NULL) \
+	X(HV_EVENT_IC, "ic", "an integration component's state changed, or whether its guest answers", "name:=" IC_NAME_WORDS, "state:=" IC_STATE_WORDS, "contact:=" IC_CONTACT_WORDS, NULL, NULL)
 
 enum hv_event {
 #define HV_EVENT_ENUM(id, ...) id,
