@@ -51,11 +51,13 @@ struct ic_header {
 };
 _Static_assert(sizeof(struct ic_header) == 28, "layout");
 
-/* Behind the header of IC_NEGOTIATE: first the framework's versions, then the messages'. */
+/*
+ * Behind the header of IC_NEGOTIATE. Behind this: struct ic_version of the framework, then those of
+ * the messages.
+ */
 struct ic_negotiate {
 	uint16_t framework_count, message_count;
 	uint32_t reserved;
-	struct ic_version version[];
 };
 _Static_assert(sizeof(struct ic_negotiate) == 8, "layout");
 
