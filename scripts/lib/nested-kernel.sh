@@ -63,12 +63,14 @@ find_package() {
 # get_kernel VERSION: sets kernel_folder to the unpacked package, or why. Two rigs at once fetch it
 # once.
 get_kernel() {
-	local status=0
+	local status=0 tool
 
-	if ! command -v apt-cache apt-get dpkg-deb >/dev/null; then
-		why='apt-get and dpkg-deb are needed to fetch its package'
-		return 1
-	fi
+	for tool in apt-cache apt-get dpkg-deb; do
+		if ! command -v "$tool" >/dev/null; then
+			why="$tool is needed to fetch its package"
+			return 1
+		fi
+	done
 	if ! mkdir -p "$cache" 2>/dev/null || ! [ -w "$cache" ]; then
 		why="the cache $cache cannot be written"
 		return 1
