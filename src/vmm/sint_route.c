@@ -515,8 +515,10 @@ int sint_route_ack_fd(struct sint_route *route)
 	int fd;
 
 	pthread_mutex_lock(&route->synic->lock);
-	if (route->ack_fd < 0)
+	if (route->ack_fd < 0) {
+		sint_route_take_acks_locked(route); /* counted, but told to nobody */
 		route->ack_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	}
 	fd = route->ack_fd < 0 ? -errno : route->ack_fd;
 	if (fd >= 0)
 		sint_route_await_ack_locked(route);

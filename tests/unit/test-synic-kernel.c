@@ -696,6 +696,18 @@ static void who_has_the_ack_eventfd_is_told_of_each(void **state)
 	assert_int_equal(acks(), 3);
 }
 
+static void acks_from_before_are_told_to_nobody(void **state)
+{
+	eventfd_t told;
+	int fd;
+
+	fake_vm_eom(fake, 0);
+	fd = sint_route_ack_fd(route);
+	fake_vm_run_loop(fake);
+	assert_int_equal(eventfd_read(fd, &told), -1);
+	assert_int_equal(acks(), 1);
+}
+
 static void looking_at_a_route_takes_no_ack_from_anybody(void **state)
 {
 	int fd = sint_route_ack_fd(route);
@@ -786,6 +798,7 @@ int main(void)
 		TEST(every_ack_is_counted),
 		TEST(nobody_is_woken_for_an_ack_that_nobody_waits_for),
 		TEST(who_has_the_ack_eventfd_is_told_of_each),
+		TEST(acks_from_before_are_told_to_nobody),
 		TEST(looking_at_a_route_takes_no_ack_from_anybody),
 		TEST(an_ack_for_a_route_that_is_gone_is_ignored),
 		TEST(a_guest_port_goes_the_same_way),
