@@ -366,6 +366,14 @@ static void fill_stimer_registers(
 	};
 }
 
+static uint64_t ns_until(const struct synic *synic, uint64_t due_100ns)
+{
+	uint64_t deadline_ns = reftime_deadline_ns(&synic->vm->reftime, due_100ns);
+	uint64_t now_ns = clock_now_ns(synic->vm->clock);
+
+	return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+}
+
 static void fill_stimer_locked(const struct synic *synic, unsigned i, struct stimer_info *ret_info)
 {
 	const struct stimer *timer = &synic->stimer[i];
@@ -379,11 +387,11 @@ static void fill_stimer_locked(const struct synic *synic, unsigned i, struct sti
 	if (!timer->armed)
 		return;
 	ret_info->due_100ns = timer->due_100ns;
-	ret_info->due_in_ns = reftime_deadline_ns(&synic->vm->reftime, timer->due_100ns) -
-			      clock_now_ns(synic->vm->clock);
-	if ((int64_t)ret_info->due_in_ns < 0)
-		ret_info->due_in_ns = 0;
+	ret_info->due_in_ns = ns_until(synic, timer->due_100ns);
 }
+
+/* A timer further away is shown as this far: more nanoseconds do not fit into 64 bits. */
+#define DUE_MAX_100NS (UINT64_MAX / 100)
 
 /*
  * KVM tells the registers and nothing of what it does with them. It disables a one-shot timer once
@@ -405,7 +413,9 @@ static void fill_kernel_stimer(
 	if (!ret_info->enabled || ret_info->periodic)
 		return;
 	ret_info->due_100ns = timer.count;
-	ret_info->due_in_ns = timer.count > now_100ns ? (timer.count - now_100ns) * 100 : 0;
+	ret_info->due_in_ns = timer.count > now_100ns
+				      ? MIN(timer.count - now_100ns, DUE_MAX_100NS) * 100
+				      : 0;
 }
 
 static int get_stimer(void *owner, const uint64_t *key, void *ret_info)

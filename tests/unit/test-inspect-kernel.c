@@ -326,6 +326,14 @@ static void what_kvm_does_not_tell_of_a_timer_is_null(void **state)
 	answer_free(&a);
 }
 
+static void a_timer_that_is_ages_away_is_not_overdue(void **state)
+{
+	set_msr(0, HV_MSR_STIMER0_COUNT + 4, REF_COUNT + BIT64(63));
+	GET("/v1/vps/0/stimers/2");
+	check_integer(a.json, "due_in_ns", INT64_MAX);
+	answer_free(&a);
+}
+
 static void partition_registers_are_what_vp_0_reads(void **state)
 {
 	struct vm *vm = ((struct machine *)*state)->vm;
@@ -641,6 +649,7 @@ int main(int argc, char **argv)
 		TEST(values_change_when_the_guest_changes_them),
 		TEST(the_other_vtls_are_ours_in_any_mode),
 		TEST(what_kvm_does_not_tell_of_a_timer_is_null),
+		TEST(a_timer_that_is_ages_away_is_not_overdue),
 		TEST(partition_registers_are_what_vp_0_reads),
 		TEST(a_timer_message_has_no_age),
 		TEST(a_request_visits_every_vp_at_most_once),

@@ -9,6 +9,7 @@
 #include "fake_vm.h"
 #include "hvdef/hv_msr.h"
 #include "vmm/event.h"
+#include "vmm/synic_info.h"
 
 enum { SINT = 4, VECTOR = FAKE_VECTOR + SINT, DIRECT_VECTOR = 0xed, MS = 10000 /* in 100 ns */ };
 
@@ -459,6 +460,19 @@ static void the_loop_timer_stands_at_the_earliest_deadline(void **state)
 	assert_int_equal(synic->armed_ns, now_ns + 5 * NSEC_PER_MSEC);
 }
 
+static void a_timer_that_is_ages_away_is_not_shown_as_overdue(void **state)
+{
+	const uint64_t key[] = {0, 0, 0};
+	struct stimer_info info;
+
+	start(0, TO_SINT | HV_STIMER_AUTO_ENABLE, BIT64(63));
+	assert_int_equal(stimer_node_class.get(&fake->vm, key, &info), 0);
+	assert_true(info.armed);
+	assert_true(info.due_in_ns > INT64_MAX);
+	fake_vm_advance_ns(fake, NSEC_PER_SEC);
+	assert_true(slot_is_empty());
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -490,6 +504,7 @@ int main(void)
 		TEST(reset_stops_timers),
 		TEST(a_stopped_vm_stays_as_it_was),
 		TEST(the_loop_timer_stands_at_the_earliest_deadline),
+		TEST(a_timer_that_is_ages_away_is_not_shown_as_overdue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
