@@ -51,6 +51,7 @@ static void describe(const struct obstacle *obstacle, char text[static 80])
 		snprintf(text, 80, "/dev/kvm: %s (%s)", strerror(-obstacle->error),
 			strerrorname_np(-obstacle->error));
 }
+
 static bool try_kvm(const struct options *options, struct accelerator *ret_accelerator,
 	struct obstacle *ret_obstacle)
 {

@@ -41,7 +41,6 @@ runs_again() {
 	hvctl -n failing vm reset && hvctl -n failing vm wait --for state=running --timeout 10s
 }
 
-
 # failure SYNIC IOCTL REQUEST ARGUMENTS [COMMAND...]: the command, if any, makes hvd call it.
 failure() {
 	synic=$1 ioctl=$2 request=$3 arguments=$4

@@ -14,8 +14,9 @@
  *	demo*       *            timed         *                       as often as the time allows
  *
  * PROGRAM, MODES and EVENT are globs, as are MODE and FIELD. "only" takes what that mode has more
- *of than the other one, the latest of a stream. EVENT may go on with ":FIELD=VALUE", VALUE a glob
- *or nothing for a field that is not there, several times: then it is those observations alone.
+ * of than the other one, the latest of a stream; "sometimes" is the same and need not occur. EVENT
+ * may go on with ":FIELD=VALUE", VALUE a glob or nothing for a field that is not there, several
+ * times: then it is those observations alone.
  */
 enum { WORDS = 4, LINE_WIDTH = 100 };
 
