@@ -6,6 +6,7 @@
 #include <string.h>
 #include "common/clock.h"
 #include "inspect/http.h"
+#include "common/unix_socket.h"
 #include "inspect/listen.h"
 #include "inspect/nodes.h"
 #include "inspect/rest.h"
@@ -91,7 +92,7 @@ int inspect_add_provider(struct inspect *inspect, const struct node_provider *pr
 
 int inspect_listen_unix(struct inspect *inspect, const char *path, enum inspect_role role)
 {
-	int fd = listen_unix(path);
+	int fd = unix_listen(path);
 
 	return fd < 0 ? fd : http_add_listener(inspect->http, fd, role, false, NULL, path);
 }
