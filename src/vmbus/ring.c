@@ -236,41 +236,73 @@ bool ring_reader_idle(struct vmbus_ring *ring)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-/* 1: there is room for `total` bytes, 0: not now. */
-static int has_room(const struct vmbus_ring *ring, uint32_t total)
+static int free_bytes(const struct vmbus_ring *ring, uint32_t *ret_bytes)
 {
 	uint32_t read_index = load(&ring->control->read_index);
 
 	if (!is_index(ring, read_index))
 		return -EPROTO;
-	return ring->size - distance(ring, read_index, ring->index) > total;
+	*ret_bytes = ring->size - distance(ring, read_index, ring->index);
+	return 0;
 }
 
-/* Asks to be signalled when there is room, and looks again: it may have come meanwhile. */
-static int wait_for_room(struct vmbus_ring *ring, uint32_t total)
+/*
+ * What is free; when that is not more than `total`, asks to be signalled when it is, and looks
+ * again: it may have come meanwhile.
+ */
+static int free_or_ask(struct vmbus_ring *ring, uint32_t total, uint32_t *ret_bytes)
 {
-	int r;
+	int r = free_bytes(ring, ret_bytes);
 
+	if (r < 0 || *ret_bytes > total)
+		return r;
 	store(&ring->control->pending_send_sz, total);
 	full_barrier();
-	r = has_room(ring, total);
-	if (r == 0) {
-		ring->full++;
-		return -EAGAIN;
-	}
-	return MIN(r, 0);
+	return free_bytes(ring, ret_bytes);
 }
 
 static int make_room(struct vmbus_ring *ring, uint32_t total)
 {
-	int r = has_room(ring, total);
+	uint32_t bytes;
+	int r = free_or_ask(ring, total, &bytes);
 
-	if (r == 0)
-		r = wait_for_room(ring, total);
 	if (r < 0)
 		return r;
+	if (bytes <= total) {
+		ring->full++;
+		return -EAGAIN;
+	}
 	store(&ring->control->pending_send_sz, 0);
 	return 0;
+}
+
+/* What a packet takes beside its payload; and the eight bytes that are never used. */
+enum { PACKET_OVERHEAD = sizeof(struct vmbus_packet_header) + VMBUS_PACKET_TRAILER_BYTES };
+
+static size_t payload_of(uint32_t bytes)
+{
+	return bytes > PACKET_OVERHEAD + UNIT ? bytes - PACKET_OVERHEAD - UNIT : 0;
+}
+
+int ring_room(struct vmbus_ring *ring, size_t wanted, size_t *ret_payload_bytes)
+{
+	size_t most = payload_of(ring->size);
+	size_t payload = MIN(wanted, most);
+	uint32_t bytes;
+	int r = free_or_ask(
+		ring, (uint32_t)(payload + (-payload % UNIT) + PACKET_OVERHEAD), &bytes);
+
+	if (r == 0)
+		*ret_payload_bytes = payload_of(bytes);
+	return r;
+}
+
+int ring_drained(struct vmbus_ring *ring)
+{
+	uint32_t bytes;
+	int r = free_or_ask(ring, ring->size - UNIT, &bytes);
+
+	return r < 0 ? r : bytes == ring->size;
 }
 
 static uint64_t trailer(uint32_t start)

@@ -81,6 +81,14 @@ void ring_mask(struct vmbus_ring *ring);
 int ring_write(struct vmbus_ring *ring, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	const struct iovec *iov, unsigned iov_count, size_t limit, bool *ret_signal) MUST_CHECK;
 
+/*
+ * The payload of the largest packet that can be written now, possibly 0. When that is less than
+ * `wanted`, which the ring need not ever hold, the guest is asked to signal once there is more.
+ */
+int ring_room(struct vmbus_ring *ring, size_t wanted, size_t *ret_payload_bytes) MUST_CHECK;
+/* 1: the guest has read everything. 0: not yet; it is asked to signal when it has. */
+int ring_drained(struct vmbus_ring *ring) MUST_CHECK;
+
 /* A ring as both ends left it, for inspection and diagnosis; copied once, nothing is checked. */
 struct ring_state {
 	uint32_t size, write_index, read_index, interrupt_mask, pending_send_sz, feature_bits;

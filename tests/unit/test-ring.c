@@ -486,6 +486,69 @@ static void what_is_observed_is_what_both_ends_left(void **state)
 	assert_int_equal(seen.used, 0);
 }
 
+/* ---- room before there is a packet ----------------------------------------------------------- */
+
+static void what_there_is_room_for_can_be_written(void **state)
+{
+	uint8_t data[SIZE] = {0};
+	size_t room;
+	bool signal;
+
+	for (size_t used = 0; used < 100; used++) {
+		start_at(0);
+		must_put(data, used, true);
+		assert_int_equal(ring_room(&rig.writer, 1, &room), 0);
+		assert_int_equal(put(data, room + 1, &signal), -EAGAIN);
+		must_put(data, room, false);
+		assert_int_equal(ring_room(&rig.writer, 0, &room), 0);
+		assert_int_equal(room, 0);
+	}
+}
+
+static void whoever_wants_more_room_is_signalled_when_it_is_there(void **state)
+{
+	uint8_t data[SIZE] = {0};
+	struct ring_packet packet;
+	size_t room;
+
+	must_put(data, 5000, true);
+	must_put(data, SIZE - 5000 - 2 * OVERHEAD - 104, false);
+	assert_int_equal(ring_room(&rig.writer, 72, &room), 0);
+	assert_int_equal(room, 72);
+	assert_int_equal(rig.control->pending_send_sz, 0);
+	assert_int_equal(ring_room(&rig.writer, 4000, &room), 0);
+	assert_int_equal(room, 72);
+	assert_int_equal(rig.control->pending_send_sz, 4000 + OVERHEAD);
+	take(data, sizeof(data), &packet);
+	must_consume(true);
+	/* More than the ring ever holds: all of it. */
+	assert_int_equal(ring_room(&rig.writer, SIZE_MAX, &room), 0);
+	take(data, sizeof(data), &packet);
+	must_consume(true);
+	assert_int_equal(ring_room(&rig.writer, SIZE_MAX, &room), 0);
+	assert_int_equal(room, SIZE - OVERHEAD - 8);
+}
+
+static void a_writer_learns_when_all_was_read(void **state)
+{
+	uint8_t data[64] = {0};
+	struct ring_packet packet;
+
+	assert_int_equal(ring_drained(&rig.writer), 1);
+	must_put(data, 8, true);
+	must_put(data, 8, false);
+	assert_int_equal(ring_drained(&rig.writer), 0);
+	take(data, sizeof(data), &packet);
+	must_consume(false);
+	assert_int_equal(ring_drained(&rig.writer), 0);
+	take(data, sizeof(data), &packet);
+	must_consume(true);
+	assert_int_equal(ring_drained(&rig.writer), 1);
+	rig.control->read_index = 12;
+	assert_int_equal(ring_drained(&rig.writer), -EPROTO);
+	assert_int_equal(ring_room(&rig.writer, 1, &(size_t){0}), -EPROTO);
+}
+
 #define RING_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -510,6 +573,9 @@ int main(void)
 		RING_TEST(our_own_index_is_not_read_back),
 		RING_TEST(a_packet_that_contradicts_itself_is_a_broken_ring),
 		RING_TEST(neither_end_sleeps_through_a_signal),
+		RING_TEST(what_there_is_room_for_can_be_written),
+		RING_TEST(whoever_wants_more_room_is_signalled_when_it_is_there),
+		RING_TEST(a_writer_learns_when_all_was_read),
 		RING_TEST(what_is_observed_is_what_both_ends_left),
 	};
 
