@@ -30,6 +30,21 @@ void vmbus_set_connect(struct vmbus *bus, vmbus_connect_fn fn, void *arg)
 	bus->connect_arg = arg;
 }
 
+bool vmbus_has_connect(const struct vmbus *bus)
+{
+	return bus->connect != NULL;
+}
+
+void vmbus_set_socket_prefix(struct vmbus *bus, const char *prefix)
+{
+	bus->socket_prefix = prefix;
+}
+
+const char *vmbus_socket_prefix(const struct vmbus *bus)
+{
+	return bus->socket_prefix;
+}
+
 /* A reset without UNLOAD: the guest has forgotten everything. */
 static void reset_device(struct vm_device *device)
 {

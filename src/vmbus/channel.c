@@ -287,7 +287,7 @@ static void client_released(struct vmbus_channel *channel)
 	gpadl_drop_all(channel);
 	channel_set_state(channel, CHANNEL_CLIENT_RELEASED);
 	channel->failure[0] = '\0';
-	if (channel->removing)
+	if (channel->removing || channel->offer.once)
 		destroy(channel);
 }
 
@@ -660,6 +660,8 @@ static bool usable(const struct vmbus_channel *channel)
 	       channel->state != CHANNEL_FAILED;
 }
 
+static const char bad_read_index[] = "host to guest: the read index is not one";
+
 static int broken(struct vmbus_channel *channel, int r, const char *why)
 {
 	if (r == -EPROTO)
@@ -679,10 +681,30 @@ int vmbus_channel_send(struct vmbus_channel *channel, uint64_t transaction_id, b
 		completion ? VMBUS_PACKET_FLAG_COMPLETION_REQUESTED : 0, transaction_id, iov,
 		iov_count, channel->offer.packet_limit, &signal);
 	if (r < 0)
-		return broken(channel, r, "host to guest: the read index is not one");
+		return broken(channel, r, bad_read_index);
 	if (signal)
 		vmbus_channel_signal(channel);
 	return 0;
+}
+
+int vmbus_channel_room(struct vmbus_channel *channel, size_t wanted, size_t *ret_payload_bytes)
+{
+	size_t limit = channel->offer.packet_limit;
+	size_t payload;
+	int r = usable(channel) ? ring_room(&channel->out, wanted, &payload) : -ESHUTDOWN;
+
+	if (r < 0)
+		return broken(channel, r, bad_read_index);
+	*ret_payload_bytes = limit ? MIN(payload, limit - sizeof(struct vmbus_packet_header))
+				   : payload;
+	return 0;
+}
+
+int vmbus_channel_drained(struct vmbus_channel *channel)
+{
+	int r = usable(channel) ? ring_drained(&channel->out) : -ESHUTDOWN;
+
+	return broken(channel, r, bad_read_index);
 }
 
 int vmbus_channel_peek(struct vmbus_channel *channel, void *buffer, size_t capacity,

@@ -275,4 +275,5 @@ struct vmbus {
 	TAILQ_HEAD(, vmbus_device) devices; /* owns, by their names */
 	vmbus_connect_fn connect;
 	void *connect_arg;
+	const char *socket_prefix; /* borrows; NULL: none */
 };

@@ -45,6 +45,12 @@ struct vmbus *vmbus_free(struct vmbus *bus);
 void vmbus_lock(struct vmbus *bus);
 void vmbus_unlock(struct vmbus *bus);
 struct vm *vmbus_vm(const struct vmbus *bus);
+/*
+ * Where devices put sockets whose path nobody chose: "/run/hvd/NAME", to which each adds an ending of
+ * its own. Borrows; NULL: such a device wants a path.
+ */
+void vmbus_set_socket_prefix(struct vmbus *bus, const char *prefix);
+const char *vmbus_socket_prefix(const struct vmbus *bus);
 
 /* ---- devices --------------------------------------------------------------------------------- */
 
@@ -65,8 +71,8 @@ struct vmbus_device_ops {
 	/* The guest signalled, or the host looks on its own: there may be packets, or room. */
 	void (*signalled)(struct vmbus_channel *channel, void *arg);
 	/*
-	 * A channel that was removed is gone from the guest, too, and is freed when this returns:
-	 * the device forgets it. May be NULL.
+	 * A channel that was removed, or was offered once, is gone from the guest, too, and is
+	 * freed when this returns: the device forgets it. May be NULL.
 	 */
 	void (*released)(struct vmbus_channel *channel, void *arg);
 };
@@ -80,6 +86,7 @@ struct vmbus_offer {
 	uint8_t monitor_id;  /* VMBUS_MONITOR_NONE: signalled by hypercall */
 	uint32_t order;      /* offers are sent by class, this, instance */
 	size_t packet_limit; /* bytes the guest's driver can take in one packet, 0: none (spec 4.5) */
+	bool once;           /* removed as soon as the guest lets go of it: never offered again */
 };
 
 /*
@@ -109,6 +116,9 @@ struct vmbus_ring *vmbus_channel_out(struct vmbus_channel *channel); /* host to 
  */
 int vmbus_channel_send(struct vmbus_channel *channel, uint64_t transaction_id, bool completion,
 	const struct iovec *iov, unsigned iov_count) MUST_CHECK;
+/* Locked: as ring_room(), within packet_limit, and ring_drained(); errors as above. */
+int vmbus_channel_room(struct vmbus_channel *channel, size_t wanted, size_t *ret_payload_bytes) MUST_CHECK;
+int vmbus_channel_drained(struct vmbus_channel *channel) MUST_CHECK;
 /* Locked: the next packet from the guest, as ring_peek(); -EPROTO and -ESHUTDOWN as above. */
 int vmbus_channel_peek(struct vmbus_channel *channel, void *buffer, size_t capacity,
 	struct ring_packet *ret_packet) MUST_CHECK;
@@ -134,5 +144,6 @@ uint32_t vmbus_version(const struct vmbus *bus);
  */
 typedef bool (*vmbus_connect_fn)(void *arg, const struct vmbus_guid *endpoint, const struct vmbus_guid *service);
 void vmbus_set_connect(struct vmbus *bus, vmbus_connect_fn fn, void *arg);
+bool vmbus_has_connect(const struct vmbus *bus);
 /* Locked: the request named by these was refused after all. */
 void vmbus_connect_refused(struct vmbus *bus, const struct vmbus_guid *endpoint, const struct vmbus_guid *service);
