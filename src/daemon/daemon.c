@@ -206,6 +206,7 @@ static int make_vm(struct hvd *hvd, struct problem *ret_problem)
 
 static int furnish_vm(struct hvd *hvd, struct problem *ret_problem)
 {
+	hvd->devices.socket_prefix = hvd->runtime.prefix;
 	return devices_init(&hvd->devices, hvd->vm, hvd->options, ret_problem);
 }
 

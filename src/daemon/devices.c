@@ -199,6 +199,8 @@ static int add_vmbus(struct devices *devices, struct vm *vm, const struct option
 
 	if (r < 0)
 		return problem_errno(ret_problem, EX_SOFTWARE, r, "VMBus");
+	if (devices->bus)
+		vmbus_set_socket_prefix(devices->bus, devices->socket_prefix);
 	return add_vmbus_devices(devices->bus, options, ret_problem);
 }
 

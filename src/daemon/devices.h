@@ -24,13 +24,14 @@ struct uart;
 struct vmbus;
 
 struct devices {
-	struct console *console; /* owns */
-	struct uart *uart;       /* owns */
-	struct acpi_pm *acpi_pm; /* owns */
-	struct rtc *rtc;         /* owns */
-	struct testdev *testdev; /* owns; NULL without --testdev */
-	struct demo *demo;       /* owns; NULL without --demo */
-	struct vmbus *bus;       /* owns; NULL without --device */
+	struct console *console;   /* owns */
+	struct uart *uart;         /* owns */
+	struct acpi_pm *acpi_pm;   /* owns */
+	struct rtc *rtc;           /* owns */
+	struct testdev *testdev;   /* owns; NULL without --testdev */
+	struct demo *demo;         /* owns; NULL without --demo */
+	struct vmbus *bus;         /* owns; NULL without --device */
+	const char *socket_prefix; /* borrows; set before init: see vmbus_set_socket_prefix() */
 };
 
 /* The files that the options name can be read, and the devices are such as there are. */

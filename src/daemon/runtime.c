@@ -130,6 +130,7 @@ int runtime_init(
 		make_path(runtime->api_path, runtime, name, ".api.sock", ret_problem) ||
 		make_path(runtime->ro_path, runtime, name, ".ro.sock", ret_problem) ||
 		make_path(runtime->lock_path, runtime, name, ".lock", ret_problem) ||
+		make_path(runtime->prefix, runtime, name, "", ret_problem) ||
 		prepare_dir(runtime->dir, ret_problem))
 		return 1;
 	return take_lock(runtime, name, ret_problem);

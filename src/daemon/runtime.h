@@ -20,6 +20,7 @@ enum { SOCKET_PATH_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) };
 struct runtime {
 	char dir[PATH_MAX];
 	char api_path[SOCKET_PATH_MAX], ro_path[SOCKET_PATH_MAX], lock_path[SOCKET_PATH_MAX];
+	char prefix[SOCKET_PATH_MAX]; /* DIR/NAME: what the paths of all sockets start with */
 	int lock_fd; /* -1: not owned */
 };
 

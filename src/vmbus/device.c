@@ -9,6 +9,7 @@
 
 const struct vmbus_device_kind *const vmbus_device_kinds[] = {
 	&vmbus_heartbeat_kind,
+	&vmbus_hvsock_kind,
 	&vmbus_null_kind,
 	NULL,
 };

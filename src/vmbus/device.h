@@ -70,3 +70,4 @@ int device_option_guid(const struct device_options *options, const char *key, st
 
 extern const struct vmbus_device_kind vmbus_heartbeat_kind;
 extern const struct vmbus_device_kind vmbus_null_kind;
+extern const struct vmbus_device_kind vmbus_hvsock_kind;

@@ -302,3 +302,17 @@ start_failing() {
 	assert_failure 70
 	assert_line --partial 'starting the VM: KVM_SET_CPUID2 of VP 0 (all leaves): Input/output error'
 }
+
+@test "hvsock's socket comes and goes with hvd, and says what it cannot do" {
+	start_hvd --demo --accel sim --device hvsock
+	run stat -c '%F %A' "$HVD_RUNTIME_DIR/vm.vsock"
+	assert_output 'socket srw-rw----'
+	run python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b"CONNECT 5000\n")
+print(s.makefile().read())' "$HVD_RUNTIME_DIR/vm.vsock"
+	assert_output --partial 'ERROR not_connected '
+	stop_hvd
+	[ ! -e "$HVD_RUNTIME_DIR/vm.vsock" ]
+}

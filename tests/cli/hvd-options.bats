@@ -45,7 +45,7 @@ teardown() {
 @test "an unknown --device: 64, with the list" {
 	run "$HVD" --demo --device vmbus
 	assert_failure 64
-	assert_output --partial "device: 'vmbus' is no device; there are heartbeat, null"
+	assert_output --partial "device: 'vmbus' is no device; there are heartbeat, hvsock, null"
 }
 
 @test "an option that a device does not have: 64, named" {
@@ -61,6 +61,15 @@ teardown() {
 	run "$HVD" --demo --accel sim --serial null --device null --device null
 	assert_failure 64
 	assert_output --partial "there is a device 'null'"
+}
+
+@test "hvsock twice, or where no socket can be: 64, named" {
+	run "$HVD" --demo --accel sim --serial null --device hvsock --device hvsock,id=b
+	assert_failure 64
+	assert_output --partial "there is an hvsock device already"
+	run "$HVD" --demo --accel sim --serial null --device hvsock,path=/nowhere/at/all
+	assert_failure 64
+	assert_output --partial "hvsock: /nowhere/at/all: "
 }
 
 @test "a bad value: 64, with the option and what it takes" {
