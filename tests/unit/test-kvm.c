@@ -666,7 +666,7 @@ static void test_late_mail_is_withdrawn(void **state)
 
 /* creation */
 
-static void test_kernel_mode_is_refused(void **state)
+static void test_sizes_are_checked(void **state)
 {
 	struct machine m;
 	struct vm_config config;
@@ -674,9 +674,6 @@ static void test_kernel_mode_is_refused(void **state)
 
 	machine_init(&m, 1);
 	config = config_for(&m, 1);
-	config.synic_mode = SYNIC_MODE_KERNEL;
-	assert_int_equal(vm_new(&config, &vm), -EOPNOTSUPP);
-	config.synic_mode = SYNIC_MODE_USER;
 	config.vp_count = 0;
 	assert_int_equal(vm_new(&config, &vm), -EINVAL);
 	config.vp_count = VM_MAX_VPS + 1;
@@ -801,7 +798,7 @@ int main(void)
 		{"mail reaches a VP that runs, halts, waits for INIT or is parked",
 			test_mail_reaches_every_state},
 		{"late mail is withdrawn, running mail is waited for", test_late_mail_is_withdrawn},
-		{"kernel mode and bad sizes are refused", test_kernel_mode_is_refused},
+		{"bad sizes are refused", test_sizes_are_checked},
 		{"registers and LAPIC can be read from a parked VP", test_inspection},
 		{"synthetic MSRs this KVM lacks read as 0, every time",
 			test_lacking_msrs_read_as_zero},

@@ -29,6 +29,14 @@ plan() {
 	echo "1..$number"
 }
 
+# runs_whole PROGRAM: a unit test passes, and here skips nothing.
+runs_whole() {
+	output=$("$1" 2>&1)
+	status=$?
+	printf '%s\n' "$output"
+	[ "$status" = 0 ] && ! printf '%s\n' "$output" | grep -q SKIPPED
+}
+
 # prints PATTERN COMMAND...: the command succeeds and a line of its output matches.
 prints() {
 	pattern=$1
