@@ -18,8 +18,7 @@
 #include "hvdef/hv_msr.h"
 #include "vmm/vm.h"
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------ */
 
 static bool is_lacking(const struct kvm_vm *kvm, uint32_t index)
 {
@@ -76,8 +75,7 @@ int kvm_hv_msrs_read(struct vcpu *vcpu, struct msr_value *msrs, unsigned count)
 	return 0;
 }
 
-/* ---- reset ------------------------------------------------------------------------------------
- */
+/* ---- reset -------------------------------------------------------------------------------- */
 
 /* Any id would do; this one no guest has. */
 static const uint64_t made_up_os_id = 1;
@@ -174,8 +172,7 @@ int kvm_hv_msrs_reset(struct kvm_vcpu *kv)
 	return kvm_set_msrs(kv, &block);
 }
 
-/* ---- crash reports ----------------------------------------------------------------------------
- */
+/* ---- crash reports ------------------------------------------------------------------------ */
 
 void kvm_hv_crashed(struct kvm_vcpu *kv)
 {

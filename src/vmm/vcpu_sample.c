@@ -19,8 +19,7 @@ static bool is_kernel(const struct vm *vm)
 	return vm->synic_mode == SYNIC_MODE_KERNEL;
 }
 
-/* ---- processor and LAPIC ----------------------------------------------------------------------
- */
+/* ---- processor and LAPIC ------------------------------------------------------------------ */
 
 static int read_vp_assist(struct vcpu *vcpu, uint64_t *ret_value)
 {
@@ -74,8 +73,7 @@ int vcpu_cpu_state(struct vcpu *vcpu, struct vcpu_cpu_state *ret_state)
 	return valid ? 0 : -ENODATA;
 }
 
-/* ---- synthetic MSRs ---------------------------------------------------------------------------
- */
+/* ---- synthetic MSRs ----------------------------------------------------------------------- */
 
 enum { MSRS_MAX = 64 };
 

@@ -345,8 +345,7 @@ void fake_vm_run_loop(struct fake_vm *fake)
 	assert_int_equal(loop_run_ready(fake->vm.loop), 0);
 }
 
-/* ---- mode kernel ------------------------------------------------------------------------------
- */
+/* ---- mode kernel -------------------------------------------------------------------------- */
 
 void fake_vm_enter_vcpu(struct fake_vm *fake, uint32_t vp)
 {

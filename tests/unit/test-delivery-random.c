@@ -42,19 +42,17 @@ static const struct place {
 	unsigned vp, sint;
 } places[TARGETS] = {{0, 2}, {0, 5}, {1, 2}};
 
-/* ---- who sends, and what the guest must see ------------------------------------------------- */
+/* ---- who sends, and what the guest must see ----------------------------------------------- */
 
 enum kind { ROUTE, PORT, TIMER, KINDS };
 
 struct sender {
-	unsigned accepted; /* numbers given away */
-	unsigned next;     /* nothing below it will be seen any more */
-	unsigned
-		void_end; /* below it, everything from some number on may be missing: a port went */
+	unsigned accepted;     /* numbers given away */
+	unsigned next;         /* nothing below it will be seen any more */
 	bool cancelled[STEPS]; /* told that it was not delivered */
 	bool seen[STEPS];
-	unsigned
-		gone[STEPS]; /* from here on, all up to this number may be missing: its port went */
+	/* Not 0: from here on, all up to this number may be missing, for its port went. */
+	unsigned gone[STEPS];
 };
 
 /* What KVM does with a timer's message. */
@@ -142,7 +140,7 @@ static void port_went(struct sender *sender)
 	}
 }
 
-/* ---- the VP's thread ------------------------------------------------------------------------ */
+/* ---- the VP's thread ---------------------------------------------------------------------- */
 
 /* KVM goes to user space only when it is done with what it does for the guest. */
 static bool kvm_is_busy(const struct world *world, unsigned vp)
@@ -185,8 +183,7 @@ static void enter(struct world *world)
 	enter_kvm(world, vp);
 }
 
-/* ---- the host
- * ------------------------------------------------------------------------------------ */
+/* ---- the host ----------------------------------------------------------------------------- */
 
 static void on_done(struct sint_route *route, int status, void *arg)
 {
@@ -344,8 +341,7 @@ static void pass_time(struct world *world)
 	fake_vm_advance_ns(world->fake, pick(world, 2 * NSEC_PER_MSEC));
 }
 
-/* ---- the guest
- * ----------------------------------------------------------------------------------- */
+/* ---- the guest ---------------------------------------------------------------------------- */
 
 static bool guest_runs(struct world *world, unsigned vp)
 {
@@ -589,8 +585,7 @@ static void reset(struct world *world)
 	}
 }
 
-/* ---- KVM's timers
- * -------------------------------------------------------------------------------- */
+/* ---- KVM's timers ------------------------------------------------------------------------- */
 
 /* The first step: is there room? The guest masks no SINT that its timers use (spec 12.20). */
 static void look_at_slot(struct target *target)
@@ -649,8 +644,7 @@ static void timer(struct world *world)
 		step_timer(target);
 }
 
-/* ---- properties
- * ---------------------------------------------------------------------------------- */
+/* ---- properties --------------------------------------------------------------------------- */
 
 static struct world *world_new(unsigned seed, unsigned options)
 {
