@@ -25,6 +25,9 @@ enum cli_exit run_signal(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_watch(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_log(struct cli *cli, const struct invocation *invocation);
 
+/* action-sock.c */
+enum cli_exit run_sock(struct cli *cli, const struct invocation *invocation);
+
 /* action-api.c */
 enum cli_exit run_inspect(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_api(struct cli *cli, const struct invocation *invocation);

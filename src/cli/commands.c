@@ -501,6 +501,22 @@ const struct command commands[] = {
 		},
 	},
 
+	/* ---- streams to the guest ------------------------------------------- */
+	{
+		.noun = "sock",
+		.help = "connect stdin and stdout to a listener in the guest (hv_sock)",
+		.example = "hvctl sock 5000 < request",
+		.run = run_sock,
+		.args = {
+			{ .name = "PORT", .key = "port", .metavar = "PORT",
+				.help = "the guest's port (AF_VSOCK in Linux)",
+				.type = ARG_UINT, .flags = ARG_REQUIRED, .maximum = 0x7fffffff },
+			{ .name = "--path", .key = "path", .metavar = "PATH",
+				.help = "hvd's socket (default: NAME.vsock beside NAME.api.sock)",
+				.type = ARG_TEXT, .completer = COMPLETE_FILE },
+		},
+	},
+
 	/* ---- what happens -------------------------------------------------- */
 	{
 		.noun = "watch",

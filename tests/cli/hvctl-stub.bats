@@ -552,3 +552,52 @@ fails_with() {
 	run "$HVCTL" -j metrics
 	one_json "$output"
 }
+
+@test "sock: megabytes there and back, and the end of stdin is the end" {
+	start_stub
+	start_vsock
+	head -c 5000000 /dev/urandom >"$BATS_TEST_TMPDIR/data"
+	run bash -c '"$1" sock 5000 <"$2" | cmp - "$2"' - "$HVCTL" "$BATS_TEST_TMPDIR/data"
+	assert_success
+	run "$HVCTL" sock 5000 </dev/null
+	assert_success
+	assert_output ''
+	run "$HVCTL" sock 5000 --path "$HVD_RUNTIME_DIR/stub.vsock" <<<'by path'
+	assert_success
+	assert_output 'by path'
+}
+
+@test "sock: a guest that ends first is still sent everything" {
+	start_stub
+	start_vsock
+	run bash -c 'head -c 3000000 /dev/zero | "$1" sock 6' - "$HVCTL"
+	assert_success
+	wait_until grep -qx 3000000 "$HVD_RUNTIME_DIR/stub.vsock.length"
+}
+
+@test "sock: a slow reader of stdout, a guest that closes while stdin is open" {
+	start_stub
+	start_vsock
+	run bash -c 'head -c 3000000 /dev/zero | "$1" sock 5000 | { sleep 1; wc -c; }' - "$HVCTL"
+	assert_output 3000000
+	mkfifo "$BATS_TEST_TMPDIR/open"
+	run bash -c 'exec 4<>"$2"; "$1" sock 4 <&4' - "$HVCTL" "$BATS_TEST_TMPDIR/open"
+	assert_success
+	assert_output bye
+}
+
+@test "sock: who refuses, is not there or does not answer" {
+	start_stub
+	fails_with 6 no_hvsock sock 5000
+	start_vsock
+	fails_with 4 no_listener sock 1
+	fails_with 7 timeout --timeout 200ms sock 2
+	fails_with 1 bad_reply sock 3
+	fails_with 1 bad_reply sock 5
+	fails_with 2 usage sock 0x80000000
+	fails_with 2 usage --socket /somewhere/else sock 5000
+	fails_with 6 connect_failed sock 5000 --path "$BATS_TEST_DIRNAME/stub-vsock"
+	run bash -c 'echo sock 5000 | "$1"' - "$HVCTL"
+	assert_equal "$status" 2
+	assert_output --partial 'needs stdin'
+}

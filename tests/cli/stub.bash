@@ -31,3 +31,13 @@ for key in sys.argv[2].split("."):
 print(json.dumps(value) if not isinstance(value, str) else value)
 PYTHON
 }
+
+# start_vsock [NAME]: what hvd serves as NAME.vsock (default stub). Killed by common_teardown.
+start_vsock() {
+	local name=${1-stub}
+
+	"$BATS_TEST_DIRNAME/stub-vsock" "$HVD_RUNTIME_DIR/$name.vsock" \
+		>"$BATS_TEST_TMPDIR/vsock-$name.log" 2>&1 3>&- &
+	hvd_pids+=("$!")
+	wait_until grep -q ready "$BATS_TEST_TMPDIR/vsock-$name.log"
+}
