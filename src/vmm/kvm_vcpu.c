@@ -143,15 +143,16 @@ static uint64_t page_offset(const struct kvm_sync_regs *sync)
 }
 
 /*
- * Our page's OUT, and no other of that port. Where RIP stands at the exit differs between KVM's
- * back ends: at the OUT or after it.
+ * Our page's OUT, and no other of that port; KVM's page, in mode kernel, has none. Where RIP stands
+ * at the exit differs between KVM's back ends: at the OUT or after it.
  */
-static bool is_hypercall(const struct kvm_run *run)
+static bool is_hypercall(const struct kvm_vcpu *kv)
 {
+	const struct kvm_run *run = kv->run;
 	uint64_t offset = page_offset(&run->s.regs);
 
-	return run->io.port == HYPERCALL_PORT && run->io.direction == KVM_EXIT_IO_OUT &&
-	       run->io.size == 4 && run->io.count == 1 &&
+	return kv->vcpu->vm->synic_mode == SYNIC_MODE_USER && run->io.port == HYPERCALL_PORT &&
+	       run->io.direction == KVM_EXIT_IO_OUT && run->io.size == 4 && run->io.count == 1 &&
 	       (offset == HYPERCALL_PAGE_OUT_OFFSET || offset == HYPERCALL_PAGE_RET_OFFSET);
 }
 
@@ -196,7 +197,7 @@ static bool handle_io(struct kvm_vcpu *kv)
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 	bool write = run->io.direction == KVM_EXIT_IO_OUT;
 
-	if (is_hypercall(run))
+	if (is_hypercall(kv))
 		return handle_hypercall(kv);
 	vcpu_count_exit(kv->vcpu, VCPU_EXIT_IO);
 	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {

@@ -254,6 +254,18 @@ forged_handler:
 	tables forged
 	end_guest forged
 
+	/* the same page where no OUT is a hypercall: it returns, registers untouched */
+	guest unforged
+	mov $0x300000, %esp
+	movl $0xccc3f6e7, 0x201004
+	mov $0x5d, %eax
+	mov $0x201004, %esi
+	call *%esi
+	cmp $0x5d, %eax
+	need_equal
+	finish 0
+	end_guest unforged
+
 	/*
 	 * The hypercall page, entered in a segment that does not begin with a page; behind its ENDBR,
 	 * which a KVM that must emulate this mode does not know.

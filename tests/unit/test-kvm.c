@@ -23,7 +23,7 @@ enum { MEMORY_BYTES = 16 << 20, CONSOLE_PORT = 0xe9, PATIENCE_MS = 10000 };
 /* clang-format off */
 #define GUESTS(X) \
 	X(boot) X(spin) X(halt) X(unmapped) X(triple_fault) X(reset) X(cpuid) X(ports) \
-	X(hypercall) X(based) X(fault) X(forged) X(auto_eoi) X(nowhere)
+	X(hypercall) X(based) X(fault) X(forged) X(unforged) X(auto_eoi) X(nowhere)
 /* clang-format on */
 #define GUEST_EXTERN(name) extern const uint8_t guest_##name[], guest_##name##_end[];
 GUESTS(GUEST_EXTERN)
@@ -67,11 +67,11 @@ static struct vm_config config_for(struct machine *m, unsigned vp_count)
 	};
 }
 
-static void machine_init(struct machine *m, unsigned vp_count)
+static void machine_init_mode(struct machine *m, unsigned vp_count, enum synic_mode mode)
 {
 	struct vm_config config;
 	const char *missing = NULL;
-	int r = accel_kvm_probe(SYNIC_MODE_USER, true, &missing);
+	int r = accel_kvm_probe(mode, false, &missing);
 
 	if (r != 0) {
 		print_message("/dev/kvm cannot be used: %s\n", missing ? missing : strerror(-r));
@@ -81,11 +81,17 @@ static void machine_init(struct machine *m, unsigned vp_count)
 	assert_int_equal(loop_new(&m->loop), 0);
 	assert_int_equal(recorder_new(&clock_monotonic, 256, &m->recorder), 0);
 	config = config_for(m, vp_count);
+	config.synic_mode = mode;
 	assert_int_equal(vm_new(&config, &m->vm), 0);
 	m->vm->on_state = on_state;
 	m->vm->on_state_arg = m;
 	assert_int_equal(debug_exit_add(m->vm), 0);
 	assert_int_equal(iobus_add(&m->vm->iobus, CONSOLE_PORT, 1, "console", on_console, m), 0);
+}
+
+static void machine_init(struct machine *m, unsigned vp_count)
+{
+	machine_init_mode(m, vp_count, SYNIC_MODE_USER);
 }
 
 static void machine_deinit(struct machine *m)
@@ -192,16 +198,22 @@ static void test_boot_from_files(void **state)
 	machine_deinit(&m);
 }
 
-static void test_guest(const uint8_t *guest, const uint8_t *end, const char *console)
+static void test_guest_in_mode(
+	enum synic_mode mode, const uint8_t *guest, const uint8_t *end, const char *console)
 {
 	struct machine m;
 
-	machine_init(&m, 2);
+	machine_init_mode(&m, 2, mode);
 	load(&m, guest, end);
 	run_to_the_end(&m);
 	assert_passed(&m);
 	assert_string_equal(m.console, console);
 	machine_deinit(&m);
+}
+
+static void test_guest(const uint8_t *guest, const uint8_t *end, const char *console)
+{
+	test_guest_in_mode(SYNIC_MODE_USER, guest, end, console);
 }
 
 static void test_cpuid(void **state)
@@ -232,6 +244,11 @@ static void test_fault(void **state)
 static void test_forged_hypercall_page(void **state)
 {
 	test_guest(guest_forged, guest_forged_end, "");
+}
+
+static void test_forged_page_in_mode_kernel(void **state)
+{
+	test_guest_in_mode(SYNIC_MODE_KERNEL, guest_unforged, guest_unforged_end, "");
 }
 
 /* auto-EOI */
@@ -777,6 +794,7 @@ int main(void)
 			test_hypercall_in_a_based_segment},
 		{"a refused MSR access is #GP at the instruction", test_fault},
 		{"a forged hypercall page is #UD at its OUT", test_forged_hypercall_page},
+		{"with KVM's SynIC that OUT is ordinary I/O", test_forged_page_in_mode_kernel},
 		{"auto-EOI vectors are ended though the guest never does", test_auto_eoi},
 		{"an unmapped access stops the VM and says where", test_unmapped_access_stops},
 		{"a triple fault stops the VM", test_triple_fault_stops},
