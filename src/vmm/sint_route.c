@@ -512,18 +512,19 @@ int sint_route_set_fd(const struct sint_route *route)
 
 int sint_route_ack_fd(struct sint_route *route)
 {
-	int fd;
+	int r = 0;
 
 	pthread_mutex_lock(&route->synic->lock);
 	if (route->ack_fd < 0) {
 		sint_route_take_acks_locked(route); /* counted, but told to nobody */
-		route->ack_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		r = new_eventfd(&route->ack_fd);
 	}
-	fd = route->ack_fd < 0 ? -errno : route->ack_fd;
-	if (fd >= 0)
+	if (r == 0) {
 		sint_route_await_ack_locked(route);
+		r = route->ack_fd;
+	}
 	pthread_mutex_unlock(&route->synic->lock);
-	return fd;
+	return r;
 }
 
 uint32_t sint_route_gsi(const struct sint_route *route)
