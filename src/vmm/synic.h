@@ -16,9 +16,10 @@
  * the VP's own thread only; a SINT is asserted through its GSI, and KVM alone knows of a mask.
  *
  * Purpose: registers, message slots with the pending protocol, event flags.
- * Threads: any. `lock` guards everything here but `resets`. It may be held while accel->assert_vector() or an
- *          eventfd write runs; it is never held across a completion on the main loop, a port
- *          handler, overlay_set() or sint_routes_update(). `setup_lock` is taken before
+ * Threads: any. `lock` guards everything here but `resets` and `gsi`. It may be held while a vector
+ *          or a SINT is asserted, an eventfd is written or a VP is asked for work; it is never held
+ *          across a completion on the main loop, a port handler, overlay_set() or
+ *          sint_routes_update(). `setup_lock` is taken before
  *          overlays.lock by whoever moves a page, so that a register and its overlay agree.
  * Errors:  noted per function; guest-visible ones are enum hv_status or enum hv_fault.
  */

@@ -20,8 +20,8 @@ enum counting {
 };
 
 /*
- * Every kind of record there is; one that is missing here fails the suite, so that whoever adds it
- * says what can be compared.
+ * Every kind of record that a guest program may cause; any other fails the suite when it occurs, so
+ * that whoever adds one says what can be compared.
  *
  * message.busy and eom tell whether the guest was faster than the next message; that pending flag,
  * EOM and retry work is for the guest programs to check. A periodic timer expires as often as the
