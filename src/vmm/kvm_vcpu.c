@@ -283,7 +283,8 @@ static int run_ended(struct kvm_vcpu *kv, int error)
 	if (error != -EINTR && error != -EAGAIN) {
 		kv->run_failed = true;
 		return kvm_stop_ioctl(kv, "KVM_RUN", error, "immediate_exit %u, after exit %u",
-			kv->run->immediate_exit, kv->run->exit_reason);
+			__atomic_load_n(&kv->run->immediate_exit, __ATOMIC_SEQ_CST),
+			kv->run->exit_reason);
 	}
 	vcpu_count_exit(kv->vcpu, VCPU_EXIT_INTERRUPTED);
 	return 0;
