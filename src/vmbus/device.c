@@ -11,6 +11,8 @@ const struct vmbus_device_kind *const vmbus_device_kinds[] = {
 	&vmbus_heartbeat_kind,
 	&vmbus_hvsock_kind,
 	&vmbus_null_kind,
+	&vmbus_shutdown_kind,
+	&vmbus_timesync_kind,
 	NULL,
 };
 

@@ -69,5 +69,7 @@ int device_option_guid(const struct device_options *options, const char *key, st
 	char reterr_text[DEVICE_ERROR_BYTES]) MUST_CHECK;
 
 extern const struct vmbus_device_kind vmbus_heartbeat_kind;
-extern const struct vmbus_device_kind vmbus_null_kind;
 extern const struct vmbus_device_kind vmbus_hvsock_kind;
+extern const struct vmbus_device_kind vmbus_null_kind;
+extern const struct vmbus_device_kind vmbus_shutdown_kind;
+extern const struct vmbus_device_kind vmbus_timesync_kind;

@@ -62,6 +62,7 @@ const struct ic_ops heartbeat_ops = {
 	.period_ns = PERIOD_NS,
 	.patience_ns = 2 * PERIOD_NS,
 	.requests = requests,
+	.answered = "the guest lives",
 	.fill = heartbeat_fill,
 	.accepts = heartbeat_accepts,
 };

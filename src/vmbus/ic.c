@@ -16,6 +16,8 @@ static const struct ic_version framework_versions[] = {{1, 0}, {3, 0}};
 
 const struct ic_ops *const ic_components[IC_COMPONENTS] = {
 	[IC_COMPONENT_HEARTBEAT] = &heartbeat_ops,
+	[IC_COMPONENT_TIMESYNC] = &timesync_ops,
+	[IC_COMPONENT_SHUTDOWN] = &shutdown_ops,
 };
 
 static uint64_t now_ns(const struct ic *ic)
@@ -133,6 +135,7 @@ static bool ask(struct ic *ic, const struct ic_call *call)
 	if (size == 0 || send_packet(ic, ic->ops->type, size) < 0)
 		return false;
 	ic->requests++;
+	ic->fresh = false;
 	return true;
 }
 
@@ -290,6 +293,7 @@ static void on_negotiated(struct ic *ic, const struct ic_reply *reply)
 		ic->framework = choice.framework;
 		ic->version = choice.version;
 		ic->next_ns = 0;
+		ic->fresh = true;
 		set_state(ic, IC_READY, IC_CONTACT_OK);
 		return;
 	}

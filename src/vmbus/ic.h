@@ -26,7 +26,12 @@ struct ic;
 struct loop_timer;
 
 /* In the order of ic_components[]; also the key of the node. */
-enum ic_component { IC_COMPONENT_HEARTBEAT, IC_COMPONENTS };
+enum ic_component {
+	IC_COMPONENT_HEARTBEAT,
+	IC_COMPONENT_TIMESYNC,
+	IC_COMPONENT_SHUTDOWN,
+	IC_COMPONENTS,
+};
 
 enum ic_state { IC_CLOSED, IC_WAITING, IC_NEGOTIATING, IC_READY, IC_FAILED };
 
@@ -83,6 +88,7 @@ struct ic_ops {
 	uint64_t settle_ns;          /* how long the guest is left alone after negotiation */
 	const char *const *requests; /* names of what can be asked; ends with NULL */
 	bool takes_force;
+	const char *answered; /* what an answer to a request means, for people */
 	/*
 	 * Writes the body of the next packet, at most IC_BODY_MAX bytes; `call` NULL: on its own.
 	 * Returns its size, or 0 when it cannot be made.
@@ -112,6 +118,7 @@ struct ic {
 	uint64_t since_ns; /* in this state */
 	enum ic_contact contact;
 	struct ic_version framework, version; /* chosen; 0.0 before */
+	bool fresh;                           /* nothing was sent since they were chosen */
 	char problem[96];                     /* what was wrong last; "" nothing since OPEN */
 
 	enum ic_transaction out;
@@ -139,6 +146,8 @@ void ic_remove(struct vmbus_device *device);
 void ic_tick(void *ic);
 
 extern const struct ic_ops heartbeat_ops;
+extern const struct ic_ops timesync_ops;
+extern const struct ic_ops shutdown_ops;
 extern const struct ic_ops *const ic_components[IC_COMPONENTS];
 
 /* The one on this bus, or NULL. */

@@ -5,7 +5,7 @@
 #include "vmbus/ic.h"
 #include "vmbus/internal.h"
 
-static const char *const component_names[] = {"heartbeat", NULL};
+static const char *const component_names[] = {"heartbeat", "timesync", "shutdown", NULL};
 static const char *const state_names[] = {
 	"closed", "waiting", "negotiating", "ready", "failed", NULL};
 static const char *const contact_names[] = {

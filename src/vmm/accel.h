@@ -112,6 +112,12 @@ struct accel {
 	int (*signal_eventfd)(struct vm *vm, uint32_t connection_id, int fd, bool assign);
 
 	/*
+	 * Mode kernel, any thread: the partition's reference time (100 ns) as the guest reads it
+	 * from KVM. 0 or a negative errno.
+	 */
+	int (*reference_time)(struct vm *vm, uint64_t *ret_100ns);
+
+	/*
 	 * Any thread, never blocks: level of a legacy interrupt line (0-15). NULL: no such lines.
 	 */
 	int (*irq_line)(struct vm *vm, unsigned irq, bool level);

@@ -20,7 +20,8 @@
 	"none|requested|debug_exit|power_off|triple_fault|unmapped_access|internal_error|"         \
 	"entry_failed|ioctl_failed|guest_ended"
 #define API_ACTION_WORDS                                                                           \
-	"none|patch|vm_pause|vm_resume|vm_reset|vm_shutdown|message|event|post_message|signal_event"
+	"none|patch|vm_pause|vm_resume|vm_reset|vm_shutdown|message|event|post_message|signal_event|"     \
+	"ic_request"
 
 /* enum vmbus_message_type, _verdict, _channel_state and _state (vmbus/), in order. */
 #define VMBUS_MESSAGE_WORDS                                                                        \
@@ -36,7 +37,7 @@
 	"opening_client_release|closing_client_release"
 #define VMBUS_STATE_WORDS "disconnected|connecting|negotiated|connected|disconnecting"
 /* enum ic_component, ic_state and ic_contact (vmbus/ic.h), in order. */
-#define IC_NAME_WORDS    "heartbeat"
+#define IC_NAME_WORDS    "heartbeat|timesync|shutdown"
 #define IC_STATE_WORDS   "closed|waiting|negotiating|ready|failed"
 #define IC_CONTACT_WORDS "no_contact|no_handshake|lost_communication|ok"
 

@@ -217,6 +217,7 @@ const struct accel accel_kvm = {
 	.gsi_commit = kvm_gsi_commit,
 	.irqfd = kvm_irqfd,
 	.signal_eventfd = kvm_signal_eventfd,
+	.reference_time = kvm_reference_time,
 	.capabilities = kvm_capabilities,
 	.vcpu_lapic = kvm_vcpu_lapic,
 	.vcpu_regs = kvm_vcpu_regs,

@@ -152,6 +152,7 @@ int kvm_kick_signal(void);
 /* Gives the VP KVM's SynIC; its registers are put right by a reset. */
 int kvm_synic_init(struct kvm_vcpu *kv) MUST_CHECK;
 int kvm_assert_sint(struct vcpu *vcpu, uint32_t gsi) MUST_CHECK;
+int kvm_reference_time(struct vm *vm, uint64_t *ret_100ns) MUST_CHECK;
 /* KVM_EXIT_HYPERV and KVM_EXIT_SYSTEM_EVENT; whether to go on into KVM_RUN. */
 bool kvm_synic_exit(struct kvm_vcpu *kv);
 bool kvm_system_event(struct kvm_vcpu *kv);

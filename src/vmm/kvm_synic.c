@@ -82,6 +82,20 @@ bool kvm_synic_exit(struct kvm_vcpu *kv)
 	return kvm_stop_unknown_exit(kv);
 }
 
+/*
+ * KVM's HV_X64_MSR_TIME_REF_COUNT and reference TSC page (TLFS 12.6, 12.7) both follow its clock.
+ */
+int kvm_reference_time(struct vm *vm, uint64_t *ret_100ns)
+{
+	struct kvm_clock_data data = {0};
+	int r = kvm_ioctl(kvm_of(vm)->fd, KVM_GET_CLOCK, &data);
+
+	if (r < 0)
+		return r;
+	*ret_100ns = data.clock / 100;
+	return 0;
+}
+
 static void shut_down(struct kvm_vcpu *kv)
 {
 	struct vm_stop stop = VM_STOP(VM_STOP_POWER_OFF);

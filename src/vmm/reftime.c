@@ -57,6 +57,16 @@ uint64_t reftime_now_100ns(struct reftime *reftime)
 	return latest;
 }
 
+int reftime_guest_100ns(struct reftime *reftime, uint64_t *ret_100ns)
+{
+	struct vm *vm = reftime->vm;
+
+	if (vm->synic_mode == SYNIC_MODE_KERNEL)
+		return vm->accel->reference_time(vm, ret_100ns);
+	*ret_100ns = reftime_now_100ns(reftime);
+	return 0;
+}
+
 uint64_t reftime_deadline_ns(struct reftime *reftime, uint64_t due_100ns)
 {
 	uint64_t now_100ns = reftime_now_100ns(reftime);

@@ -33,6 +33,11 @@ struct reftime {
 void reftime_init(struct reftime *reftime, struct vm *vm, uint64_t tsc_hz);
 /* Never less than what any thread was told before. */
 uint64_t reftime_now_100ns(struct reftime *reftime);
+/*
+ * The counter as the guest reads it: in mode kernel KVM's own, which is not ours. 0 or a negative
+ * errno.
+ */
+int reftime_guest_100ns(struct reftime *reftime, uint64_t *ret_100ns) MUST_CHECK;
 /* CLOCK_MONOTONIC deadline for an absolute reference time, saturating. */
 uint64_t reftime_deadline_ns(struct reftime *reftime, uint64_t due_100ns);
 /* The page's contents; sequence 0 when there is no usable TSC. */

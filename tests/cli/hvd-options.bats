@@ -45,7 +45,8 @@ teardown() {
 @test "an unknown --device: 64, with the list" {
 	run "$HVD" --demo --device vmbus
 	assert_failure 64
-	assert_output --partial "device: 'vmbus' is no device; there are heartbeat, hvsock, null"
+	assert_output --partial \
+		"device: 'vmbus' is no device; there are heartbeat, hvsock, null, shutdown, timesync"
 }
 
 @test "an option that a device does not have: 64, named" {

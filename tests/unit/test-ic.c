@@ -71,6 +71,18 @@ static int start_heartbeat(void **state)
 	return 0;
 }
 
+static int start_timesync(void **state)
+{
+	start(IC_COMPONENT_TIMESYNC);
+	return 0;
+}
+
+static int start_shutdown(void **state)
+{
+	start(IC_COMPONENT_SHUTDOWN);
+	return 0;
+}
+
 static int end(void **state)
 {
 	vmbus_devices_remove_all(guest.bus);
@@ -635,6 +647,188 @@ static void a_reset_ends_everything_at_once(void **state)
 	assert_int_equal(ic->state, IC_CLOSED);
 }
 
+/* ---- time synchronisation -------------------- */
+
+static uint64_t utc_100ns(void)
+{
+	return UINT64_C(116444736000000000) + clock_realtime_ns() / 100;
+}
+
+/* By offsets, as the guest reads it: spec/vmbus.md 7.4. */
+static void the_time_is_set_first_and_then_sampled(void **state)
+{
+	uint64_t before = utc_100ns(), times[2];
+
+	negotiate(4, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		struct packet packet = take(IC_TIMESYNC);
+
+		assert_int_equal(packet.header.message.major, 4);
+		assert_int_equal(packet.header.body_size, 24);
+		memcpy(times, packet.body, sizeof(times));
+		assert_in_range(times[0], before, utc_100ns());
+		assert_int_equal(times[1], reftime_now_100ns(&guest.fake->vm.reftime));
+		assert_int_equal(packet.body[16], i == 0 ? IC_TIME_SYNC : IC_TIME_SAMPLE);
+		answer(&packet);
+		assert_int_equal(ic->responses, i + 1);
+		pass(5 * NSEC_PER_SEC - 1);
+		expect_silence();
+		pass(1);
+	}
+}
+
+static void an_older_guest_gets_the_older_layout(void **state)
+{
+	uint64_t before = utc_100ns(), times[3];
+	struct packet packet;
+
+	negotiate(3, 0);
+	packet = take(IC_TIMESYNC);
+	assert_int_equal(packet.header.message.major, 3);
+	assert_int_equal(packet.header.body_size, 32);
+	memcpy(times, packet.body, sizeof(times));
+	assert_in_range(times[0], before, utc_100ns());
+	assert_int_equal(times[1], 0);
+	assert_int_equal(times[2], 0);
+	assert_int_equal(packet.body[24], IC_TIME_SYNC);
+}
+
+static void who_asks_gets_the_time_set(void **state)
+{
+	struct packet packet;
+
+	negotiate(4, 0);
+	packet = take(IC_TIMESYNC);
+	answer(&packet);
+	assert_int_equal(ask(0, false), 0);
+	packet = take(IC_TIMESYNC);
+	assert_int_equal(packet.body[16], IC_TIME_SYNC);
+	answer(&packet);
+	assert_int_equal(told.answer.outcome, IC_ANSWERED);
+}
+
+static void a_new_driver_has_its_time_set_again(void **state)
+{
+	struct packet packet;
+
+	negotiate(4, 0);
+	take(IC_TIMESYNC);
+	vmbus_guest_close(&guest, relid);
+	open_channel();
+	negotiate(4, 0);
+	packet = take(IC_TIMESYNC);
+	assert_int_equal(packet.body[16], IC_TIME_SYNC);
+}
+
+static int kvm_time(struct vm *vm, uint64_t *ret_100ns)
+{
+	*ret_100ns = 4711;
+	return 0;
+}
+
+static int no_kvm_time(struct vm *vm, uint64_t *ret_100ns)
+{
+	return -EIO;
+}
+
+static void in_mode_kernel_the_reference_time_is_kvms(void **state)
+{
+	struct ic_timesync message;
+
+	negotiate(4, 0);
+	guest.fake->vm.synic_mode = SYNIC_MODE_KERNEL;
+	guest.fake->accel.reference_time = kvm_time;
+	assert_int_equal(ic->ops->fill(ic, NULL, &message), sizeof(message));
+	assert_int_equal(message.reference_time, 4711);
+	guest.fake->accel.reference_time = no_kvm_time;
+	assert_int_equal(ic->ops->fill(ic, NULL, &message), 0);
+	guest.fake->vm.synic_mode = SYNIC_MODE_SIM;
+}
+
+/* ---- shutdown -------------------- */
+
+static void nobody_is_shut_down_unasked(void **state)
+{
+	negotiate(3, 2);
+	for (unsigned i = 0; i < 10; i++)
+		pass(NSEC_PER_SEC);
+	expect_silence();
+	assert_int_equal(ic->requests, 0);
+	assert_int_equal(ic->contact, IC_CONTACT_OK);
+}
+
+static void the_guest_is_left_alone_for_a_second_after_negotiation(void **state)
+{
+	negotiate(3, 2);
+	assert_int_equal(ask(0, false), 0);
+	assert_int_equal(ask(0, false), IC_E_BUSY);
+	pass(NSEC_PER_SEC - 1);
+	expect_silence();
+	pass(1);
+	take(IC_SHUTDOWN);
+}
+
+static void what_is_wanted_stands_in_the_flags(void **state)
+{
+	static const struct {
+		unsigned request;
+		bool force;
+		uint32_t flags;
+	} rows[] = {{0, false, 0}, {0, true, 1}, {1, false, 2}, {1, true, 3}};
+
+	negotiate(3, 2);
+	pass(NSEC_PER_SEC);
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		struct packet packet;
+		uint32_t flags;
+
+		assert_int_equal(ask(rows[i].request, rows[i].force), 0);
+		packet = take(IC_SHUTDOWN);
+		assert_int_equal(packet.header.message.minor, 2);
+		assert_int_equal(packet.header.body_size, 2060);
+		memcpy(&flags, packet.body + 8, sizeof(flags));
+		assert_int_equal(flags, rows[i].flags);
+		answer(&packet);
+		assert_int_equal(told.count, i + 1);
+		assert_int_equal(told.answer.outcome, IC_ANSWERED);
+	}
+	assert_string_equal(ic->ops->requests[0], "power-off");
+	assert_string_equal(ic->ops->requests[1], "reboot");
+}
+
+static void a_refusal_is_told_with_its_status(void **state)
+{
+	struct packet packet;
+
+	negotiate(3, 0);
+	pass(NSEC_PER_SEC);
+	assert_int_equal(ask(0, false), 0);
+	packet = take(IC_SHUTDOWN);
+	packet.header.status = IC_STATUS_FAIL;
+	answer(&packet);
+	assert_int_equal(told.answer.outcome, IC_REFUSED);
+	assert_int_equal(told.answer.status, IC_STATUS_FAIL);
+	assert_int_equal(ic->refused, 1);
+	assert_int_equal(ic->contact, IC_CONTACT_OK);
+}
+
+/* Linux reads one packet per interrupt here. */
+static void a_second_request_waits_until_the_first_was_read(void **state)
+{
+	negotiate(3, 2);
+	pass(NSEC_PER_SEC);
+	assert_int_equal(ask(0, false), 0);
+	pass(10 * NSEC_PER_SEC);
+	assert_int_equal(told.answer.outcome, IC_LOST);
+	assert_int_equal(ask(0, false), IC_E_BEHIND);
+	take(IC_SHUTDOWN);
+	expect_silence();
+	assert_int_equal(ask(1, false), 0);
+	take(IC_SHUTDOWN);
+}
+
+#define TIMESYNC_TEST(name)  cmocka_unit_test_setup_teardown(name, start_timesync, end)
+#define SHUTDOWN_TEST(name)  cmocka_unit_test_setup_teardown(name, start_shutdown, end)
 #define HEARTBEAT_TEST(name) cmocka_unit_test_setup_teardown(name, start_heartbeat, end)
 
 int main(void)
@@ -664,6 +858,16 @@ int main(void)
 		HEARTBEAT_TEST(whoever_waits_is_told_when_the_channel_closes),
 		HEARTBEAT_TEST(removal_while_a_transaction_is_out_ends_it),
 		HEARTBEAT_TEST(a_reset_ends_everything_at_once),
+		TIMESYNC_TEST(the_time_is_set_first_and_then_sampled),
+		TIMESYNC_TEST(an_older_guest_gets_the_older_layout),
+		TIMESYNC_TEST(who_asks_gets_the_time_set),
+		TIMESYNC_TEST(a_new_driver_has_its_time_set_again),
+		TIMESYNC_TEST(in_mode_kernel_the_reference_time_is_kvms),
+		SHUTDOWN_TEST(nobody_is_shut_down_unasked),
+		SHUTDOWN_TEST(the_guest_is_left_alone_for_a_second_after_negotiation),
+		SHUTDOWN_TEST(what_is_wanted_stands_in_the_flags),
+		SHUTDOWN_TEST(a_refusal_is_told_with_its_status),
+		SHUTDOWN_TEST(a_second_request_waits_until_the_first_was_read),
 	};
 
 	return cmocka_run_group_tests_name("ic", tests, NULL, NULL);

@@ -247,6 +247,23 @@ static void those_behind_a_register_kvm_lacks_are_read(void **state)
 	}
 }
 
+/* What the time synchronisation tells the guest next to UTC must be the guest's own time. */
+static void the_reference_time_told_is_the_one_the_guest_reads(void **state)
+{
+	struct machine *m = machine_or_skip(state);
+
+	for (unsigned again = 0; again < 10; again++) {
+		struct call call = {.msrs = {{HV_MSR_TIME_REF_COUNT, 0}}, .count = 1};
+		uint64_t before, after;
+
+		assert_int_equal(accel_kvm.reference_time(m->vm, &before), 0);
+		assert_int_equal(on_vcpu(m, 0, read_msrs, &call), 0);
+		assert_int_equal(accel_kvm.reference_time(m->vm, &after), 0);
+		assert_true(before > 0);
+		assert_in_range(call.msrs[0].value, before, after);
+	}
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -256,6 +273,7 @@ int main(void)
 		TEST(the_first_reset_clears_scontrol),
 		TEST(a_crash_may_be_reported),
 		TEST(those_behind_a_register_kvm_lacks_are_read),
+		TEST(the_reference_time_told_is_the_one_the_guest_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
