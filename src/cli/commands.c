@@ -59,7 +59,7 @@
 	{ .name = "--since", .key = "since", .metavar = "SEQ|DURATION", \
 	  .help = "begin after this record, or this far back: 30s, 5m, 1h", .type = ARG_TEXT }
 
-static const char *const components[] = {"heartbeat", NULL};
+static const char *const components[] = {"heartbeat", "timesync", "shutdown", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 const struct command commands[] = {
@@ -352,6 +352,37 @@ const struct command commands[] = {
 				.help = "the component", .type = ARG_CHOICE, .place = PLACE_PATH,
 				.completer = COMPLETE_CHOICES, .flags = ARG_REQUIRED,
 				.choices = components },
+		},
+	},
+	{
+		.noun = "ic", .verb = "ping",
+		.help = "ask the guest for a heartbeat now, and wait for its answer",
+		.example = "hvctl ic ping",
+		.method = "POST", .path = "/v1/ic/heartbeat/ping",
+		.names = "name",
+		.run = run_ic_request,
+	},
+	{
+		.noun = "ic", .verb = "timesync",
+		.help = "make the guest set its clock now",
+		.example = "hvctl ic timesync",
+		.method = "POST", .path = "/v1/ic/timesync/sync",
+		.names = "name",
+		.run = run_ic_request,
+	},
+	{
+		.noun = "ic", .verb = "shutdown",
+		.help = "ask the guest to power off, or to reboot, and wait until it agrees",
+		.example = "hvctl ic shutdown --reboot",
+		.method = "POST", .path = "/v1/ic/shutdown/power-off",
+		.names = "name",
+		.run = run_ic_request,
+		.args = {
+			{ .name = "--reboot", .key = "reboot", .help = "reboot instead",
+				.type = ARG_SET },
+			{ .name = "--force", .key = "force",
+				.help = "without letting the guest's programs object",
+				.type = ARG_SET, .place = PLACE_BODY },
 		},
 	},
 

@@ -234,6 +234,7 @@ static int make_inspect(struct hvd *hvd, struct problem *ret_problem)
 {
 	const struct inspect_config config = {
 		.vm = hvd->vm,
+		.bus = hvd->devices.bus,
 		.injector = hvd->injector,
 		.recorder = hvd->recorder,
 		.loop = hvd->loop,

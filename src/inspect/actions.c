@@ -85,6 +85,7 @@ static int change_vm(struct vm *vm, enum api_action action)
 	case API_EVENT:
 	case API_POST_MESSAGE:
 	case API_SIGNAL_EVENT:
+	case API_IC_REQUEST:
 		break;
 	}
 	return -EINVAL;
@@ -347,5 +348,6 @@ const struct field_table *const action_reply_tables[] = {
 	&action_message_reply,
 	&event_reply_table,
 	&hypercall_reply_table,
+	&action_ic_reply,
 };
 const size_t action_reply_table_count = ARRAY_LEN(action_reply_tables);

@@ -28,12 +28,14 @@ enum api_action {
 	API_EVENT = 7,
 	API_POST_MESSAGE = 8,
 	API_SIGNAL_EVENT = 9,
+	API_IC_REQUEST = 10,
 };
 
 void action_vm(struct request *request); /* which one: the route's action */
 void action_message(struct request *request);
 void action_event(struct request *request);
 void action_hypercall(struct request *request); /* likewise */
+void action_ic(struct request *request);
 
 /*
  * Main loop: whether anything can still reach the guest. If not, the operation has been finished
@@ -45,7 +47,9 @@ extern const struct param_table action_message_body;
 extern const struct param_table action_event_body;
 extern const struct param_table action_post_message_body;
 extern const struct param_table action_signal_event_body;
+extern const struct param_table action_ic_body;
 
 extern const struct field_table action_message_reply;
+extern const struct field_table action_ic_reply;
 extern const struct field_table *const action_reply_tables[];
 extern const size_t action_reply_table_count;

@@ -28,6 +28,7 @@ struct inspect;
 struct loop;
 struct recorder;
 struct vm;
+struct vmbus;
 
 /* What a client of a listener may do; fixed per listener. */
 enum inspect_role {
@@ -37,6 +38,7 @@ enum inspect_role {
 
 struct inspect_config {
 	struct vm *vm;             /* borrows until stop; NULL: no VM actions (tests) */
+	struct vmbus *bus;         /* borrows until stop; NULL: requests of /v1/ic are 404 */
 	struct injector *injector; /* borrows until stop; NULL: POST /v1/messages is 503 */
 	struct recorder *recorder; /* borrows until free */
 	struct loop *loop;         /* borrows until free: the main loop */

@@ -44,6 +44,10 @@
 		"the guest does not write EOM; see /v1/vps/{vp}/sints/{sint}")                     \
 	X(VP_RESET, 409, "vp_reset", "The VP was reset before delivery", NULL)                     \
 	X(DELIVERY_FAILED, 409, "delivery_failed", "The host refused the delivery", NULL)          \
+	X(IC_NOT_READY, 409, "ic_not_ready", "The guest's driver is not there",                    \
+		"see /v1/ic; Linux's driver is the module hv_utils")                               \
+	X(IC_BUSY, 409, "ic_busy", "The guest has not dealt with an earlier request", NULL)        \
+	X(GUEST_REFUSED, 409, "guest_refused", "The guest refused", NULL)                          \
 	X(HISTORY_GONE, 410, "history_gone", "These records have been overwritten",                \
 		"start at the oldest record, or leave 'since' away")                               \
 	X(BODY_TOO_LARGE, 413, "body_too_large", "The body is larger than 64 KiB", NULL)           \

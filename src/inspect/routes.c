@@ -153,6 +153,18 @@ const struct route fixed_routes[] = {
 		.doc = "HvSignalEvent against the port table, as a guest would make it",
 	},
 	{
+		.method = "POST",
+		.pattern = "/v1/ic/{name}/{request}",
+		.handle = action_ic,
+		.action = API_IC_REQUEST,
+		.body = &action_ic_body,
+		.reply_schema = "ic-result",
+		.statuses = {200},
+		.doc = "Ask the guest: heartbeat/ping, timesync/sync, shutdown/power-off or "
+		       "shutdown/reboot. It has to answer; that it agreed to go down does not mean "
+		       "that it is down",
+	},
+	{
 		.method = "GET",
 		.pattern = "/v1/tree/{path...}",
 		.handle = tree_get,

@@ -231,6 +231,37 @@ fails_with() {
 	assert_output 'event flag 7 of VP 0 SINT 2 was set already'
 }
 
+@test "ic list and show: who answers, in which version" {
+	start_stub
+	run "$HVCTL" ic list
+	assert_success
+	assert_line --index 0 --partial 'CONTACT'
+	assert_line --index 1 --regexp '^heartbeat +ready +ok +3.0 +3 +3 +0 '
+	assert_line --index 2 --regexp '^shutdown +failed +no_handshake '
+	refute_output --partial $'\x1b'
+	run "$HVCTL" -j ic show heartbeat
+	assert_equal "$(field "$output" contact)" ok
+	run "$HVCTL" ic show floppy
+	assert_failure 2
+}
+
+@test "ic ping, timesync and shutdown ask the guest" {
+	start_stub
+	run "$HVCTL" ic ping
+	assert_success
+	assert_output 'heartbeat: answered in 84 us: the guest lives'
+	run tail -n 1 "$requests"
+	assert_output 'POST /v1/ic/heartbeat/ping {}'
+	fails_with 4 ic_not_ready ic timesync
+	run "$HVCTL" -j ic shutdown
+	assert_equal "$(field "$output" request)" power-off
+	run "$HVCTL" -q ic shutdown --reboot --force
+	assert_success
+	assert_output ''
+	run tail -n 1 "$requests"
+	assert_output 'POST /v1/ic/shutdown/reboot {"force":true}'
+}
+
 @test "vm pause answers in a sentence, or with the object" {
 	start_stub
 	run "$HVCTL" vm pause

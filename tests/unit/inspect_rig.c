@@ -48,6 +48,7 @@ void rig_serve(struct rig *rig, struct vm *vm, struct injector *injector,
 {
 	const struct inspect_config config = {
 		.vm = vm,
+		.bus = rig->bus,
 		.injector = injector,
 		.recorder = rig->recorder,
 		.loop = rig->loop,

@@ -18,6 +18,7 @@
 
 struct injector;
 struct vm;
+struct vmbus;
 
 enum rig_door { RIG_API, RIG_READ_ONLY, RIG_TCP };
 
@@ -27,6 +28,7 @@ struct rig {
 	struct recorder *recorder;
 	struct loop *loop;
 	struct inspect *inspect;
+	struct vmbus *bus; /* borrows; may be set before rig_serve() */
 	char directory[32], path[2][64];
 	uint16_t port;
 	pthread_t main_thread;

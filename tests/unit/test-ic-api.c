@@ -4,10 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include "inspect/catalog.h"
 #include "inspect_rig.h"
+#include "vmbus/internal.h"
 #include "vmbus/ic.h"
 #include "vmbus_guest.h"
 
@@ -27,7 +30,8 @@ static void serve(struct vmbus *bus)
 
 	rig_init(&rig);
 	catalog_providers(&guest.fake->vm, bus, providers);
-	rig_serve(&rig, NULL, NULL, providers);
+	rig.bus = bus;
+	rig_serve(&rig, &guest.fake->vm, NULL, providers);
 }
 
 static int set_up(void **state)
@@ -35,6 +39,7 @@ static int set_up(void **state)
 	vmbus_guest_start(&guest);
 	add("null");
 	add("heartbeat,id=pulse");
+	add("shutdown");
 	serve(guest.bus);
 	return 0;
 }
@@ -150,6 +155,201 @@ static void without_a_bus_there_is_none(void **state)
 	}
 }
 
+/* ---- requests -------------------- */
+
+enum { RING_PAGES = 8, PACKET_BYTES = 2100 };
+
+/* What the guest has in hand: a packet as it came, to be sent back. */
+struct packet {
+	struct ring_packet ring;
+	union {
+		struct ic_header header;
+		uint8_t bytes[PACKET_BYTES];
+	};
+};
+
+static uint8_t *pages[RING_PAGES];
+static struct vmbus_ring to_host, from_host;
+
+/* Sooner or later: requests come from the server's thread. */
+static struct packet take(void)
+{
+	struct packet packet;
+	bool signal;
+	int r = -1;
+
+	for (unsigned i = 0; i < 5000 && r < 0; i++) {
+		r = ring_peek(&from_host, packet.bytes, sizeof(packet.bytes), &packet.ring);
+		if (r < 0)
+			usleep(1000);
+	}
+	assert_int_equal(r, 0);
+	assert_int_equal(ring_consume(&from_host, &signal), 0);
+	return packet;
+}
+
+static void answer(const struct ic *ic, struct packet *packet, uint32_t status)
+{
+	const struct iovec iov = {packet->bytes, packet->ring.payload_bytes};
+	bool signal;
+
+	packet->header.flags = IC_FLAG_TRANSACTION | IC_FLAG_RESPONSE;
+	packet->header.status = status;
+	assert_int_equal(ring_write(&to_host, VMBUS_PACKET_DATA_INBAND, 0,
+				 packet->ring.transaction_id, &iov, 1, 0, &signal),
+		0);
+	vmbus_guest_signal(&guest, vmbus_channel_relid(ic->channel));
+}
+
+/* Opens the channel and agrees on the versions of the lists that stand first in it. */
+static struct ic *make_ready(enum ic_component component, uint16_t minor)
+{
+	struct ic *ic = ic_find(guest.bus, component);
+	const uint16_t choice[] = {1, 1, 0, 0, 3, 0, 3, minor};
+	struct packet packet;
+	uint32_t relids[4];
+
+	vmbus_guest_connect(&guest, relids, 4);
+	vmbus_guest_open(&guest, vmbus_channel_relid(ic->channel), RING_PAGES);
+	vmbus_guest_rings(&guest, RING_PAGES, pages, &to_host, &from_host);
+	channel_recheck(ic->channel);
+	packet = take();
+	memcpy(packet.bytes + sizeof(packet.header), choice, sizeof(choice));
+	packet.header.body_size = sizeof(choice);
+	answer(ic, &packet, 0);
+	assert_int_equal(ic->state, IC_READY);
+	return ic;
+}
+
+/* A request whose answer is yet to come. */
+static int post(const char *path, const char *body)
+{
+	int fd = rig_connect(&rig, RIG_API);
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		"Content-Length: %zu\r\n\r\n%s",
+		path, strlen(body), body);
+	rig_send(fd, text);
+	return fd;
+}
+
+static struct answer receive(int fd)
+{
+	struct answer a;
+
+	assert_true(rig_receive(fd, &a));
+	close(fd);
+	return a;
+}
+
+static void answer_heartbeat(const struct ic *ic)
+{
+	struct packet packet = take();
+
+	packet.bytes[sizeof(packet.header)]++;
+	answer(ic, &packet, 0);
+}
+
+static void a_ping_tells_how_long_the_guest_took(void **state)
+{
+	struct ic *ic = make_ready(IC_COMPONENT_HEARTBEAT, 0);
+	struct answer a;
+	int fd;
+
+	answer_heartbeat(ic);
+	fd = post("/v1/ic/heartbeat/ping", "{}");
+	answer_heartbeat(ic);
+	a = receive(fd);
+	assert_int_equal(a.status, 200);
+	assert_string_equal(text_of(a.json, "name"), "heartbeat");
+	assert_string_equal(text_of(a.json, "request"), "ping");
+	assert_string_equal(text_of(a.json, "status"), "0x0");
+	assert_true(json_is_integer(json_object_get(a.json, "latency_ns")));
+	answer_free(&a);
+}
+
+static void shutdown_is_asked_with_force_and_may_be_refused(void **state)
+{
+	struct ic *ic = make_ready(IC_COMPONENT_SHUTDOWN, 2);
+	struct packet packet;
+	struct answer a;
+	int fd;
+
+	fake_vm_advance_ns(guest.fake, NSEC_PER_SEC);
+	fd = post("/v1/ic/shutdown/reboot", "{\"force\":true}");
+	packet = take();
+	assert_int_equal(
+		packet.bytes[sizeof(packet.header) + offsetof(struct ic_shutdown, flags)], 3);
+	{
+		struct answer second = rig_call(
+			&rig, RIG_API, "POST", "/v1/ic/shutdown/power-off", "{}");
+
+		rig_expect_problem(&second, 409, "ic_busy");
+		answer_free(&second);
+	}
+	answer(ic, &packet, IC_STATUS_FAIL);
+	a = receive(fd);
+	rig_expect_problem(&a, 409, "guest_refused");
+	assert_non_null(strstr(a.text, "0x80004005"));
+	answer_free(&a);
+	fd = post("/v1/ic/shutdown/power-off", "");
+	packet = take();
+	answer(ic, &packet, 0);
+	a = receive(fd);
+	assert_int_equal(a.status, 200);
+	assert_non_null(strstr(a.text, "yet to do it"));
+	answer_free(&a);
+}
+
+static void a_guest_that_leaves_is_no_timeout(void **state)
+{
+	struct ic *ic = make_ready(IC_COMPONENT_HEARTBEAT, 0);
+	struct answer a;
+	int fd;
+
+	answer_heartbeat(ic);
+	fd = post("/v1/ic/heartbeat/ping", "{}");
+	take();
+	vmbus_guest_close(&guest, vmbus_channel_relid(ic->channel));
+	a = receive(fd);
+	rig_expect_problem(&a, 409, "ic_not_ready");
+	answer_free(&a);
+}
+
+static void what_cannot_be_asked_is_refused(void **state)
+{
+	static const struct {
+		const char *path, *body;
+		unsigned status;
+		const char *code;
+	} rows[] = {
+		{"/v1/ic/heartbeat/ping", "{}", 409, "ic_not_ready"},
+		{"/v1/ic/timesync/sync", "{}", 404, "not_found"},
+		{"/v1/ic/heartbeat/reboot", "{}", 404, "not_found"},
+		{"/v1/ic/floppy/ping", "{}", 404, "not_found"},
+		{"/v1/ic/heartbeat/ping", "{\"force\":true}", 422, "bad_value"},
+		{"/v1/ic/shutdown/reboot", "{\"force\":1}", 422, "bad_value"},
+		{"/v1/ic/shutdown/reboot", "{\"hard\":true}", 400, "unknown_key"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct answer a = rig_call(&rig, RIG_API, "POST", rows[i].path, rows[i].body);
+
+		rig_expect_problem(&a, rows[i].status, rows[i].code);
+		answer_free(&a);
+	}
+}
+
+static void without_a_bus_nothing_can_be_asked(void **state)
+{
+	struct answer a = rig_call(&rig, RIG_API, "POST", "/v1/ic/heartbeat/ping", "{}");
+
+	rig_expect_problem(&a, 404, "not_found");
+	answer_free(&a);
+}
+
 #define API_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -160,6 +360,12 @@ int main(void)
 		API_TEST(no_other_word_and_no_number_is_a_name),
 		API_TEST(the_tree_has_the_names_too),
 		API_TEST(metrics_name_the_component),
+		API_TEST(a_ping_tells_how_long_the_guest_took),
+		API_TEST(shutdown_is_asked_with_force_and_may_be_refused),
+		API_TEST(a_guest_that_leaves_is_no_timeout),
+		API_TEST(what_cannot_be_asked_is_refused),
+		cmocka_unit_test_setup_teardown(
+			without_a_bus_nothing_can_be_asked, set_up_without_a_bus, tear_down),
 		cmocka_unit_test_setup_teardown(
 			without_a_bus_there_is_none, set_up_without_a_bus, tear_down),
 	};
