@@ -178,6 +178,7 @@ static int add_port(struct vmbus_channel *channel)
 		.type = PORT_EVENT,
 		.owner = "vmbus",
 		.flag_count = 1,
+		.coalesce = true, /* one look at the rings serves any number of signals */
 		.on_event = on_signal,
 		.arg = channel,
 	};

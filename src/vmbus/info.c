@@ -350,7 +350,9 @@ static const struct field channel_fields[] = {
 	{FIELD_U(struct channel_info, gpadls, 0, "GPADLs of the channel.")},
 	{FIELD_U(struct channel_info, opens, 0, "How often it was opened.")},
 	{FIELD_U(struct channel_info, refused, 0, "Messages about it that were not obeyed.")},
-	{FIELD_U(struct channel_info, signals_in, 0, "Signals of the guest.")},
+	{FIELD_U(struct channel_info, signals_in, 0,
+		"Signals of the guest, as the device heard of them; its port counts those that came "
+		"at once singly.")},
 	{FIELD_U(struct channel_info, signals_out, 0, "Signals to the guest.")},
 	{FIELD_B(struct channel_info, removing, 0,
 		"The device was removed; the guest has yet to let go.")},
