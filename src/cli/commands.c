@@ -534,6 +534,26 @@ const struct command commands[] = {
 
 	/* ---- streams to the guest ------------------------------------------- */
 	{
+		.noun = "socks", .verb = "list",
+		.help = "list the hv_sock connections between host and guest",
+		.example = "hvctl socks list",
+		.method = "GET", .path = "/v1/socks",
+		.columns =
+			"relid,port,opened_by:BY,state,age_ns:AGE,to_guest_bytes:TO-GUEST,"
+			"to_host_bytes:TO-HOST",
+		.wide = "time_in_state_ns:SINCE,host_ended,guest_told,guest_ended,host_gone",
+		.names = "relid",
+		.flags = COMMAND_LIST,
+	},
+	{
+		.noun = "socks", .verb = "show",
+		.help = "show one hv_sock connection",
+		.example = "hvctl socks show 3",
+		.method = "GET", .path = "/v1/socks/{relid}",
+		.names = "relid",
+		.args = { RELID_ARG },
+	},
+	{
 		.noun = "sock",
 		.help = "connect stdin and stdout to a listener in the guest (hv_sock)",
 		.example = "hvctl sock 5000 < request",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "inspect/catalog.h"
 
+#include "vmbus/hvsock.h"
 #include "vmbus/ic.h"
 #include "vmbus/info.h"
 #include "vmm/hypercall.h"
@@ -36,6 +37,7 @@ static const struct node_class *const on_bus[] = {
 	&ring_node_class,
 	&gpadl_node_class,
 	&ic_node_class,
+	&sock_node_class,
 };
 _Static_assert(ARRAY_LEN(machine) + ARRAY_LEN(on_bus) <= CATALOG_MAX, "room for every class");
 

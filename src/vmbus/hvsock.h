@@ -19,6 +19,7 @@
  *	hvsock.c             the device: options, listener, limits, time
  *	hvsock_connection.c  a connection's life
  *	hvsock_stream.c      its bytes
+ *	hvsock_info.c        what one sees of it
  *
  * Purpose: what the files of the device share.
  * Threads: main loop, with the bus's lock held unless said otherwise.
@@ -28,6 +29,7 @@
 #include <systemd/sd-event.h>
 #include "common/clock.h"
 #include "common/loop.h"
+#include "common/node.h"
 #include "vmbus/device.h"
 #include "vmbus/vmbus.h"
 
@@ -80,7 +82,7 @@ struct hvsock_connection {
 	struct vmbus_channel *channel; /* borrows; the bus frees it. NULL: none yet, or no more */
 	enum hvsock_direction direction;
 	enum hvsock_state state;
-	uint64_t since_ns, expires_ns; /* expires_ns 0: never */
+	uint64_t made_ns, since_ns, expires_ns; /* expires_ns 0: never */
 	uint32_t port;
 	int fd;                  /* owns; -1: closed */
 	sd_event_source *source; /* owns */
@@ -128,6 +130,9 @@ void hvsock_connection_end(struct hvsock_connection *connection, const char *why
 void hvsock_connection_tick(struct hvsock_connection *connection, uint64_t now_ns);
 bool hvsock_connection_needs_tick(const struct hvsock_connection *connection);
 
+/* The connection of a channel, or NULL when it has none. */
+struct hvsock_connection *hvsock_connection_of(const struct vmbus_channel *channel);
+
 /* The service that stands for a port, and back. */
 struct vmbus_guid hvsock_service(uint32_t port);
 bool hvsock_is_service(const struct vmbus_guid *service);
@@ -140,3 +145,15 @@ void hvsock_turn(struct hvsock_connection *connection);
 void hvsock_flush_to_client(struct hvsock_connection *connection);
 /* Waits for what want_read and want_write say. */
 void hvsock_update_events(struct hvsock_connection *connection);
+
+/* ---- inspection: any thread, takes the lock ---- */
+
+struct sock_info {
+	uint32_t relid, port;
+	uint32_t opened_by, state;
+	uint64_t time_in_state_ns, age_ns;
+	uint64_t to_guest_bytes, to_host_bytes;
+	bool host_ended, guest_told, guest_ended, host_gone;
+};
+
+extern const struct node_class sock_node_class; /* socks/{relid}; owner: struct vmbus, or NULL */

@@ -10,6 +10,7 @@
 #include "common/parse.h"
 #include "vmbus/guid.h"
 #include "vmbus/hvsock.h"
+#include "vmbus/internal.h"
 #include "vmm/vm.h"
 
 static uint64_t now_ns(const struct hvsock *sock)
@@ -146,6 +147,11 @@ static const struct vmbus_device_ops ops = {
 	.signalled = on_signalled,
 	.released = on_released,
 };
+
+struct hvsock_connection *hvsock_connection_of(const struct vmbus_channel *channel)
+{
+	return channel->ops == &ops ? channel->arg : NULL;
+}
 
 int hvsock_connection_offer(struct hvsock_connection *connection, const struct vmbus_guid *service,
 	const struct vmbus_guid *instance)
@@ -340,6 +346,7 @@ int hvsock_connection_new(struct hvsock *sock, int fd, enum hvsock_direction dir
 		return -ENOMEM;
 	connection->sock = sock;
 	connection->direction = direction;
+	connection->made_ns = now_ns(sock);
 	connection->events = EPOLLIN;
 	connection->want_read = true;
 	r = sd_event_add_io(loop_event(vmbus_vm(sock->bus)->loop), &connection->source, fd, EPOLLIN,
