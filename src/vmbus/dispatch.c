@@ -40,8 +40,15 @@ static enum vmbus_verdict on_close(struct call *call)
 	return call->channel ? channel_on_close(call->channel) : VMBUS_ILLEGAL;
 }
 
+/* Linux unloads first, and lets go of its channels afterwards. */
 static enum vmbus_verdict on_released(struct call *call)
 {
+	enum vmbus_state state = call->bus->connection.state;
+
+	if (state == VMBUS_DISCONNECTED || state == VMBUS_DISCONNECTING)
+		return VMBUS_IGNORED;
+	if (state != VMBUS_CONNECTED)
+		return VMBUS_ILLEGAL;
 	return call->channel ? channel_on_released(call->channel) : VMBUS_ILLEGAL;
 }
 
@@ -131,7 +138,7 @@ static const struct row rows[VMBUS_MSG_COUNT] = {
 	[VMBUS_MSG_CLOSE_CHANNEL] = {ROW(on_close, struct vmbus_relid_message),
 		.relid = AT(struct vmbus_relid_message, child_relid), .connected = true},
 	[VMBUS_MSG_RELID_RELEASED] = {ROW(on_released, struct vmbus_relid_message),
-		.relid = AT(struct vmbus_relid_message, child_relid), .connected = true},
+		.relid = AT(struct vmbus_relid_message, child_relid)},
 	[VMBUS_MSG_GPADL_HEADER] = {ROW(on_gpadl_header, struct vmbus_gpadl_header),
 		.relid = AT(struct vmbus_gpadl_header, child_relid),
 		.value = AT(struct vmbus_gpadl_header, gpadl), .connected = true},

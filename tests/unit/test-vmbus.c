@@ -326,6 +326,22 @@ static void unload_lets_go_of_everything_and_is_always_answered(void **state)
 	vmbus_guest_open(&guest, relids[0], RING_PAGES);
 }
 
+static void releasing_after_unload_is_too_late_and_no_offence(void **state)
+{
+	connect_one();
+	post_header(VMBUS_MSG_UNLOAD);
+	vmbus_guest_release(&guest, relids[0]);
+	vmbus_guest_expect(&guest, VMBUS_MSG_UNLOAD_RESPONSE, NULL, 0);
+	vmbus_guest_release(&guest, relids[0]);
+	vmbus_guest_expect_nothing(&guest);
+	assert_int_equal(guest.bus->verdicts[VMBUS_IGNORED], 2);
+	assert_int_equal(guest.bus->verdicts[VMBUS_ILLEGAL], 0);
+	assert_true(vmbus_guest_contact(&guest, VMBUS_VERSION_5_3));
+	vmbus_guest_release(&guest, relids[0]); /* before it asked for offers */
+	assert_int_equal(guest.bus->verdicts[VMBUS_ILLEGAL], 1);
+	assert_int_equal(channel_state(0), CHANNEL_CLIENT_RELEASED);
+}
+
 static void unload_waits_for_a_device_that_takes_its_time(void **state)
 {
 	devices[0].close_answer = VMBUS_PENDING;
@@ -941,6 +957,7 @@ int main(void)
 		BUS_TEST(a_device_added_later_is_offered_at_once),
 		BUS_TEST(two_devices_with_the_same_guids_are_refused),
 		BUS_TEST(unload_lets_go_of_everything_and_is_always_answered),
+		BUS_TEST(releasing_after_unload_is_too_late_and_no_offence),
 		BUS_TEST(unload_waits_for_a_device_that_takes_its_time),
 		BUS_TEST(a_second_contact_starts_anew),
 		BUS_TEST(an_unknown_version_while_connected_lets_go_and_is_refused),
