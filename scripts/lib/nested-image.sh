@@ -9,6 +9,7 @@
 #	tracefs		/sys/kernel/tracing is mounted
 #	vmlinuz		/rig/vmlinuz: the outer kernel itself, for a guest
 #	module=NAME	a module of the outer kernel is loaded, after those it depends on
+#	guest-module=NAME	the same for a guest with that kernel: in /rig/guest-modules, with `order`
 #	program=PATH	a program of the build directory is on the PATH
 #	file=PATH	a file of the source tree is at /rig/files/NAME
 
@@ -29,9 +30,9 @@ module_depends() {
 		sed -n 's/^depends=//p' | tr ',' ' '
 }
 
-# add_module NAME: of the kernel, with those it depends on, which come first in modules/order.
+# add_module NAME FOLDER: of the kernel, with those it depends on, which come first in FOLDER/order.
 add_module() {
-	local modules=$work/tree/rig/modules pattern=${1//[-_]/[-_]} file target name
+	local modules=$work/tree/rig/$2 pattern=${1//[-_]/[-_]} file target name
 
 	target=$modules/${1//-/_}.ko
 	[ ! -e "$target" ] || return 0
@@ -42,7 +43,7 @@ add_module() {
 	*) die "${kernel_folder##*/} has no module $1" ;;
 	esac
 	for name in $(module_depends "$target"); do
-		add_module "$name"
+		add_module "$name" "$2"
 	done
 	basename "$target" >>"$modules/order"
 }
@@ -73,7 +74,8 @@ add_need() {
 	guest-image) install -m 644 "$build/guest/hvd-guest.elf" "$rig/" ;;
 	qemu) add_qemu ;;
 	vmlinuz) cp "$(echo "$kernel_folder"/boot/vmlinuz-*)" "$rig/vmlinuz" ;;
-	module=*) add_module "${1#*=}" ;;
+	module=*) add_module "${1#*=}" modules ;;
+	guest-module=*) add_module "${1#*=}" guest-modules ;;
 	program=*) add_program "$build/${1#*=}" ;;
 	file=*) install "$root/${1#*=}" "$rig/files/" ;;
 	esac
@@ -85,9 +87,9 @@ make_initramfs() {
 	local tree=$work/tree name
 
 	rm -rf "$tree"
-	mkdir -p "$tree"/{bin,etc,rig/bin,rig/files,rig/lib,rig/modules}
+	mkdir -p "$tree"/{bin,etc,rig/bin,rig/files,rig/lib,rig/modules,rig/guest-modules}
 	add_busybox
-	add_module kvm-amd
+	add_module kvm-amd modules
 	for name in src/daemon/hvd src/cli/hvctl tests/guest/run-guest; do
 		add_program "$build/$name"
 	done
