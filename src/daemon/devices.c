@@ -183,11 +183,12 @@ static int add_demo(struct devices *devices, struct vm *vm, const struct options
 static int add_vmbus_devices(
 	struct vmbus *bus, const struct options *options, struct problem *ret_problem)
 {
+	int status = options->config ? EX_CONFIG : EX_USAGE;
 	char why[DEVICE_ERROR_BYTES];
 
 	for (unsigned i = 0; i < options->devices.count; i++) {
 		if (vmbus_device_add(bus, options->devices.item[i], why) < 0)
-			return problem_set(ret_problem, EX_USAGE, "device: %s", why);
+			return problem_set(ret_problem, status, "device: %s", why);
 	}
 	return 0;
 }

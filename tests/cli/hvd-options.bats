@@ -64,6 +64,13 @@ teardown() {
 	assert_output --partial "there is a device 'null'"
 }
 
+@test "a device twice in the configuration: 78, named" {
+	echo '{"demo": true, "accel": "sim", "device": ["null", "null"]}' >"$BATS_TEST_TMPDIR/c.json"
+	run "$HVD" --config "$BATS_TEST_TMPDIR/c.json" --serial null
+	assert_failure 78
+	assert_output --partial "there is a device 'null'"
+}
+
 @test "hvsock twice, or where no socket can be: 64, named" {
 	run "$HVD" --demo --accel sim --serial null --device hvsock --device hvsock,id=b
 	assert_failure 64
