@@ -72,7 +72,8 @@ check_needs() {
 
 	for word in $(needs); do
 		case $word in
-		guest-tests | guest-image | qemu | tracefs | vmlinuz | module=?* | guest-module=?* | program=?* | file=?*) ;;
+		guest-tests | guest-image | qemu | tracefs | vmlinuz) ;;
+		module=?* | guest-module=?* | program=?* | file=?*) ;;
 		*) die "a suite needs '$word': scripts/lib/nested-image.sh does not know it" ;;
 		esac
 	done
