@@ -13,13 +13,13 @@
 #	program=PATH	a program of the build directory is on the PATH
 #	file=PATH	a file of the source tree is at /rig/files/NAME
 
-# add_program FILE [FOLDER]: copies it, stripped, with the libraries it is linked with.
+# add_program FILE [FOLDER]: copies it, stripped, with the libraries it is linked with, if any.
 add_program() {
 	local tree=$work/tree library
 
 	[ -x "$1" ] || die "$1 is not built"
 	install -s -D -t "$tree/${2:-rig/bin}" "$1"
-	ldd "$1" | grep -o '/[^ ]*' | while read -r library; do
+	{ ldd "$1" 2>/dev/null || true; } | sed -n 's,^[^/]*\(/[^ ]*\).*,\1,p' | while read -r library; do
 		cp -L --parents "$library" "$tree"
 	done
 }

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The other ends of hv_sock in the nested rig, linked statically: busybox has neither.
+ *
+ *	vsock-peer echo PORT	in the guest: serves a port; what comes goes back, until its end
+ *	vsock-peer connect PORT	in the guest: stdin to the host, then what comes from there to
+ *stdout vsock-peer unix PATH	on the host: as echo, on a unix socket
+ *	vsock-peer clients PATH COUNT	on the host: as many clients of port 5000, one after the
+ *other
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <linux/vm_sockets.h>
+
+/* From one to the other until the end. */
+static int copy(int from, int to)
+{
+	static char data[65536];
+	ssize_t got;
+
+	while ((got = read(from, data, sizeof(data))) > 0) {
+		for (ssize_t done = 0, n; done < got; done += n) {
+			n = write(to, data + done, (size_t)(got - done));
+			if (n < 0)
+				return -1;
+		}
+	}
+	return (int)got;
+}
+
+static int fail(const char *what)
+{
+	perror(what);
+	return 1;
+}
+
+/* What comes goes back, one client after the other. */
+static int echo(int fd, const void *address, socklen_t size)
+{
+	if (bind(fd, address, size) < 0 || listen(fd, 64) < 0)
+		return fail("listen");
+	puts("listening");
+	fflush(stdout);
+	for (;;) {
+		int client = accept(fd, NULL, NULL);
+
+		if (client < 0)
+			return fail("accept");
+		if (copy(client, client) < 0)
+			perror("echo");
+		close(client);
+	}
+}
+
+static int echo_at_path(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	return echo(socket(AF_UNIX, SOCK_STREAM, 0), &address, sizeof(address));
+}
+
+static int echo_at_port(unsigned port)
+{
+	const struct sockaddr_vm address = {
+		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port};
+
+	return echo(socket(AF_VSOCK, SOCK_STREAM, 0), &address, sizeof(address));
+}
+
+static int connect_to_host(unsigned port)
+{
+	const struct sockaddr_vm address = {
+		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_HOST, .svm_port = port};
+	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return fail("connect");
+	if (copy(STDIN_FILENO, fd) < 0 || shutdown(fd, SHUT_WR) < 0)
+		return fail("to the host");
+	return copy(fd, STDOUT_FILENO) < 0 ? fail("from the host") : 0;
+}
+
+/* A line, read byte by byte: what follows is the stream. */
+static int read_line(int fd, char *line, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (read(fd, line + i, 1) != 1)
+			return -1;
+		if (line[i] == '\n')
+			return 0;
+	}
+	return -1;
+}
+
+/* One client of the echo at port 5000: a word there, its end, the word back, its end. */
+static int one_client(const struct sockaddr_un *address, char *word, size_t size)
+{
+	static const char request[] = "CONNECT 5000\n";
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), whole = 0;
+	char line[64];
+
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
+		write(fd, request, strlen(request)) > 0 && read_line(fd, line, sizeof(line)) == 0 &&
+		strncmp(line, "OK ", 3) == 0 && write(fd, word, size) == (ssize_t)size &&
+		shutdown(fd, SHUT_WR) == 0) {
+		memset(line, 0, sizeof(line));
+		whole = recv(fd, line, size, MSG_WAITALL) == (ssize_t)size &&
+			memcmp(line, word, size) == 0 && read(fd, line, 1) == 0;
+	}
+	close(fd);
+	return whole;
+}
+
+static int clients(const char *path, unsigned count)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char word[32];
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	for (unsigned i = 0; i < count; i++) {
+		int size = snprintf(word, sizeof(word), "client %u", i);
+
+		if (!one_client(&address, word, (size_t)size)) {
+			printf("%s failed\n", word);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "unix") == 0)
+		return echo_at_path(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "echo") == 0)
+		return echo_at_port((unsigned)strtoul(argv[2], NULL, 0));
+	if (argc == 3 && strcmp(argv[1], "connect") == 0)
+		return connect_to_host((unsigned)strtoul(argv[2], NULL, 0));
+	if (argc == 4 && strcmp(argv[1], "clients") == 0)
+		return clients(argv[2], (unsigned)strtoul(argv[3], NULL, 0));
+	fputs("usage: vsock-peer echo|connect PORT | unix PATH | clients PATH COUNT\n", stderr);
+	return 2;
+}
