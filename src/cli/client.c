@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/curlcmd.h"
 #include "cli/endpoint.h"
@@ -38,6 +39,14 @@ void client_close(struct cli *cli)
 	cli->socket = NULL;
 }
 
+/* connect() says ECONNREFUSED of any other file, too. */
+static bool is_socket(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 static enum cli_exit report_connect(struct cli *cli, int error)
 {
 	const char *hint = "\"hvctl vms list\" shows what runs; \"hvd --demo\" starts a VM";
@@ -46,6 +55,9 @@ static enum cli_exit report_connect(struct cli *cli, int error)
 		return problem_report(&cli->options, CLI_DENIED, "socket_not_permitted",
 			"run as the user hvd runs as, or as root",
 			"no permission to use the socket %s", cli->socket);
+	if (error == ECONNREFUSED && !is_socket(cli->socket))
+		return problem_report(&cli->options, CLI_NO_CONNECTION, "cannot_connect", hint,
+			"cannot connect to %s: not a socket", cli->socket);
 	if (error == ECONNREFUSED)
 		hint = "the socket is left over from an hvd that has ended; start it again";
 	return problem_report(&cli->options, CLI_NO_CONNECTION, "cannot_connect", hint,

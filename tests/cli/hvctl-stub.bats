@@ -498,6 +498,10 @@ fails_with() {
 	run "$HVCTL" -s "$BATS_TEST_TMPDIR/none.sock" vm show
 	assert_failure 6
 	assert_line --partial "cannot connect to $BATS_TEST_TMPDIR/none.sock: No such file"
+	run "$HVCTL" -s "$BATS_TEST_TMPDIR" vm show
+	assert_failure 6
+	assert_line --partial "cannot connect to $BATS_TEST_TMPDIR: not a socket"
+	refute_output --partial "left over"
 	assert_line --partial 'hvctl vms list'
 	start_stub
 	kill "${hvd_pids[0]}"
