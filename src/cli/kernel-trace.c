@@ -233,6 +233,7 @@ static enum cli_exit write_settings(struct kernel_trace *trace)
 	static const struct {
 		const char *file, *value;
 	} settings[] = {
+		{"tracing_on", "0"},     /* until every event is enabled: none may be missing */
 		{"trace_clock", "mono"}, /* the clock of hvd's records */
 		{"buffer_size_kb", "1024"},
 		{"buffer_percent", "0"},     /* readable at the first event */
@@ -288,6 +289,13 @@ static enum cli_exit enable_events(struct kernel_trace *trace, const char *type)
 		count++;
 	}
 	return count > 0 ? CLI_OK : report_no_match(trace, type);
+}
+
+static enum cli_exit begin(struct kernel_trace *trace)
+{
+	if (tracefs_instance_file_write(trace->instance, "tracing_on", "1") < 0)
+		return report_errno(trace->options, errno, "tracing_on");
+	return CLI_OK;
 }
 
 /* ---- the buffers ---------------------------------------------------------------- */
@@ -390,7 +398,9 @@ static enum cli_exit start(struct kernel_trace *trace, const struct kernel_trace
 		r = add_threads(trace, config->pid);
 	if (r == CLI_OK)
 		r = open_cpus(trace);
-	return r == CLI_OK ? enable_events(trace, config->type) : r;
+	if (r == CLI_OK)
+		r = enable_events(trace, config->type);
+	return r == CLI_OK ? begin(trace) : r;
 }
 
 enum cli_exit kernel_trace_new(const struct cli_options *options,

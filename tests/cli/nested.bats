@@ -258,6 +258,7 @@ work_folders() {
 	local first_pid=$!
 	MACHINE=bad run "${nested[@]}" --kernel 6.1 demo
 	assert_failure 1
+	assert_output --partial 'FAILED: Linux 6.1'
 	wait "$first_pid"
 	assert grep -q '^not ok' "$logs/6.1/console"
 	refute grep -q '^not ok' "$logs-1/6.1/console"

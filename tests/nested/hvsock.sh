@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Debian's hv_sock and our hvsock device: streams both ways, refusals, ends, a thousand connections
 # needs: vmlinuz guest-module=hv_vmbus guest-module=hv_sock program=tests/nested/vsock-peer
+# by name only
 #
 # --match chooses by mode and processors, as user-1. The first guest moves the most: emulation is slow.
 #
@@ -64,6 +65,7 @@ nothing_left() {
 
 # The guest connects to a server of the host's, which sends back what it gets.
 reaches_host() {
+	rm -f "/run/hvd/$SUITE.vsock_6000"
 	vsock-peer unix "/run/hvd/$SUITE.vsock_6000" &
 	server=$!
 	comes_true test -S "/run/hvd/$SUITE.vsock_6000"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Debian's kernel with its own hv_utils: it negotiates, answers heartbeats, and powers off when asked
 # needs: vmlinuz guest-module=hv_utils
+# by name only
 set -u
 . /rig/lib/tap.sh
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Debian's own kernel as the guest: to a shell on ttyS0, reboot, power-off, in both modes
 # needs: vmlinuz
+# by name only
 #
 # --match chooses by mode and processors, as user-2.
 #

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Debian's hv_vmbus on our bus: versions, offers, unload, reboot; the guest's view beside ours
 # needs: vmlinuz guest-module=hv_vmbus
+# by name only
 #
 # --match chooses by mode and processors, as user-1. Two devices that no driver wants are on offer.
 #

@@ -121,7 +121,7 @@ uint32_t vmbus_guest_make_gpadl(struct vmbus_guest *guest, uint32_t relid, uint3
 {
 	_Alignas(8) uint8_t message[VMBUS_MESSAGE_MAX] = {0};
 	struct vmbus_gpadl_header *header = (void *)message;
-	struct vmbus_gpa_range *range = (void *)header->ranges;
+	struct vmbus_gpa_range range = {.byte_count = pages * VMBUS_PAGE_SIZE};
 	struct vmbus_gpadl_created created;
 
 	assert_true(pages <= 26);
@@ -130,13 +130,13 @@ uint32_t vmbus_guest_make_gpadl(struct vmbus_guest *guest, uint32_t relid, uint3
 		.header.type = VMBUS_MSG_GPADL_HEADER,
 		.child_relid = relid,
 		.gpadl = guest->next_gpadl++,
-		.range_buf_len = (uint16_t)(sizeof(*range) + 8 * pages),
+		.range_buf_len = (uint16_t)(sizeof(range) + 8 * pages),
 		.range_count = 1,
 	};
-	range->byte_count = pages * VMBUS_PAGE_SIZE;
+	memcpy(header->ranges, &range, sizeof(range));
 	for (uint32_t i = 0; i < pages; i++) {
 		memset(vmbus_guest_page(guest, guest->next_pfn), 0, VMBUS_PAGE_SIZE);
-		memcpy((uint8_t *)range + sizeof(*range) + 8 * i, &guest->next_pfn, 8);
+		memcpy(header->ranges + sizeof(range) + 8 * i, &guest->next_pfn, 8);
 		guest->next_pfn++;
 	}
 	vmbus_guest_post(guest, message, sizeof(*header) + header->range_buf_len);
