@@ -33,8 +33,7 @@ static const struct unit duration_units[] = {
 	{"h", 3600 * NSEC_PER_SEC},
 };
 
-/* The value of a digit in bases up to 16, or 16 when `c` is none. Knows no locale. */
-static unsigned digit_value(char c)
+unsigned parse_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return (unsigned)(c - '0');
@@ -52,9 +51,9 @@ static int scan_digits(const char *text, unsigned base, uint64_t *ret_value, con
 	bool overflow = false;
 	const char *p = text;
 
-	for (; digit_value(*p) < base; p++)
+	for (; parse_digit(*p) < base; p++)
 		overflow |= !checked_mul_u64(value, base, &value) ||
-			    !checked_add_u64(value, digit_value(*p), &value);
+			    !checked_add_u64(value, parse_digit(*p), &value);
 	if (p == text)
 		return -EINVAL;
 	if (overflow)
@@ -128,8 +127,8 @@ static int walk_hex_bytes(const char *text, uint8_t *bytes, size_t *ret_count)
 
 		if (count > 0)
 			p = skip_separator(p);
-		high = digit_value(p[0]);
-		low = high < 16 ? digit_value(p[1]) : 16;
+		high = parse_digit(p[0]);
+		low = high < 16 ? parse_digit(p[1]) : 16;
 		if (low > 15)
 			return -EINVAL;
 		if (bytes)

@@ -17,5 +17,7 @@ int parse_u64(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *re
 int parse_size(const char *text, uint64_t *ret_bytes) MUST_CHECK;
 /* "500ms", "5s", "2m", "1h", "10us", "100ns"; a bare number is seconds. */
 int parse_duration(const char *text, uint64_t *ret_ns) MUST_CHECK;
+/* The value of a digit in bases up to 16, or 16 when `c` is none. Knows no locale. */
+unsigned parse_digit(char c);
 /* Hex digits, blanks, ':' and ',' between bytes allowed, at most `capacity` bytes. -ENOSPC beyond. */
 int parse_hex_bytes(const char *text, uint8_t *bytes, size_t capacity, size_t *ret_count) MUST_CHECK;

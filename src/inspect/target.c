@@ -2,32 +2,22 @@
 #include "inspect/target.h"
 
 #include <string.h>
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "common/parse.h"
 
 bool target_decode(char *text)
 {
 	char *to = text;
 
 	for (const char *from = text; *from; from++) {
-		int high, low;
+		unsigned high, low;
 
 		if (*from != '%') {
 			*to++ = *from;
 			continue;
 		}
-		high = hex_digit(from[1]);
-		low = high < 0 ? -1 : hex_digit(from[2]);
-		if (low < 0 || (high == 0 && low == 0))
+		high = parse_digit(from[1]);
+		low = high > 15 ? 16 : parse_digit(from[2]);
+		if (low > 15 || (high == 0 && low == 0))
 			return false;
 		*to++ = (char)(high << 4 | low);
 		from += 2;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include "common/parse.h"
 
 void guid_format(const struct vmbus_guid *guid, char text[GUID_TEXT_BYTES])
 {
@@ -12,17 +13,6 @@ void guid_format(const struct vmbus_guid *guid, char text[GUID_TEXT_BYTES])
 
 	snprintf(text, GUID_TEXT_BYTES, "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", guid->a,
 		guid->b, guid->c, d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7]);
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 static bool is_dash_place(size_t i)
@@ -36,14 +26,14 @@ static int parse_bytes(const char *text, uint8_t byte[16])
 	unsigned digits = 0;
 
 	for (size_t i = 0; i < GUID_TEXT_BYTES - 1; i++) {
-		int digit = hex_digit(text[i]);
+		unsigned digit = parse_digit(text[i]);
 
 		if (is_dash_place(i)) {
 			if (text[i] != '-')
 				return -EINVAL;
 			continue;
 		}
-		if (digit < 0)
+		if (digit > 15)
 			return -EINVAL;
 		byte[digits / 2] = (uint8_t)(byte[digits / 2] << 4 | digit);
 		digits++;

@@ -218,12 +218,32 @@ static uint32_t monitor_id_or_none(const struct vmbus_offer *offer)
 
 /* ---- channels -------------------- */
 
-static void fill_channel(const struct vmbus_channel *channel, struct channel_info *ret_info)
+/* Fills in what `key` names, its first word being the relid. 0 or -ENOENT. */
+typedef int (*channel_fill_fn)(
+	const struct vmbus_channel *channel, const uint64_t *key, void *ret_info);
+
+static int snapshot(struct vmbus *bus, const uint64_t *key, channel_fill_fn fill, void *ret_info)
 {
+	const struct vmbus_channel *channel;
+	int r = -ENOENT;
+
+	if (!bus || key[0] > VMBUS_RELID_MAX)
+		return -ENOENT;
+	vmbus_lock(bus);
+	channel = channel_by_relid(bus, (uint32_t)key[0]);
+	if (channel)
+		r = fill(channel, key, ret_info);
+	vmbus_unlock(bus);
+	return r;
+}
+
+static int fill_channel(const struct vmbus_channel *channel, const uint64_t *key, void *ret_info)
+{
+	struct channel_info *info = ret_info;
 	const struct vmbus_offer *offer = &channel->offer;
 	bool asked = channel->device != DEVICE_CLOSED;
 
-	*ret_info = (struct channel_info){
+	*info = (struct channel_info){
 		.relid = channel->relid,
 		.state = channel->state,
 		.device_state = channel->device,
@@ -242,25 +262,16 @@ static void fill_channel(const struct vmbus_channel *channel, struct channel_inf
 		.last_in = last_message(channel->bus, &channel->history, false),
 		.last_out = last_message(channel->bus, &channel->history, true),
 	};
-	snprintf(ret_info->device, sizeof(ret_info->device), "%s", channel->ops->name);
-	memcpy(ret_info->failure, channel->failure, sizeof(ret_info->failure));
-	guid_format(&offer->interface_type, ret_info->class_id);
-	guid_format(&offer->interface_instance, ret_info->device_id);
+	snprintf(info->device, sizeof(info->device), "%s", channel->ops->name);
+	memcpy(info->failure, channel->failure, sizeof(info->failure));
+	guid_format(&offer->interface_type, info->class_id);
+	guid_format(&offer->interface_instance, info->device_id);
+	return 0;
 }
 
 static int get_channel(void *owner, const uint64_t *key, void *ret_info)
 {
-	struct vmbus *bus = owner;
-	const struct vmbus_channel *channel;
-
-	if (!bus || key[0] > VMBUS_RELID_MAX)
-		return -ENOENT;
-	vmbus_lock(bus);
-	channel = channel_by_relid(bus, (uint32_t)key[0]);
-	if (channel)
-		fill_channel(channel, ret_info);
-	vmbus_unlock(bus);
-	return channel ? 0 : -ENOENT;
+	return snapshot(owner, key, fill_channel, ret_info);
 }
 
 /*
@@ -374,11 +385,12 @@ const struct node_class channel_node_class = {
 
 /* ---- offers -------------------- */
 
-static void fill_offer(const struct vmbus_channel *channel, struct offer_info *ret_info)
+static int fill_offer(const struct vmbus_channel *channel, const uint64_t *key, void *ret_info)
 {
+	struct offer_info *info = ret_info;
 	const struct vmbus_offer *offer = &channel->offer;
 
-	*ret_info = (struct offer_info){
+	*info = (struct offer_info){
 		.relid = channel->relid,
 		.order = offer->order,
 		.chn_flags = offer->chn_flags,
@@ -388,24 +400,15 @@ static void fill_offer(const struct vmbus_channel *channel, struct offer_info *r
 		.packet_limit_bytes = offer->packet_limit ? offer->packet_limit : UINT64_MAX,
 		.offered = channel->state != CHANNEL_CLIENT_RELEASED,
 	};
-	snprintf(ret_info->device, sizeof(ret_info->device), "%s", channel->ops->name);
-	guid_format(&offer->interface_type, ret_info->class_id);
-	guid_format(&offer->interface_instance, ret_info->device_id);
+	snprintf(info->device, sizeof(info->device), "%s", channel->ops->name);
+	guid_format(&offer->interface_type, info->class_id);
+	guid_format(&offer->interface_instance, info->device_id);
+	return 0;
 }
 
 static int get_offer(void *owner, const uint64_t *key, void *ret_info)
 {
-	struct vmbus *bus = owner;
-	const struct vmbus_channel *channel;
-
-	if (!bus || key[0] > VMBUS_RELID_MAX)
-		return -ENOENT;
-	vmbus_lock(bus);
-	channel = channel_by_relid(bus, (uint32_t)key[0]);
-	if (channel)
-		fill_offer(channel, ret_info);
-	vmbus_unlock(bus);
-	return channel ? 0 : -ENOENT;
+	return snapshot(owner, key, fill_offer, ret_info);
 }
 
 static void list_offers(void *owner, const uint64_t *key, unsigned fixed, const uint64_t *after,
@@ -460,20 +463,14 @@ static int get_entry(const struct vmbus *bus, const struct vmbus_history *histor
 	return 0;
 }
 
+static int fill_entry(const struct vmbus_channel *channel, const uint64_t *key, void *ret_info)
+{
+	return get_entry(channel->bus, &channel->history, key[1], channel->relid, ret_info);
+}
+
 static int get_channel_history(void *owner, const uint64_t *key, void *ret_info)
 {
-	struct vmbus *bus = owner;
-	const struct vmbus_channel *channel;
-	int r = -ENOENT;
-
-	if (!bus || key[0] > VMBUS_RELID_MAX)
-		return -ENOENT;
-	vmbus_lock(bus);
-	channel = channel_by_relid(bus, (uint32_t)key[0]);
-	if (channel)
-		r = get_entry(bus, &channel->history, key[1], channel->relid, ret_info);
-	vmbus_unlock(bus);
-	return r;
+	return snapshot(owner, key, fill_entry, ret_info);
 }
 
 static void list_channel_history(void *owner, const uint64_t *key, unsigned fixed,
@@ -569,13 +566,18 @@ static void find_broken(const struct ring_state *state, uint32_t owned, uint32_t
 	}
 }
 
-static void fill_ring(const struct vmbus_channel *channel, unsigned n, struct ring_info *ret_info)
+/* Only while the channel is open are there rings. */
+static int fill_ring(const struct vmbus_channel *channel, const uint64_t *key, void *ret_info)
 {
+	uint32_t n = (uint32_t)key[1];
 	const struct vmbus_ring *ring = n == 0 ? &channel->in : &channel->out;
+	struct ring_info *info = ret_info;
 	struct ring_state state;
 
+	if (key[1] >= RINGS || !channel->ring_gpadl)
+		return -ENOENT;
 	ring_observe(ring, &state);
-	*ret_info = (struct ring_info){
+	*info = (struct ring_info){
 		.relid = channel->relid,
 		.ring = n,
 		.direction = n,
@@ -594,24 +596,13 @@ static void fill_ring(const struct vmbus_channel *channel, unsigned n, struct ri
 		.full = ring->full,
 	};
 	find_broken(&state, n == 0 ? state.read_index : state.write_index, ring->index,
-		ret_info->broken, sizeof(ret_info->broken));
+		info->broken, sizeof(info->broken));
+	return 0;
 }
 
 static int get_ring(void *owner, const uint64_t *key, void *ret_info)
 {
-	struct vmbus *bus = owner;
-	const struct vmbus_channel *channel;
-	bool mapped;
-
-	if (!bus || key[0] > VMBUS_RELID_MAX || key[1] >= RINGS)
-		return -ENOENT;
-	vmbus_lock(bus);
-	channel = channel_by_relid(bus, (uint32_t)key[0]);
-	mapped = channel && channel->ring_gpadl;
-	if (mapped)
-		fill_ring(channel, (unsigned)key[1], ret_info);
-	vmbus_unlock(bus);
-	return mapped ? 0 : -ENOENT;
+	return snapshot(owner, key, fill_ring, ret_info);
 }
 
 static void list_rings(void *owner, const uint64_t *key, unsigned fixed, const uint64_t *after,
