@@ -57,7 +57,8 @@ EOT
 # $MACHINE says how the emulated machine behaves.
 fake_machine() {
 	fake busybox <<<'echo sh'
-	fake cpio <<<'sort >"$FAKE/initramfs"; cp rig/modules/order "$FAKE/order"'
+	# No cp: of two at once, one would find that the file exists.
+	fake cpio <<<'sort >"$FAKE/initramfs"; cat rig/modules/order >"$FAKE/order"'
 	fake qemu-system-x86_64 <<'EOT'
 say() {
 	printf '%s\r\n' "$@"
