@@ -108,12 +108,18 @@ static void send_open_result(struct vmbus_channel *channel, uint32_t status)
 
 /* ---- signals -------------------- */
 
+/* The words of the record vmbus.signal, in order. */
+enum signal_direction { SIGNAL_IN, SIGNAL_OUT };
+
 /* Any VP's thread, the monitor's, or the main loop. */
 static enum hv_status on_signal(void *arg, struct vcpu *caller, uint16_t flag)
 {
 	struct vmbus_channel *channel = arg;
 
 	atomic_fetch_add_explicit(&channel->signals_in, 1, memory_order_relaxed);
+	hv_record(channel->bus->vm->recorder, HV_EVENT_VMBUS_SIGNAL,
+		caller ? caller->index : RECORD_NO_VP, 0, RECORD_NO_SINT, SIGNAL_IN,
+		channel->relid);
 	loop_defer(channel->bus->vm->loop, &channel->signalled_work);
 	return HV_STATUS_SUCCESS;
 }
@@ -140,10 +146,16 @@ static void on_signalled(struct loop_work *work)
 
 void vmbus_channel_signal(struct vmbus_channel *channel)
 {
+	int r;
+
 	if (!channel->signals)
 		return;
 	channel->signals_out++;
-	if (guest_event_port_signal(channel->signals, NULL) < 0)
+	r = guest_event_port_signal(channel->signals, NULL);
+	hv_record(channel->bus->vm->recorder, HV_EVENT_VMBUS_SIGNAL, channel->request.target_vp, 0,
+		channel->bus->connection.sint, SIGNAL_OUT, channel->relid,
+		(uint64_t)MIN(r, 0));
+	if (r < 0)
 		log_debug("channel %u: the guest's event flags are off", channel->relid);
 }
 

@@ -36,7 +36,7 @@ static void set_state(struct ic *ic, enum ic_state state, enum ic_contact contac
 	ic->state = state;
 	ic->contact = contact;
 	hv_record(ic->bus->vm->recorder, HV_EVENT_IC, RECORD_NO_VP, 0, RECORD_NO_SINT,
-		ic->component, state, contact);
+		ic->component, state, contact, ic->channel ? ic->channel->relid : 0);
 }
 
 static PRINTF(2, 3) void note_problem(struct ic *ic, const char *format, ...)

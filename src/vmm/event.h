@@ -75,8 +75,9 @@
 	X(HV_EVENT_VMBUS_MESSAGE, "vmbus.message", "a VMBus channel message", "direction:=in|out", "message:=" VMBUS_MESSAGE_WORDS, "relid:u", "value:x", NULL) \
 	X(HV_EVENT_VMBUS_REFUSED, "vmbus.refused", "a VMBus channel message of the guest was not obeyed", "message:=" VMBUS_MESSAGE_WORDS, "relid:u", "verdict:=" VMBUS_VERDICT_WORDS, NULL, NULL) \
 	X(HV_EVENT_VMBUS_CHANNEL, "vmbus.channel", "a VMBus channel changed state", "relid:u", "from:=" VMBUS_CHANNEL_WORDS, "to:=" VMBUS_CHANNEL_WORDS, NULL, NULL) \
+	X(HV_EVENT_VMBUS_SIGNAL, "vmbus.signal", "one end of a VMBus channel signalled the other that its rings want a look", "direction:=in|out", "relid:u", "status:e", NULL, NULL) \
 	X(HV_EVENT_VMBUS_CONNECTION, "vmbus.connection", "the VMBus connection changed state", "from:=" VMBUS_STATE_WORDS, "to:=" VMBUS_STATE_WORDS, "version:x", NULL, NULL) \
-	X(HV_EVENT_IC, "ic", "an integration component's state changed, or whether its guest answers", "name:=" IC_NAME_WORDS, "state:=" IC_STATE_WORDS, "contact:=" IC_CONTACT_WORDS, NULL, NULL)
+	X(HV_EVENT_IC, "ic", "an integration component's state changed, or whether its guest answers", "name:=" IC_NAME_WORDS, "state:=" IC_STATE_WORDS, "contact:=" IC_CONTACT_WORDS, "relid:u", NULL)
 
 enum hv_event {
 #define HV_EVENT_ENUM(id, ...) id,

@@ -412,7 +412,7 @@ unsigned fake_vm_asserted_in_all(struct fake_vm *fake)
 	return count;
 }
 
-unsigned fake_vm_recorded(struct fake_vm *fake, uint16_t type)
+static unsigned find_records(struct fake_vm *fake, uint16_t type, struct record *ret_last)
 {
 	struct record_cursor cursor = {.next = 1};
 	struct record records[64];
@@ -422,10 +422,29 @@ unsigned fake_vm_recorded(struct fake_vm *fake, uint16_t type)
 
 	while ((n = recorder_read(fake->vm.recorder, &cursor, records, ARRAY_LEN(records), &gap)) >
 		0) {
-		for (size_t i = 0; i < n; i++)
-			count += records[i].type == type;
+		for (size_t i = 0; i < n; i++) {
+			if (records[i].type != type)
+				continue;
+			*ret_last = records[i];
+			count++;
+		}
 	}
 	return count;
+}
+
+unsigned fake_vm_recorded(struct fake_vm *fake, uint16_t type)
+{
+	struct record unused;
+
+	return find_records(fake, type, &unused);
+}
+
+struct record fake_vm_last_record(struct fake_vm *fake, uint16_t type)
+{
+	struct record last = {0};
+
+	assert_true(find_records(fake, type, &last) > 0);
+	return last;
 }
 
 /* ---- the guest's side -------------------------------------------------- */

@@ -118,6 +118,8 @@ unsigned fake_vm_asserted(struct fake_vm *fake, uint32_t vp, uint8_t vector);
 unsigned fake_vm_asserted_in_all(struct fake_vm *fake);
 /* Records of one kind since the start. */
 unsigned fake_vm_recorded(struct fake_vm *fake, uint16_t type);
+/* The newest of them; there must be one. */
+struct record fake_vm_last_record(struct fake_vm *fake, uint16_t type);
 
 struct synic *fake_vm_synic(struct fake_vm *fake, uint32_t vp);
 /* SCONTROL, both pages at FAKE_*_GPA + VP * 4 KiB, all SINTs unmasked. VTL 0. */

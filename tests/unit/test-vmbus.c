@@ -849,6 +849,36 @@ static void modify_moves_the_signals_to_another_vp(void **state)
 	assert_true(vmbus_guest_signalled(&guest, 1, relids[0]));
 }
 
+static void signals_leave_a_record_with_their_direction_and_channel(void **state)
+{
+	struct record record;
+
+	connect_one();
+	vmbus_guest_open(&guest, relids[0], RING_PAGES);
+	assert_int_equal(modify(relids[0], 1), 0);
+	assert_int_equal(fake_vm_recorded(guest.fake, HV_EVENT_VMBUS_SIGNAL), 0);
+	assert_int_equal(vmbus_guest_signal(&guest, relids[0]), HV_STATUS_SUCCESS);
+	record = fake_vm_last_record(guest.fake, HV_EVENT_VMBUS_SIGNAL);
+	assert_int_equal(record.arg[0], 0); /* in */
+	assert_int_equal(record.arg[1], relids[0]);
+	vmbus_lock(guest.bus);
+	vmbus_channel_signal(devices[0].channel);
+	vmbus_channel_signal(devices[0].channel); /* the flag is set already: no failure */
+	vmbus_unlock(guest.bus);
+	assert_int_equal(fake_vm_recorded(guest.fake, HV_EVENT_VMBUS_SIGNAL), 3);
+	record = fake_vm_last_record(guest.fake, HV_EVENT_VMBUS_SIGNAL);
+	assert_int_equal(record.arg[0], 1); /* out */
+	assert_int_equal(record.arg[1], relids[0]);
+	assert_int_equal(record.arg[2], 0);
+	assert_int_equal(record.vp, 1);
+	assert_int_equal(record.sint, guest.bus->connection.sint);
+	vmbus_guest_close(&guest, relids[0]);
+	vmbus_lock(guest.bus);
+	vmbus_channel_signal(devices[0].channel);
+	vmbus_unlock(guest.bus);
+	assert_int_equal(fake_vm_recorded(guest.fake, HV_EVENT_VMBUS_SIGNAL), 3);
+}
+
 static void before_5_3_modify_has_no_answer(void **state)
 {
 	const struct vmbus_modify_channel message = {
@@ -990,6 +1020,7 @@ int main(void)
 		BUS_TEST(a_guest_may_let_go_of_an_offer_unasked),
 		BUS_TEST(releasing_an_open_channel_is_illegal),
 		BUS_TEST(modify_moves_the_signals_to_another_vp),
+		BUS_TEST(signals_leave_a_record_with_their_direction_and_channel),
 		BUS_TEST(before_5_3_modify_has_no_answer),
 		BUS_TEST(a_broken_ring_fails_its_channel_and_no_other),
 		BUS_TEST(history_keeps_the_last_messages_with_their_verdicts),
