@@ -13,6 +13,7 @@
  *          own thread can read is read by the function that `on_vcpu` names, before.
  * Errors:  get returns 0, -ENOENT, or -ENODATA when `on_vcpu` had to come first.
  */
+#include <stdbool.h>
 #include "common/field.h"
 #include "common/util.h"
 
@@ -48,6 +49,11 @@ struct node_class {
 	 * once for an owner.
 	 */
 	node_on_vcpu_fn (*on_vcpu)(const void *owner);
+	/*
+	 * Optional: not shown unless it is asked for by name: no metrics, {"$more": true} in a tree
+	 * that starts above it. For what would make such a tree long, and is of use only now and then.
+	 */
+	bool by_name_only;
 	/* Fills one snapshot (fields->size bytes). */
 	int (*get)(void *owner, const uint64_t *key, void *ret_info);
 	/*

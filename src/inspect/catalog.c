@@ -35,6 +35,8 @@ static const struct node_class *const on_bus[] = {
 	&channel_node_class,
 	&channel_history_node_class,
 	&ring_node_class,
+	&unread_node_class,
+	&consumed_node_class,
 	&gpadl_node_class,
 	&ic_node_class,
 	&sock_node_class,

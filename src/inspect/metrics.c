@@ -153,6 +153,8 @@ static void write_class(
 	struct samples samples = {.resource = resource};
 	char prefix[NAME_BYTES];
 
+	if (resource->class->by_name_only)
+		return;
 	collect(&samples, visits);
 	snprintf(prefix, sizeof(prefix), "hvd_%s", resource->class->fields->name);
 	if (samples.count > 0)
@@ -173,7 +175,9 @@ static void write_all(const struct visits *visits, struct reply *reply)
 /* An object without a list that belongs to a VP has no metrics. */
 static bool is_shown(const struct resource *resource)
 {
-	return resource->class->list || resource->class->key_count == 0;
+	const struct node_class *class = resource->class;
+
+	return (class->list || class->key_count == 0) && !class->by_name_only;
 }
 
 static bool needs_visits(const struct registry *registry)

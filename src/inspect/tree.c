@@ -372,6 +372,12 @@ static const struct resource *chain_end(const struct path_node *node, unsigned *
 	return node->value;
 }
 
+/* The walk starts at the collection, or a glob spells it out. */
+static bool is_named(const struct resource *resource, const struct spot *spot)
+{
+	return !resource->class->by_name_only || spot->depth == 0 || !spot->whole;
+}
+
 static void walk_collection(
 	struct walk *walk, const struct spot *spot, const struct path_node *first)
 {
@@ -383,7 +389,8 @@ static void walk_collection(
 	bool more = false;
 	int r;
 
-	if (!resource || !resource->class->list || spot->depth + chain.length > walk->depth_max) {
+	if (!resource || !resource->class->list || spot->depth + chain.length > walk->depth_max ||
+		!is_named(resource, spot)) {
 		if (resource)
 			write_more(walk->writer);
 		return;

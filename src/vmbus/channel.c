@@ -251,6 +251,7 @@ static void disconnect_rings(struct vmbus_channel *channel)
 	channel->signals = guest_event_port_free(channel->signals);
 	loop_timer_arm(channel->recheck, 0);
 	channel->ring_gpadl = NULL;
+	memset(channel->looks, 0, sizeof(channel->looks));
 }
 
 /* ---- freeing -------------------- */

@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "vmbus/channel_walk.h"
 #include "vmbus/internal.h"
-
-enum { RINGS = 2 };
 
 static const char *const bus_states[] = {
 	"disconnected", "connecting", "negotiated", "connected", "disconnecting", NULL};
@@ -16,7 +15,6 @@ static const char *const channel_states[] = {"client_released", "closed", "openi
 static const char *const device_states[] = {"closed", "opening", "open", "closing", NULL};
 static const char *const gpadl_states[] = {"assembling", "accepted", "tearing_down", NULL};
 static const char *const directions[] = {"in", "out", NULL};
-static const char *const ring_directions[] = {"guest_to_host", "host_to_guest", NULL};
 static const char *const verdicts[] = {"ok", "ignored", "illegal", "malformed", NULL};
 static const char *const message_names[] = {"invalid", "offer_channel", "rescind_channel_offer",
 	"request_offers", "all_offers_delivered", "open_channel", "open_channel_result",
@@ -218,26 +216,7 @@ static uint32_t monitor_id_or_none(const struct vmbus_offer *offer)
 
 /* ---- channels -------------------- */
 
-/* Fills in what `key` names, its first word being the relid. 0 or -ENOENT. */
-typedef int (*channel_fill_fn)(
-	const struct vmbus_channel *channel, const uint64_t *key, void *ret_info);
-
-static int snapshot(struct vmbus *bus, const uint64_t *key, channel_fill_fn fill, void *ret_info)
-{
-	const struct vmbus_channel *channel;
-	int r = -ENOENT;
-
-	if (!bus || key[0] > VMBUS_RELID_MAX)
-		return -ENOENT;
-	vmbus_lock(bus);
-	channel = channel_by_relid(bus, (uint32_t)key[0]);
-	if (channel)
-		r = fill(channel, key, ret_info);
-	vmbus_unlock(bus);
-	return r;
-}
-
-static int fill_channel(const struct vmbus_channel *channel, const uint64_t *key, void *ret_info)
+static int fill_channel(struct vmbus_channel *channel, const uint64_t *key, void *ret_info)
 {
 	struct channel_info *info = ret_info;
 	const struct vmbus_offer *offer = &channel->offer;
@@ -271,62 +250,7 @@ static int fill_channel(const struct vmbus_channel *channel, const uint64_t *key
 
 static int get_channel(void *owner, const uint64_t *key, void *ret_info)
 {
-	return snapshot(owner, key, fill_channel, ret_info);
-}
-
-/*
- * Visits what belongs to channels: for each relid that `fixed` and `after` leave, second keys from
- * 0 to columns - 1. A channel that goes meanwhile is not found by `get`.
- */
-struct channel_walk {
-	const uint64_t *key, *after;
-	unsigned fixed, columns;
-	int (*get)(void *owner, const uint64_t *key, void *ret_info);
-	void *info; /* room for one */
-};
-
-static bool comes_after(const uint64_t *after, uint64_t relid, uint64_t column)
-{
-	return !after || relid > after[0] || (relid == after[0] && column > after[1]);
-}
-
-static void walk(struct vmbus *bus, const struct channel_walk *walk, node_visit_fn visit, void *arg)
-{
-	uint64_t first = walk->fixed > 0 ? walk->key[0] : walk->after ? walk->after[0] : 1;
-	uint64_t last = walk->fixed > 0 ? walk->key[0] : VMBUS_RELID_MAX;
-
-	for (uint64_t relid = first; bus && relid <= last; relid++) {
-		for (uint64_t column = 0; column < walk->columns; column++) {
-			const uint64_t full[NODE_MAX_KEYS + 1] = {relid, column};
-
-			if (walk->fixed > 1 && column != walk->key[1])
-				continue;
-			if (!comes_after(walk->after, relid, column))
-				continue;
-			if (walk->get(bus, full, walk->info) < 0)
-				break; /* no such channel, or no more columns */
-			if (visit(arg, full, walk->info) != 0)
-				return;
-		}
-	}
-}
-
-/* Where the relid is the only key: its one column is not yet behind `after`. */
-static void walk_relids(void *owner, const uint64_t *key, unsigned fixed, const uint64_t *after,
-	int (*get)(void *owner, const uint64_t *key, void *ret_info), void *info,
-	node_visit_fn visit, void *arg)
-{
-	const uint64_t resume[2] = {after ? after[0] : 0, 0};
-	const struct channel_walk channels = {
-		.key = key,
-		.after = after ? resume : NULL,
-		.fixed = fixed,
-		.columns = 1,
-		.get = get,
-		.info = info,
-	};
-
-	walk(owner, &channels, visit, arg);
+	return channel_snapshot(owner, key, fill_channel, ret_info);
 }
 
 static void list_channels(void *owner, const uint64_t *key, unsigned fixed, const uint64_t *after,
@@ -334,7 +258,7 @@ static void list_channels(void *owner, const uint64_t *key, unsigned fixed, cons
 {
 	struct channel_info info;
 
-	walk_relids(owner, key, fixed, after, get_channel, &info, visit, arg);
+	channel_walk_relids(owner, key, fixed, after, get_channel, &info, visit, arg);
 }
 
 static const struct field channel_fields[] = {
@@ -385,7 +309,7 @@ const struct node_class channel_node_class = {
 
 /* ---- offers -------------------- */
 
-static int fill_offer(const struct vmbus_channel *channel, const uint64_t *key, void *ret_info)
+static int fill_offer(struct vmbus_channel *channel, const uint64_t *key, void *ret_info)
 {
 	struct offer_info *info = ret_info;
 	const struct vmbus_offer *offer = &channel->offer;
@@ -408,7 +332,7 @@ static int fill_offer(const struct vmbus_channel *channel, const uint64_t *key, 
 
 static int get_offer(void *owner, const uint64_t *key, void *ret_info)
 {
-	return snapshot(owner, key, fill_offer, ret_info);
+	return channel_snapshot(owner, key, fill_offer, ret_info);
 }
 
 static void list_offers(void *owner, const uint64_t *key, unsigned fixed, const uint64_t *after,
@@ -416,7 +340,7 @@ static void list_offers(void *owner, const uint64_t *key, unsigned fixed, const 
 {
 	struct offer_info info;
 
-	walk_relids(owner, key, fixed, after, get_offer, &info, visit, arg);
+	channel_walk_relids(owner, key, fixed, after, get_offer, &info, visit, arg);
 }
 
 static const struct field offer_fields[] = {
@@ -463,14 +387,14 @@ static int get_entry(const struct vmbus *bus, const struct vmbus_history *histor
 	return 0;
 }
 
-static int fill_entry(const struct vmbus_channel *channel, const uint64_t *key, void *ret_info)
+static int fill_entry(struct vmbus_channel *channel, const uint64_t *key, void *ret_info)
 {
 	return get_entry(channel->bus, &channel->history, key[1], channel->relid, ret_info);
 }
 
 static int get_channel_history(void *owner, const uint64_t *key, void *ret_info)
 {
-	return snapshot(owner, key, fill_entry, ret_info);
+	return channel_snapshot(owner, key, fill_entry, ret_info);
 }
 
 static void list_channel_history(void *owner, const uint64_t *key, unsigned fixed,
@@ -486,7 +410,7 @@ static void list_channel_history(void *owner, const uint64_t *key, unsigned fixe
 		.info = &info,
 	};
 
-	walk(owner, &entries, visit, arg);
+	channel_walk(owner, &entries, visit, arg);
 }
 
 static const struct field history_fields[] = {
@@ -537,125 +461,6 @@ const struct node_class vmbus_history_node_class = {
 	.key_count = 1,
 	.get = get_bus_history,
 	.list = list_bus_history,
-};
-
-/* ---- rings -------------------- */
-
-/* Invariants R1, R2, R6, R7, R8 and R9 of spec/vmbus.md 4.6: those one look can tell. */
-static void find_broken(const struct ring_state *state, uint32_t owned, uint32_t host_index,
-	char *text, size_t size)
-{
-	const struct {
-		const char *name;
-		bool broken;
-	} rows[] = {
-		{"R1", state->write_index >= state->size || state->read_index >= state->size},
-		{"R2", state->write_index % 8 != 0 || state->read_index % 8 != 0},
-		{"R6", state->interrupt_mask > 1},
-		{"R7", (state->pending_send_sz & ~7u) > state->size - 8},
-		{"R8", state->feature_bits & ~VMBUS_RING_FEATURE_PENDING_SEND_SZ},
-		{"R9", owned != host_index},
-	};
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (rows[i].broken)
-			used += (size_t)snprintf(
-				text + used, size - used, "%s%s", used ? " " : "", rows[i].name);
-	}
-}
-
-/* Only while the channel is open are there rings. */
-static int fill_ring(const struct vmbus_channel *channel, const uint64_t *key, void *ret_info)
-{
-	uint32_t n = (uint32_t)key[1];
-	const struct vmbus_ring *ring = n == 0 ? &channel->in : &channel->out;
-	struct ring_info *info = ret_info;
-	struct ring_state state;
-
-	if (key[1] >= RINGS || !channel->ring_gpadl)
-		return -ENOENT;
-	ring_observe(ring, &state);
-	*info = (struct ring_info){
-		.relid = channel->relid,
-		.ring = n,
-		.direction = n,
-		.size_bytes = state.size,
-		.read_index = state.read_index,
-		.write_index = state.write_index,
-		.host_index = ring->index,
-		.read_avail = state.used,
-		.write_avail = state.size - state.used,
-		.intr_mask = state.interrupt_mask,
-		.pending_send_sz = state.pending_send_sz,
-		.feature_bits = state.feature_bits,
-		.packets = ring->packets,
-		.bytes = ring->bytes,
-		.signals = ring->signals,
-		.full = ring->full,
-	};
-	find_broken(&state, n == 0 ? state.read_index : state.write_index, ring->index,
-		info->broken, sizeof(info->broken));
-	return 0;
-}
-
-static int get_ring(void *owner, const uint64_t *key, void *ret_info)
-{
-	return snapshot(owner, key, fill_ring, ret_info);
-}
-
-static void list_rings(void *owner, const uint64_t *key, unsigned fixed, const uint64_t *after,
-	node_visit_fn visit, void *arg)
-{
-	struct ring_info info;
-	const struct channel_walk rings = {
-		.key = key,
-		.after = after,
-		.fixed = fixed,
-		.columns = RINGS,
-		.get = get_ring,
-		.info = &info,
-	};
-
-	walk(owner, &rings, visit, arg);
-}
-
-static const struct field ring_fields[] = {
-	{FIELD_U(struct ring_info, relid, 0, "The channel.")},
-	{FIELD_U(struct ring_info, ring, 0, "0 is Linux's out_, 1 its in_.")},
-	{FIELD_E(struct ring_info, direction, 0, ring_directions, "Which way the packets go.")},
-	{FIELD_U(struct ring_info, size_bytes, 0, "Bytes of data.")},
-	{FIELD_U(struct ring_info, read_index, 0, "As shared; the ring's reader owns it.")},
-	{FIELD_U(struct ring_info, write_index, 0, "As shared; the ring's writer owns it.")},
-	{FIELD_U(struct ring_info, host_index, 0,
-		"The host's own: of reading where it reads, of writing where it writes.")},
-	{FIELD_U(struct ring_info, read_avail, 0, "Bytes that wait to be read.")},
-	{FIELD_U(struct ring_info, write_avail, 0, "Bytes that are free.")},
-	{FIELD_U(struct ring_info, intr_mask, 0,
-		"The reader's: 1 means that it does not want to be signalled.")},
-	{FIELD_U(struct ring_info, pending_send_sz, 0,
-		"The writer's: bytes of room it waits for, 0: it does not wait.")},
-	{FIELD_X(struct ring_info, feature_bits, 0, "Bit 0: pending_send_sz is honoured.")},
-	{FIELD_U(struct ring_info, packets, 0, "Packets the host has read or written.")},
-	{FIELD_U(struct ring_info, bytes, 0, "Their bytes, headers and trailers too.")},
-	{FIELD_U(struct ring_info, signals, 0, "Signals the host owed the guest and sent.")},
-	{FIELD_U(struct ring_info, full, 0, "Times the host found no room to write.")},
-	{FIELD_S(struct ring_info, broken, FIELD_NULLABLE,
-		"Invariants that do not hold: R1 an index out of bounds, R2 not a multiple of 8, R6 "
-		"a mask that is neither 0 nor 1, R7 a writer that can never be satisfied, R8 unknown "
-		"features, R9 the host's index was overwritten.")},
-};
-static const struct field_table ring_table = FIELD_TABLE(
-	struct ring_info, "ring", "One ring of an open channel.", ring_fields);
-
-const struct node_class ring_node_class = {
-	.path = "channels/{relid}/rings/{ring}",
-	.flat_path = "rings",
-	.fields = &ring_table,
-	.key_count = 2,
-	.get = get_ring,
-	.list = list_rings,
 };
 
 /* ---- GPADLs -------------------- */

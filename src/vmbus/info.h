@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "common/node.h"
 #include "vmbus/guid.h"
+#include "vmbus/ring_check.h"
 
 struct vmbus_message_info {
 	bool present;
@@ -62,6 +63,13 @@ struct offer_info {
 	bool offered;
 };
 
+struct ring_invariant_info {
+	char invariant[4];
+	uint32_t verdict; /* enum ring_verdict */
+	uint64_t value;   /* all ones: unknown */
+	char meaning[64];
+};
+
 struct ring_info {
 	uint32_t relid, ring;
 	uint32_t direction; /* as ring: 0 guest to host, 1 host to guest */
@@ -70,7 +78,41 @@ struct ring_info {
 	uint32_t read_avail, write_avail;
 	uint32_t intr_mask, pending_send_sz, feature_bits;
 	uint64_t packets, bytes, signals, full;
-	char broken[32]; /* "R1 R2": invariants of spec/vmbus.md 4.6 that do not hold; "" none */
+	uint32_t unread_packets; /* UINT32_MAX: unknown */
+	uint8_t event_flag;      /* FIELD_BOOL_UNKNOWN: none */
+	char broken[48]; /* "R1 R2": invariants of spec/vmbus.md 4.6 that do not hold; "" none */
+	uint32_t invariant_count;
+	struct ring_invariant_info invariants[RING_INVARIANTS];
+};
+
+struct ic_packet_info {
+	bool present;
+	uint32_t pipe_flags, pipe_size;
+	char framework_version[12], message_version[12];
+	uint32_t message; /* name */
+	uint32_t type, body_size;
+	uint32_t status;
+	uint32_t transaction, flags;
+};
+
+struct hvsock_packet_info {
+	bool present;
+	uint32_t type, payload_size;
+};
+
+struct packet_info {
+	uint32_t relid, ring, position;
+	uint32_t offset_bytes;
+	uint32_t type, type_number;
+	uint32_t header_bytes, length_bytes; /* UINT32_MAX: unknown */
+	uint32_t flags;
+	uint64_t transaction_id;
+	uint8_t trailer_ok; /* FIELD_BOOL_UNKNOWN: not looked at */
+	char fault[40];     /* "" none */
+	struct ic_packet_info ic;
+	struct hvsock_packet_info hvsock;
+	uint32_t head_count;
+	uint8_t head[RING_VIEW_HEAD_BYTES];
 };
 
 struct gpadl_info {
@@ -94,4 +136,7 @@ extern const struct node_class offer_node_class;           /* offers/{relid} */
 extern const struct node_class channel_node_class;         /* channels/{relid} */
 extern const struct node_class channel_history_node_class; /* channels/{relid}/history/{position} */
 extern const struct node_class ring_node_class;            /* channels/{relid}/rings/{ring}; flat: rings */
+/* Packets: channels/{relid}/rings/{ring}/unread/{position} unread, .../consumed/{position} read. */
+extern const struct node_class unread_node_class;
+extern const struct node_class consumed_node_class;
 extern const struct node_class gpadl_node_class;           /* gpadls/{relid}/{gpadl} */

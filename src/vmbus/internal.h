@@ -10,6 +10,7 @@
  *	connection.c  INITIATE_CONTACT, REQUEST_OFFERS, UNLOAD
  *	channel.c     offers, OPEN, CLOSE, RELID_RELEASED, MODIFY
  *	gpadl.c       guest memory that a channel may use
+ *	info.c, ring_info.c, packet_info.c  what inspection shows of all that
  *	history.c     the last messages of connection and channels; counters; records
  *
  * Purpose: the state of the protocol machines.
@@ -21,6 +22,7 @@
 #include <sys/queue.h>
 #include "common/loop.h"
 #include "vmbus/device.h"
+#include "vmbus/ring_check.h"
 #include "vmbus/vmbus.h"
 #include "vmm/guest_port.h"
 #include "vmm/ports.h"
@@ -86,6 +88,11 @@ enum vmbus_device_state { DEVICE_CLOSED, DEVICE_OPENING, DEVICE_OPEN, DEVICE_CLO
 
 struct vmbus_gpadl;
 
+/* What inspection saw of a ring before; taken_ns 0: nothing. */
+struct ring_looks {
+	struct ring_snapshot old, recent;
+};
+
 struct vmbus_channel {
 	TAILQ_ENTRY(vmbus_channel) link; /* in the order of offers */
 	struct vmbus *bus;               /* borrows */
@@ -104,6 +111,7 @@ struct vmbus_channel {
 	struct vmbus_open_channel request, reopen;
 	struct vmbus_gpadl *ring_gpadl; /* borrows, while device != DEVICE_CLOSED */
 	struct vmbus_ring in, out;
+	struct ring_looks looks[2]; /* of in and out, since they are there */
 	struct port *port;                /* owns: the guest signals us */
 	struct guest_event_port *signals; /* owns: we signal the guest; NULL: it wants none */
 	struct loop_timer *recheck;       /* owns: 100 ms after OPEN_RESULT */
@@ -122,6 +130,13 @@ struct vmbus_channel *channel_by_relid(struct vmbus *bus, uint32_t relid);
 void channel_send_offer(struct vmbus_channel *channel);
 /* The guest is gone or starts anew: what it had of the channel is dropped. It may be freed. */
 void channel_release_by_reset(struct vmbus_channel *channel);
+
+/* 0: guest to host, 1: host to guest; NULL: there is no such ring, or none now. */
+const struct vmbus_ring *channel_ring(const struct vmbus_channel *channel, unsigned ring);
+/* Where a ring's unread packets start and end; it must be there. False: the guest's index is none. */
+bool channel_unread(const struct vmbus_channel *channel, unsigned ring, uint32_t *ret_from, uint32_t *ret_to);
+/* A look at a ring, which must be there, for ring_check(). */
+void channel_look_at_ring(const struct vmbus_channel *channel, unsigned ring, struct ring_snapshot *ret_look);
 
 /* Main loop, 100 ms after OPEN_RESULT; takes the lock. With a manual clock a test calls it. */
 void channel_recheck(void *channel);

@@ -23,21 +23,6 @@ static void full_barrier(void)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-static bool is_index(const struct vmbus_ring *ring, uint32_t index)
-{
-	return index < ring->size && index % UNIT == 0;
-}
-
-static uint32_t distance(const struct vmbus_ring *ring, uint32_t from, uint32_t to)
-{
-	return to >= from ? to - from : ring->size - from + to;
-}
-
-static uint32_t advance(const struct vmbus_ring *ring, uint32_t index, uint32_t by)
-{
-	return (uint32_t)(((uint64_t)index + by) % ring->size);
-}
-
 /* ---- the data area: scattered pages, wrapping ----------------------------------------------- */
 
 /* The longest piece from `index` that lies in one page. */
@@ -49,18 +34,18 @@ static uint8_t *piece(const struct vmbus_ring *ring, uint32_t index, size_t *len
 	return ring->data[index / VMBUS_PAGE_SIZE] + offset;
 }
 
-static void copy_out(const struct vmbus_ring *ring, uint32_t index, void *to, size_t size)
+void ring_copy_out(const struct vmbus_ring *ring, uint32_t index, void *to, size_t bytes)
 {
 	uint8_t *out = to;
 
-	while (size > 0) {
-		size_t length = size;
+	while (bytes > 0) {
+		size_t length = bytes;
 		const uint8_t *from = piece(ring, index, &length);
 
 		memcpy(out, from, length);
 		out += length;
-		size -= length;
-		index = advance(ring, index, (uint32_t)length);
+		bytes -= length;
+		index = ring_advance(ring->size, index, (uint32_t)length);
 	}
 }
 
@@ -76,7 +61,7 @@ static uint32_t copy_in(
 		memcpy(to, in, length);
 		in += length;
 		size -= length;
-		index = advance(ring, index, (uint32_t)length);
+		index = ring_advance(ring->size, index, (uint32_t)length);
 	}
 	return index;
 }
@@ -99,7 +84,7 @@ static int start_at(struct vmbus_ring *ring, const uint32_t *shared)
 {
 	uint32_t index = load(shared);
 
-	if (!is_index(ring, index))
+	if (!ring_is_index(ring->size, index))
 		return -EPROTO;
 	ring->index = index;
 	return 0;
@@ -126,9 +111,9 @@ static int readable(const struct vmbus_ring *ring, uint32_t *ret_bytes)
 {
 	uint32_t write_index = load(&ring->control->write_index);
 
-	if (!is_index(ring, write_index))
+	if (!ring_is_index(ring->size, write_index))
 		return -EPROTO;
-	*ret_bytes = distance(ring, ring->index, write_index);
+	*ret_bytes = ring_distance(ring->size, ring->index, write_index);
 	return 0;
 }
 
@@ -151,7 +136,7 @@ static int next_header(const struct vmbus_ring *ring, struct vmbus_packet_header
 		return -EAGAIN;
 	if (bytes < sizeof(header) + VMBUS_PACKET_TRAILER_BYTES)
 		return -EPROTO;
-	copy_out(ring, ring->index, &header, sizeof(header));
+	ring_copy_out(ring, ring->index, &header, sizeof(header));
 	if (header.offset8 < sizeof(header) / UNIT || header.length8 < header.offset8)
 		return -EPROTO;
 	if (whole_bytes(&header) > bytes)
@@ -179,7 +164,7 @@ int ring_peek(
 	};
 	if (body > capacity)
 		return -EMSGSIZE;
-	copy_out(ring, advance(ring, ring->index, sizeof(header)), buffer, body);
+	ring_copy_out(ring, ring_advance(ring->size, ring->index, sizeof(header)), buffer, body);
 	ring->peeked = whole_bytes(&header);
 	return 0;
 }
@@ -206,7 +191,7 @@ int ring_consume(struct vmbus_ring *ring, bool *ret_signal)
 	if (freed == 0)
 		return -EAGAIN;
 	ring->peeked = 0;
-	ring->index = advance(ring, ring->index, freed);
+	ring->index = ring_advance(ring->size, ring->index, freed);
 	ring->packets++;
 	ring->bytes += freed;
 	store(&ring->control->read_index, ring->index);
@@ -221,6 +206,7 @@ int ring_consume(struct vmbus_ring *ring, bool *ret_signal)
 
 void ring_mask(struct vmbus_ring *ring)
 {
+	ring->awake = true;
 	store(&ring->control->interrupt_mask, 1);
 }
 
@@ -228,8 +214,10 @@ bool ring_reader_idle(struct vmbus_ring *ring)
 {
 	store(&ring->control->interrupt_mask, 0);
 	full_barrier();
-	if (load(&ring->control->write_index) == ring->index)
+	if (load(&ring->control->write_index) == ring->index) {
+		ring->awake = false;
 		return false;
+	}
 	ring_mask(ring);
 	return true;
 }
@@ -240,9 +228,9 @@ static int free_bytes(const struct vmbus_ring *ring, uint32_t *ret_bytes)
 {
 	uint32_t read_index = load(&ring->control->read_index);
 
-	if (!is_index(ring, read_index))
+	if (!ring_is_index(ring->size, read_index))
 		return -EPROTO;
-	*ret_bytes = ring->size - distance(ring, read_index, ring->index);
+	*ret_bytes = ring->size - ring_distance(ring->size, read_index, ring->index);
 	return 0;
 }
 
@@ -386,7 +374,8 @@ void ring_observe(const struct vmbus_ring *ring, struct ring_state *ret_state)
 		.feature_bits = load(&control->feature_bits),
 	};
 
-	if (is_index(ring, state.write_index) && is_index(ring, state.read_index))
-		state.used = distance(ring, state.read_index, state.write_index);
+	if (ring_is_index(ring->size, state.write_index) &&
+		ring_is_index(ring->size, state.read_index))
+		state.used = ring_distance(ring->size, state.read_index, state.write_index);
 	*ret_state = state;
 }

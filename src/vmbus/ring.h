@@ -34,6 +34,7 @@ struct vmbus_ring {
 	uint32_t size;                      /* bytes of data */
 	uint32_t index;  /* ours: read_index of a reader, write_index of a writer */
 	uint32_t peeked; /* reader: bytes that ring_consume() frees, 0: nothing was peeked at */
+	bool awake;      /* reader: between ring_mask() and the ring_reader_idle() that ends it */
 	uint64_t packets, bytes; /* since init, with headers and trailers */
 	uint64_t signals;        /* times the caller was told to signal */
 	uint64_t full;           /* writer: times there was no room */
@@ -88,6 +89,29 @@ int ring_write(struct vmbus_ring *ring, uint16_t type, uint16_t flags, uint64_t 
 int ring_room(struct vmbus_ring *ring, size_t wanted, size_t *ret_payload_bytes) MUST_CHECK;
 /* 1: the guest has read everything. 0: not yet; it is asked to signal when it has. */
 int ring_drained(struct vmbus_ring *ring) MUST_CHECK;
+
+/* ---- offsets into the data, for whoever looks at a ring without being one of its ends ---------
+ */
+
+/* A multiple of eight below `size`. */
+static inline bool ring_is_index(uint32_t size, uint32_t index)
+{
+	return index < size && index % 8 == 0;
+}
+
+/* Bytes from one index forward to another; both are indices. */
+static inline uint32_t ring_distance(uint32_t size, uint32_t from, uint32_t to)
+{
+	return to >= from ? to - from : size - from + to;
+}
+
+static inline uint32_t ring_advance(uint32_t size, uint32_t index, uint32_t by)
+{
+	return (uint32_t)(((uint64_t)index + by) % size);
+}
+
+/* Copies `bytes` <= size of data out, from `index` on, around the end. */
+void ring_copy_out(const struct vmbus_ring *ring, uint32_t index, void *to, size_t bytes);
 
 /* A ring as both ends left it, for inspection and diagnosis; copied once, nothing is checked. */
 struct ring_state {

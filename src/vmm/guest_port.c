@@ -323,6 +323,11 @@ int guest_event_port_signal(struct guest_event_port *port, const struct vcpu *ca
 		caller ? SYNIC_FROM_GUEST : SYNIC_FROM_HOST);
 }
 
+int guest_event_port_is_set(const struct guest_event_port *port)
+{
+	return synic_event_flag(atomic_load(&port->target), port->sint, port->flag);
+}
+
 int guest_event_port_set_target(struct guest_event_port *port, uint32_t vp)
 {
 	int r = hold_route(port->vm, vp, port->vtl, port->sint, &port->route);

@@ -40,4 +40,6 @@ struct guest_event_port *guest_event_port_free(struct guest_event_port *port);
  * SINT.
  */
 int guest_event_port_signal(struct guest_event_port *port, const struct vcpu *caller) MUST_CHECK;
+/* Any thread: 1 the guest has not consumed the flag yet, 0 it has, -ENXIO SIEFP off. */
+int guest_event_port_is_set(const struct guest_event_port *port) MUST_CHECK;
 int guest_event_port_set_target(struct guest_event_port *port, uint32_t vp) MUST_CHECK;

@@ -325,6 +325,22 @@ int synic_set_event_flag(
 	return r;
 }
 
+int synic_event_flag(struct synic *synic, unsigned sint, unsigned flag)
+{
+	int r = -ENXIO;
+
+	if (sint >= HV_SINT_COUNT || flag >= HV_EVENT_FLAGS_COUNT)
+		return -EINVAL;
+	pthread_mutex_lock(&synic->lock);
+	if (synic->siefp_page.enabled)
+		r = __atomic_load_n(
+			    &synic_flags_locked(synic, sint)->word[flag / 64], __ATOMIC_RELAXED) >>
+			    (flag % 64) &
+		    1;
+	pthread_mutex_unlock(&synic->lock);
+	return r;
+}
+
 bool synic_owes(struct synic *synic, unsigned sint)
 {
 	bool owed;

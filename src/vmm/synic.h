@@ -143,6 +143,9 @@ enum synic_sender { SYNIC_FROM_HOST, SYNIC_FROM_GUEST };
  */
 int synic_set_event_flag(struct synic *synic, unsigned sint, unsigned flag, enum synic_sender sender) MUST_CHECK;
 
+/* Any thread: 1 the flag is set, 0 it is not, -ENXIO SIEFP off, -EINVAL. */
+int synic_event_flag(struct synic *synic, unsigned sint, unsigned flag) MUST_CHECK;
+
 /* Asserts the SINT's vector without a message. -EPERM masked, polling or proxy; -ENXIO SCONTROL off. */
 int synic_assert(struct synic *synic, unsigned sint) MUST_CHECK;
 

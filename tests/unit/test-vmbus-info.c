@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "hvdef/vmbus_ic.h"
 #include "inspect/catalog.h"
 #include "inspect_rig.h"
 #include "vmbus/device.h"
@@ -84,8 +85,9 @@ static void every_resource_answers(void **state)
 	static const char *const targets[] = {"/v1/vmbus", "/v1/vmbus/history",
 		"/v1/vmbus/history/0", "/v1/offers", "/v1/offers/1", "/v1/channels",
 		"/v1/channels/1", "/v1/channels/1/history", "/v1/channels/1/history/0",
-		"/v1/channels/1/rings", "/v1/channels/1/rings/1", "/v1/rings", "/v1/gpadls",
-		"/v1/gpadls/1/925200", "/v1/tree/channels", "/v1/tree/vmbus"};
+		"/v1/channels/1/rings", "/v1/channels/1/rings/1", "/v1/channels/1/rings/1/unread",
+		"/v1/channels/1/rings/0/consumed", "/v1/rings", "/v1/gpadls", "/v1/gpadls/1/925200",
+		"/v1/tree/channels", "/v1/tree/vmbus"};
 
 	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
 		CALL(targets[i]);
@@ -174,6 +176,176 @@ static void rings_show_both_directions_and_what_is_broken(void **state)
 	}
 }
 
+static const json_t *invariant(const json_t *ring, size_t i)
+{
+	return json_array_get(json_object_get(ring, "invariants"), i);
+}
+
+static void rings_say_of_each_invariant_whether_it_holds(void **state)
+{
+	struct vmbus_channel *channel = channel_by_relid(guest.bus, 1);
+	const struct iovec iov = {(void *)"12345678", 8};
+
+	vmbus_lock(guest.bus);
+	assert_int_equal(vmbus_channel_send(channel, 1, false, &iov, 1), 0);
+	channel->out.control->pending_send_sz = UINT32_MAX;
+	vmbus_unlock(guest.bus);
+	{
+		CALL("/v1/channels/1/rings/1");
+		assert_int_equal(json_array_size(json_object_get(a.json, "invariants")), 13);
+		assert_string_equal(text_of(invariant(a.json, 0), "verdict"), "holds");
+		assert_string_equal(text_of(invariant(a.json, 6), "invariant"), "R7");
+		assert_string_equal(text_of(invariant(a.json, 6), "verdict"), "broken");
+		assert_int_equal(number(invariant(a.json, 6), "value"), UINT32_MAX);
+		assert_string_equal(text_of(invariant(a.json, 12), "verdict"), "unknown");
+		assert_true(json_is_null(json_object_get(invariant(a.json, 12), "value")));
+		assert_string_equal(text_of(a.json, "broken"), "R7");
+		assert_true(json_is_true(json_object_get(a.json, "event_flag")));
+		assert_int_equal(number(a.json, "unread_packets"), 1);
+		answer_free(&a);
+	}
+	fake_vm_advance_ns(guest.fake, NSEC_PER_SEC);
+	vmbus_guest_signalled(&guest, 0, 1); /* the guest took the flag, and read nothing */
+	for (unsigned look = 0; look < 2; look++) {
+		CALL("/v1/channels/1/rings/1");
+		assert_string_equal(text_of(a.json, "broken"), "R7 R13");
+		answer_free(&a);
+	}
+	fake_vm_advance_ns(guest.fake, NSEC_PER_SEC);
+	{
+		CALL("/v1/channels/1/rings/1");
+		assert_string_equal(text_of(a.json, "broken"), "R7 R10 R13");
+		answer_free(&a);
+	}
+}
+
+static void send_ic_header(uint64_t transaction)
+{
+	const struct ic_header header = {.pipe_flags = IC_PIPE_DATA,
+		.pipe_size = sizeof(header) - IC_PIPE_HEADER_BYTES,
+		.framework = {3, 0},
+		.type = IC_SHUTDOWN,
+		.message = {3, 2},
+		.status = IC_STATUS_FAIL,
+		.transaction = 7,
+		.flags = IC_FLAG_TRANSACTION | IC_FLAG_REQUEST};
+	const struct iovec iov = {(void *)&header, sizeof(header)};
+
+	vmbus_lock(guest.bus);
+	assert_int_equal(
+		vmbus_channel_send(channel_by_relid(guest.bus, 1), transaction, true, &iov, 1), 0);
+	vmbus_unlock(guest.bus);
+}
+
+static void packets_are_listed_with_what_stands_in_their_headers(void **state)
+{
+	struct vmbus_channel *channel = channel_by_relid(guest.bus, 1);
+	struct vmbus_ring out, in;
+	uint8_t *pages[RING_PAGES];
+	const json_t *ic;
+
+	channel->offer.chn_flags = VMBUS_OFFER_NAMED_PIPE_MODE;
+	channel->offer.pipe_mode = VMBUS_PIPE_MODE_MESSAGE;
+	vmbus_guest_rings(&guest, RING_PAGES, pages, &out, &in);
+	send_ic_header(1);
+	send_ic_header(0x1234);
+	{
+		CALL("/v1/channels/1/rings/1/unread");
+		assert_int_equal(json_array_size(json_object_get(a.json, "items")), 2);
+		assert_string_equal(text_of(item(&a, 1), "type"), "data_inband");
+		assert_int_equal(number(item(&a, 1), "offset_bytes"), 56);
+		assert_int_equal(number(item(&a, 1), "header_bytes"), 16);
+		assert_int_equal(number(item(&a, 1), "length_bytes"), 48);
+		assert_string_equal(text_of(item(&a, 1), "transaction_id"), "0x1234");
+		assert_string_equal(text_of(item(&a, 1), "flags"), "0x1");
+		assert_true(json_is_true(json_object_get(item(&a, 1), "trailer_ok")));
+		assert_true(json_is_null(json_object_get(item(&a, 1), "fault")));
+		assert_true(json_is_null(json_object_get(item(&a, 1), "hvsock")));
+		ic = json_object_get(item(&a, 1), "ic");
+		assert_string_equal(text_of(ic, "message"), "shutdown");
+		assert_string_equal(text_of(ic, "framework_version"), "3.0");
+		assert_string_equal(text_of(ic, "message_version"), "3.2");
+		assert_string_equal(text_of(ic, "status"), "0x80004005");
+		answer_free(&a);
+	}
+	{
+		CALL("/v1/channels/1/rings/1/unread?limit=1");
+		assert_string_equal(text_of(a.json, "next"), "1.1.0");
+		answer_free(&a);
+	}
+	in.control->read_index = 56; /* the guest has read one */
+	{
+		CALL("/v1/channels/1/rings/1/consumed");
+		assert_int_equal(json_array_size(json_object_get(a.json, "items")), 1);
+		assert_string_equal(text_of(item(&a, 0), "transaction_id"), "0x1");
+		answer_free(&a);
+	}
+	memset(pages[RING_PAGES / 2 + 1] + 56, 0xff, 8); /* and spoils the other */
+	{
+		CALL("/v1/channels/1/rings/1/unread/0");
+		assert_string_equal(text_of(a.json, "type"), "unknown");
+		assert_string_equal(text_of(a.json, "fault"), "no type of packet");
+		assert_true(json_is_null(json_object_get(a.json, "ic")));
+		answer_free(&a);
+	}
+}
+
+static void hv_sock_s_header_is_taken_apart(void **state)
+{
+	const uint32_t header[2] = {1, 5};
+	const struct iovec iov[] = {{(void *)header, sizeof(header)}, {(void *)"bytes", 5}};
+	struct vmbus_channel *channel = channel_by_relid(guest.bus, 1);
+
+	channel->offer.chn_flags = VMBUS_OFFER_TLNPI_PROVIDER;
+	vmbus_lock(guest.bus);
+	assert_int_equal(vmbus_channel_send(channel, 0, false, iov, 2), 0);
+	vmbus_unlock(guest.bus);
+	{
+		CALL("/v1/channels/1/rings/1/unread/0");
+		assert_int_equal(number(json_object_get(a.json, "hvsock"), "payload_size"), 5);
+		assert_string_equal(text_of(a.json, "head"), "01000000050000006279746573000000");
+		assert_true(json_is_null(json_object_get(a.json, "ic")));
+		answer_free(&a);
+	}
+}
+
+static void packets_are_shown_only_where_they_are_asked_for(void **state)
+{
+	const json_t *rings;
+
+	send_ic_header(1);
+	{
+		CALL("/v1/tree/channels/1");
+		rings = json_object_get(a.json, "rings");
+		assert_true(json_is_true(json_object_get(
+			json_object_get(json_object_get(rings, "1"), "unread"), "$more")));
+		answer_free(&a);
+	}
+	{
+		CALL("/v1/tree/channels/1/rings/1/unread");
+		assert_non_null(json_object_get(a.json, "0"));
+		answer_free(&a);
+	}
+	{
+		CALL("/v1/tree/channels/1?glob=rings/*/unread/*");
+		rings = json_object_get(a.json, "rings");
+		assert_non_null(json_object_get(
+			json_object_get(json_object_get(rings, "1"), "unread"), "0"));
+		answer_free(&a);
+	}
+	{
+		CALL("/metrics");
+		assert_non_null(strstr(a.text, "hvd_ring_packets"));
+		assert_null(strstr(a.text, "hvd_packet_"));
+		answer_free(&a);
+	}
+	{
+		CALL("/v1/channels/1/rings/2/unread");
+		rig_expect_problem(&a, 404, "not_found");
+		answer_free(&a);
+	}
+}
+
 static void history_lists_the_newest_first_with_verdicts(void **state)
 {
 	vmbus_guest_release(&guest, 1); /* illegal: it is open */
@@ -248,6 +420,10 @@ int main(void)
 		INFO_TEST(the_connection_says_version_state_and_last_messages),
 		INFO_TEST(channels_and_offers_are_listed_by_relid),
 		INFO_TEST(rings_show_both_directions_and_what_is_broken),
+		INFO_TEST(rings_say_of_each_invariant_whether_it_holds),
+		INFO_TEST(packets_are_listed_with_what_stands_in_their_headers),
+		INFO_TEST(hv_sock_s_header_is_taken_apart),
+		INFO_TEST(packets_are_shown_only_where_they_are_asked_for),
 		INFO_TEST(history_lists_the_newest_first_with_verdicts),
 		INFO_TEST(gpadls_are_listed_in_the_order_of_their_keys),
 		INFO_TEST(without_a_bus_there_is_nothing),
