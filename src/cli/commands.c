@@ -18,7 +18,7 @@
 	"message.relid:RELID,message.value:VALUE,message.verdict:VERDICT"
 #define RING_COLUMNS                                                         \
 	"relid,direction,read_avail:USED,write_avail:FREE,intr_mask:MASK,"       \
-	"pending_send_sz:PENDING,packets,signals,full,broken"
+	"pending_send_sz:PENDING,unread_packets:UNREAD,packets,signals,full,broken"
 #define RING_WIDE                                                            \
 	"size_bytes:SIZE,read_index,write_index,host_index,feature_bits:FEATURES,bytes"
 #define VP_ARG \
@@ -303,15 +303,22 @@ const struct command commands[] = {
 	},
 	{
 		.noun = "rings", .verb = "show",
-		.help = "show the two rings of a channel",
-		.example = "hvctl rings show 1",
+		.help = "show the two rings of a channel: indices, invariants, packets",
+		.example = "hvctl rings show 1 --packets 8",
 		.method = "GET", .path = "/v1/channels/{relid}/rings",
 		.columns = RING_COLUMNS,
 		.wide = RING_WIDE,
 		.names = "relid,ring",
 		.flags = COMMAND_LIST,
+		.run = run_rings_show,
 		.args = {
 			RELID_ARG,
+			{ .name = "--packets", .key = "packets", .metavar = "N",
+				.help = "also the next N packets to be read, at most 64",
+				.type = ARG_UINT, .maximum = 64 },
+			{ .name = "--consumed", .key = "consumed", .metavar = "N",
+				.help = "also the last N packets that were read",
+				.type = ARG_UINT, .maximum = 64 },
 		},
 	},
 	{

@@ -102,9 +102,9 @@ struct hvsock_packet_info {
 
 struct packet_info {
 	uint32_t relid, ring, position;
-	uint32_t offset_bytes;
+	uint32_t offset;
 	uint32_t type, type_number;
-	uint32_t header_bytes, length_bytes; /* UINT32_MAX: unknown */
+	uint32_t header_size, size; /* UINT32_MAX: unknown */
 	uint32_t flags;
 	uint64_t transaction_id;
 	uint8_t trailer_ok; /* FIELD_BOOL_UNKNOWN: not looked at */

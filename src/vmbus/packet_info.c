@@ -83,8 +83,8 @@ static void fill_lengths(const struct ring_packet_view *packet, struct packet_in
 {
 	bool known = packet->fault != RING_PACKET_FRAGMENT;
 
-	info->header_bytes = known ? packet->header.offset8 * 8u : UINT32_MAX;
-	info->length_bytes = known ? packet->header.length8 * 8u : UINT32_MAX;
+	info->header_size = known ? packet->header.offset8 * 8u : UINT32_MAX;
+	info->size = known ? packet->header.length8 * 8u : UINT32_MAX;
 }
 
 static void fill_packet(const struct vmbus_offer *offer, const struct ring_packet_view *packet,
@@ -94,7 +94,7 @@ static void fill_packet(const struct vmbus_offer *offer, const struct ring_packe
 	bool well = packet->fault == RING_PACKET_OK;
 	bool named = header->type < ARRAY_LEN(packet_types) - 1;
 	struct packet_info info = {
-		.offset_bytes = packet->offset,
+		.offset = packet->offset,
 		.type = named ? header->type : 0,
 		.type_number = header->type,
 		.flags = header->flags,
@@ -251,11 +251,11 @@ static const struct field packet_fields[] = {
 	{FIELD_U(struct packet_info, ring, 0, "0 guest to host, 1 host to guest.")},
 	{FIELD_U(struct packet_info, position, 0,
 		"Of those that wait, 0 is read next; of those that were read, 0 was read last.")},
-	{FIELD_U(struct packet_info, offset_bytes, 0, "Where it starts in the ring's data.")},
+	{FIELD_U(struct packet_info, offset, 0, "Where it starts in the ring's data.")},
 	{FIELD_E(struct packet_info, type, 0, packet_types, "The type in its header.")},
 	{FIELD_U(struct packet_info, type_number, 0, "Its number on the wire.")},
-	{FIELD_U(struct packet_info, header_bytes, FIELD_NULLABLE, "Where its payload starts.")},
-	{FIELD_U(struct packet_info, length_bytes, FIELD_NULLABLE,
+	{FIELD_U(struct packet_info, header_size, FIELD_NULLABLE, "Where its payload starts.")},
+	{FIELD_U(struct packet_info, size, FIELD_NULLABLE,
 		"With header and padding, without the trailer.")},
 	{FIELD_X(struct packet_info, flags, 0, "Bit 0: a completion is asked for.")},
 	{FIELD_X(struct packet_info, transaction_id, 0, "Echoed by what answers it.")},

@@ -253,9 +253,9 @@ static void packets_are_listed_with_what_stands_in_their_headers(void **state)
 		CALL("/v1/channels/1/rings/1/unread");
 		assert_int_equal(json_array_size(json_object_get(a.json, "items")), 2);
 		assert_string_equal(text_of(item(&a, 1), "type"), "data_inband");
-		assert_int_equal(number(item(&a, 1), "offset_bytes"), 56);
-		assert_int_equal(number(item(&a, 1), "header_bytes"), 16);
-		assert_int_equal(number(item(&a, 1), "length_bytes"), 48);
+		assert_int_equal(number(item(&a, 1), "offset"), 56);
+		assert_int_equal(number(item(&a, 1), "header_size"), 16);
+		assert_int_equal(number(item(&a, 1), "size"), 48);
 		assert_string_equal(text_of(item(&a, 1), "transaction_id"), "0x1234");
 		assert_string_equal(text_of(item(&a, 1), "flags"), "0x1");
 		assert_true(json_is_true(json_object_get(item(&a, 1), "trailer_ok")));
