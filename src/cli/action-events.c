@@ -13,18 +13,18 @@
 #include "cli/request.h"
 #include "cli/watch-kernel.h"
 #include "common/cleanup.h"
-#include "common/parse.h"
+#include "inspect/log_filter.h"
 
-/* "17" is a sequence number, "5m" a span of time that ends now. */
-static enum cli_exit check_since(struct cli *cli, const char *text)
+static enum cli_exit check_moment(struct cli *cli, const char *option, const char *text)
 {
-	uint64_t unused;
+	struct log_moment unused;
 
-	if (!text || parse_u64(text, 0, INT64_MAX, &unused) == 0 ||
-		parse_duration(text, &unused) == 0)
+	if (!text || log_moment_parse(text, &unused))
 		return CLI_OK;
-	return problem_usage(&cli->options, "write a sequence number, or how far back: 30s, 5m, 1h",
-		"--since: \"%s\" is neither", text);
+	return problem_usage(&cli->options,
+		"write a sequence number, how far back (30s, 5m, 1h), or a time: "
+		"2026-11-21T15:53:15Z",
+		"%s: \"%s\" is none of these", option, text);
 }
 
 /* The row's filters with `rest` ("follow=1") and key=value (when there is a value) in front. */
@@ -72,7 +72,7 @@ enum cli_exit run_watch(struct cli *cli, const struct invocation *invocation)
 	const char *since = invocation_value(invocation, "since")->text;
 	struct event_printer printer = event_printer_for(cli, invocation);
 	CLEANUP(free) char *target = log_target(invocation, "follow=1", "since", since);
-	enum cli_exit r = check_since(cli, since);
+	enum cli_exit r = check_moment(cli, "--since", since);
 
 	if (r != CLI_OK || printer.wanted == 0)
 		return r;
@@ -113,10 +113,12 @@ enum cli_exit run_log(struct cli *cli, const struct invocation *invocation)
 {
 	const char *since = invocation_value(invocation, "since")->text;
 	struct event_printer printer = event_printer_for(cli, invocation);
-	enum cli_exit r = check_since(cli, since);
+	enum cli_exit r = check_moment(cli, "--since", since);
 	CLEANUP(free) char *cursor = NULL;
 	bool more = true;
 
+	if (r == CLI_OK)
+		r = check_moment(cli, "--until", invocation_value(invocation, "until")->text);
 	while (r == CLI_OK && more && printer.wanted > 0) {
 		CLEANUP(free)
 		char *target = log_target(invocation, "limit=1000", cursor ? "cursor" : "since",

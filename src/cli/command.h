@@ -30,6 +30,7 @@ enum completer {
 
 enum arg_type {
 	ARG_UINT,     /* decimal or 0x hexadecimal, up to arg.maximum */
+	ARG_UINTS,    /* one such number, or several: 0,2 */
 	ARG_TEXT,     /* anything */
 	ARG_CHOICE,   /* one of arg.choices */
 	ARG_DURATION, /* 5s, 100ms */
@@ -49,6 +50,7 @@ enum arg_place {
 enum arg_flags {
 	ARG_REQUIRED = 1 << 0,
 	ARG_REPEAT = 1 << 1, /* the last positional argument takes all further words */
+	ARG_LIST = 1 << 2,   /* several values, separated by commas */
 };
 
 struct arg {

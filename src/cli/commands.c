@@ -49,15 +49,23 @@
 	{ .name = "--payload", .key = "payload", .metavar = "HEX|@FILE|-", .help = (text), \
 	  .type = ARG_PAYLOAD, .place = PLACE_BODY, .completer = COMPLETE_FILE }
 #define EVENT_OPTIONS \
-	{ .name = "--type", .key = "type", .metavar = "GLOB", \
-	  .help = "only these kinds of record: staged, message.*", .type = ARG_TEXT, \
-	  .place = PLACE_QUERY, .completer = COMPLETE_EVENT_TYPE }, \
-	VP_OPTION(PLACE_QUERY, 0, "only records about this VP"), \
-	SINT_OPTION(PLACE_QUERY, 0, "only records about this SINT"), \
+	{ .name = "--type", .key = "type", .metavar = "GLOB[,GLOB]", \
+	  .help = "only these kinds of record: staged,message.*", .type = ARG_TEXT, \
+	  .place = PLACE_QUERY, .completer = COMPLETE_EVENT_TYPE, .flags = ARG_LIST }, \
+	{ .name = "--vp", .key = "vp", .metavar = "N[,N]", \
+	  .help = "only records about these VPs", .type = ARG_UINTS, .place = PLACE_QUERY, \
+	  .completer = COMPLETE_VP, .flags = ARG_LIST }, \
+	{ .name = "--sint", .key = "sint", .metavar = "N[,N]", \
+	  .help = "only records about these SINTs", .type = ARG_UINTS, .place = PLACE_QUERY, \
+	  .completer = COMPLETE_SINT, .flags = ARG_LIST, .maximum = 15 }, \
+	{ .name = "--relid", .key = "relid", .metavar = "N[,N]", \
+	  .help = "only records about these channels", .type = ARG_UINTS, .place = PLACE_QUERY, \
+	  .completer = COMPLETE_RELID, .flags = ARG_LIST }, \
 	{ .name = "--count", .key = "count", .metavar = "N", \
 	  .help = "end after this many records", .type = ARG_UINT }, \
-	{ .name = "--since", .key = "since", .metavar = "SEQ|DURATION", \
-	  .help = "begin after this record, or this far back: 30s, 5m, 1h", .type = ARG_TEXT }
+	{ .name = "--since", .key = "since", .metavar = "SEQ|DURATION|TIME", \
+	  .help = "begin after this record, this far back (30s, 5m), or at 2026-11-21T15:53:15Z", \
+	  .type = ARG_TEXT }
 
 static const char *const components[] = {"heartbeat", "timesync", "shutdown", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
@@ -597,6 +605,9 @@ const struct command commands[] = {
 		.run = run_log,
 		.args = {
 			EVENT_OPTIONS,
+			{ .name = "--until", .key = "until", .metavar = "SEQ|DURATION|TIME",
+				.help = "end with this record, or this long ago, or at this time",
+				.type = ARG_TEXT, .place = PLACE_QUERY },
 		},
 	},
 

@@ -28,10 +28,25 @@ struct context {
 	void *arg;
 };
 
+/* The last value of "0,2,1": what stands before it is offered back in front of each candidate. */
+static const char *last_value(const struct context *context)
+{
+	bool list = context->pending && context->pending->flags & ARG_LIST;
+	const char *comma = list ? strrchr(context->word, ',') : NULL;
+
+	return comma ? comma + 1 : context->word;
+}
+
 static void offer(const struct context *context, const char *candidate, const char *about)
 {
-	if (candidate && strncmp(candidate, context->word, strlen(context->word)) == 0)
-		context->add(context->arg, candidate, about ? about : "");
+	const char *begun = last_value(context);
+	CLEANUP(free) char *whole = NULL;
+
+	if (!candidate || strncmp(candidate, begun, strlen(begun)) != 0)
+		return;
+	whole = text_format("%.*s%s", (int)(begun - context->word), context->word, candidate);
+	if (whole)
+		context->add(context->arg, whole, about ? about : "");
 }
 
 /* ---- asking the daemon --------------------------------------------------- */

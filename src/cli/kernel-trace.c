@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/parse.h"
+#include "inspect/glob.h"
 
 #define EVENT_SYSTEM    "kvm"
 #define EVENT_PREFIX    "kvm_hv_"
@@ -119,11 +119,11 @@ static bool is_hyperv_event(const char *name)
 	       strcmp(name, "kvm_hv_timer_state") != 0;
 }
 
-static bool is_wanted(const char *event, const char *glob)
+static bool is_wanted(const char *event, const char *globs)
 {
 	CLEANUP(free) char *type = kernel_trace_type(event);
 
-	return !glob || (type && fnmatch(glob, type, 0) == 0);
+	return !globs || (type && glob_list_matches(globs, type));
 }
 
 /* Frees those of `events` that are not about Hyper-V. Returns how many stay. */

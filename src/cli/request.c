@@ -101,6 +101,7 @@ static json_t *body_value(const struct arg *arg, const struct value *value)
 		return json_true();
 	case ARG_CLEAR:
 		return json_false();
+	case ARG_UINTS:
 	case ARG_TEXT:
 	case ARG_CHOICE:
 		return json_string(value->text);

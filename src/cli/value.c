@@ -10,6 +10,7 @@
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/parse.h"
+#include "inspect/log_filter.h"
 
 enum { PAYLOAD_MAX = 240 };
 
@@ -25,6 +26,19 @@ static enum cli_exit parse_uint(const struct cli_options *options, const struct 
 	if (r < 0)
 		return problem_usage(options, NULL, "%s: \"%s\" is not a number", arg->name, text);
 	return CLI_OK;
+}
+
+static enum cli_exit check_uints(
+	const struct cli_options *options, const struct arg *arg, const char *text)
+{
+	struct log_numbers unused;
+	const char *wrong = *text ? log_numbers_parse(
+					    text, arg->maximum ? arg->maximum : UINT32_MAX, &unused)
+				  : "empty";
+
+	if (!wrong)
+		return CLI_OK;
+	return problem_usage(options, NULL, "%s: \"%s\" is %s", arg->name, text, wrong);
 }
 
 static enum cli_exit check_choice(
@@ -100,6 +114,9 @@ enum cli_exit value_parse(const struct cli_options *options, const struct arg *a
 	switch (arg->type) {
 	case ARG_UINT:
 		r = parse_uint(options, arg, text, &value.number);
+		break;
+	case ARG_UINTS:
+		r = check_uints(options, arg, text);
 		break;
 	case ARG_DURATION:
 		if (parse_duration(text, &value.number) < 0)

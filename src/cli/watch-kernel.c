@@ -20,6 +20,7 @@
 #include "cli/vm-process.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "inspect/log_filter.h"
 
 /* A record waits for WINDOW_NS and at most one tick more. */
 #define WINDOW_NS (90 * NSEC_PER_MSEC)
@@ -31,7 +32,7 @@ enum {
 
 struct kernel_watch {
 	struct event_printer *printer;
-	const struct value *vp, *sint; /* filters; text NULL: none */
+	struct log_numbers vp, sint, relid; /* filters */
 	struct vm_process process;
 	struct kernel_trace *trace; /* owns */
 	struct merge merge;
@@ -108,9 +109,21 @@ static json_t *kernel_record(const struct kernel_event *event, int64_t vp)
 		"sint", number_or_null(event->sint), "args", event->args);
 }
 
-static bool passes(const struct value *filter, int64_t value)
+/* What is not known, a value below 0, passes no filter. */
+static bool passes(const struct log_numbers *filter, int64_t value)
 {
-	return !filter->text || (value >= 0 && filter->number == (uint64_t)value);
+	return filter->count == 0 || (value >= 0 && log_numbers_contain(filter, (uint64_t)value));
+}
+
+/* The command line has been checked. */
+static struct log_numbers filter_of(const struct invocation *invocation, const char *key)
+{
+	const char *text = invocation_value(invocation, key)->text;
+	struct log_numbers numbers = {0};
+
+	if (text && log_numbers_parse(text, UINT64_MAX, &numbers))
+		numbers.count = 0;
+	return numbers;
 }
 
 static bool on_event(void *arg, const struct kernel_event *event)
@@ -120,7 +133,9 @@ static bool on_event(void *arg, const struct kernel_event *event)
 	int64_t vp = event->vp >= 0 ? event->vp : vm_process_vp(&watch->process, event->tid);
 
 	watch->read_anything = true;
-	if (!passes(watch->vp, vp) || !passes(watch->sint, event->sint))
+	/* KVM knows no channels. */
+	if (!passes(&watch->vp, vp) || !passes(&watch->sint, event->sint) ||
+		!passes(&watch->relid, -1))
 		return true;
 	return push(watch, kernel_record(event, vp), event->mono_ns);
 }
@@ -259,8 +274,9 @@ enum cli_exit watch_kernel(
 	struct cli *cli = printer->cli;
 	struct kernel_watch watch = {
 		.printer = printer,
-		.vp = invocation_value(invocation, "vp"),
-		.sint = invocation_value(invocation, "sint"),
+		.vp = filter_of(invocation, "vp"),
+		.sint = filter_of(invocation, "sint"),
+		.relid = filter_of(invocation, "relid"),
 	};
 	enum cli_exit r;
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 struct unit {
 	const char *suffix;
@@ -105,6 +106,138 @@ int parse_size(const char *text, uint64_t *ret_bytes)
 int parse_duration(const char *text, uint64_t *ret_ns)
 {
 	return parse_with_unit(text, duration_units, ARRAY_LEN(duration_units), ret_ns);
+}
+
+int parse_u64_list(
+	const char *text, uint64_t maximum, uint64_t *values, size_t capacity, size_t *ret_count)
+{
+	char word[sizeof("0xffffffffffffffff") + 8];
+	size_t count = 0;
+
+	for (;;) {
+		size_t length = strcspn(text, ",");
+		int r;
+
+		if (length >= sizeof(word))
+			return -EINVAL;
+		if (count == capacity)
+			return -ENOSPC;
+		memcpy(word, text, length);
+		word[length] = '\0';
+		r = parse_u64(word, 0, maximum, &values[count]);
+		if (r < 0)
+			return r;
+		count++;
+		if (!text[length])
+			break;
+		text += length + 1;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+/* ---- times of day --------------------------------------------------------- */
+
+/* Exactly `width` digits in [low, high]; steps over them. */
+static bool take_digits(const char **at, unsigned width, int low, int high, int *ret_value)
+{
+	int value = 0;
+
+	for (unsigned i = 0; i < width; i++) {
+		unsigned digit = parse_digit(**at);
+
+		if (digit > 9)
+			return false;
+		value = value * 10 + (int)digit;
+		++*at;
+	}
+	*ret_value = value;
+	return value >= low && value <= high;
+}
+
+static bool take_char(const char **at, char c)
+{
+	if (**at != c)
+		return false;
+	++*at;
+	return true;
+}
+
+/* ".5": any number of digits, those beyond the ninth do not count. */
+static bool take_fraction(const char **at, uint64_t *ret_ns)
+{
+	uint64_t ns = 0, unit = NSEC_PER_SEC / 10;
+
+	if (parse_digit(**at) > 9)
+		return false;
+	for (; parse_digit(**at) <= 9; ++*at, unit /= 10)
+		ns += parse_digit(**at) * unit;
+	*ret_ns = ns;
+	return true;
+}
+
+/* "Z", "+01:00" or "-05:30": seconds east of Greenwich. */
+static bool take_zone(const char **at, int *ret_seconds)
+{
+	int hours, minutes, sign = **at == '-' ? -1 : 1;
+
+	*ret_seconds = 0;
+	if (take_char(at, 'Z'))
+		return true;
+	if (!take_char(at, '+') && !take_char(at, '-'))
+		return false;
+	if (!take_digits(at, 2, 0, 23, &hours) || !take_char(at, ':') ||
+		!take_digits(at, 2, 0, 59, &minutes))
+		return false;
+	*ret_seconds = sign * (hours * 3600 + minutes * 60);
+	return true;
+}
+
+static int days_of_month(int year, int month)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+static bool take_date(const char **at, struct tm *tm)
+{
+	if (!take_digits(at, 4, 0, 9999, &tm->tm_year) || !take_char(at, '-') ||
+		!take_digits(at, 2, 1, 12, &tm->tm_mon) || !take_char(at, '-') ||
+		!take_digits(at, 2, 1, 31, &tm->tm_mday) ||
+		tm->tm_mday > days_of_month(tm->tm_year, tm->tm_mon))
+		return false;
+	tm->tm_year -= 1900;
+	tm->tm_mon--;
+	return true;
+}
+
+/* A leap second is taken for the one after it. */
+static bool take_clock(const char **at, struct tm *tm)
+{
+	return take_digits(at, 2, 0, 23, &tm->tm_hour) && take_char(at, ':') &&
+	       take_digits(at, 2, 0, 59, &tm->tm_min) && take_char(at, ':') &&
+	       take_digits(at, 2, 0, 60, &tm->tm_sec);
+}
+
+int parse_time(const char *text, uint64_t *ret_realtime_ns)
+{
+	uint64_t fraction_ns = 0, ns;
+	struct tm tm = {0};
+	time_t seconds;
+	int zone;
+
+	if (!take_date(&text, &tm) || !take_char(&text, 'T') || !take_clock(&text, &tm) ||
+		(take_char(&text, '.') && !take_fraction(&text, &fraction_ns)) ||
+		!take_zone(&text, &zone) || *text)
+		return -EINVAL;
+	seconds = timegm(&tm) - zone;
+	if (seconds < 0 || !checked_mul_u64((uint64_t)seconds, NSEC_PER_SEC, &ns) ||
+		!checked_add_u64(ns, fraction_ns, &ns))
+		return -ERANGE;
+	*ret_realtime_ns = ns;
+	return 0;
 }
 
 /* Steps over what may stand between two bytes: blanks and at most one ':' or ','. */

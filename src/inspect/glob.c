@@ -27,6 +27,25 @@ bool glob_name_matches(const char *pattern, const char *text)
 	return *pattern == '\0';
 }
 
+bool glob_list_matches(const char *patterns, const char *text)
+{
+	char pattern[GLOB_MAX_BYTES];
+
+	for (;;) {
+		size_t length = strcspn(patterns, ",");
+
+		if (length < sizeof(pattern)) {
+			memcpy(pattern, patterns, length);
+			pattern[length] = '\0';
+			if (glob_name_matches(pattern, text))
+				return true;
+		}
+		if (!patterns[length])
+			return false;
+		patterns += length + 1;
+	}
+}
+
 static bool is_deep(const char *segment)
 {
 	return strcmp(segment, "**") == 0;

@@ -18,6 +18,8 @@
 enum { GLOB_MAX_SEGMENTS = 24, GLOB_MAX_BYTES = 256 };
 
 bool glob_name_matches(const char *pattern, const char *text);
+/* `patterns` is "staged,message.*": any of them. */
+bool glob_list_matches(const char *patterns, const char *text);
 
 struct glob {
 	unsigned count;

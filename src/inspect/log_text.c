@@ -4,16 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "common/clock.h"
-#include "vmm/event.h"
-#include "vmm/hypercall.h"
-#include "vmm/msr.h"
 
 enum { ARG_NAME_BYTES = 32 };
-
-const char *log_event_name(uint16_t type)
-{
-	return type < HV_EVENT_COUNT ? hv_event_desc[type].name : "unknown";
-}
 
 static void write_status(struct writer *w, uint64_t value)
 {
@@ -28,9 +20,9 @@ static void write_status(struct writer *w, uint64_t value)
 		writer_hex(w, value);
 }
 
-static void write_msr(struct writer *w, uint64_t index)
+static void write_msr(struct writer *w, const struct record_names *names, uint64_t index)
 {
-	const char *name = hv_msr_name((uint32_t)index);
+	const char *name = names->msr_name(names, index);
 
 	if (name)
 		writer_string(w, name);
@@ -52,7 +44,8 @@ static void write_word(struct writer *w, const char *words, uint64_t value)
 }
 
 /* `kind` is what follows the colon in vmm/event.h. */
-static void write_arg_value(struct writer *w, const char *kind, uint64_t value)
+static void write_arg_value(
+	struct writer *w, const struct record_names *names, const char *kind, uint64_t value)
 {
 	switch (*kind) {
 	case 'x':
@@ -65,13 +58,13 @@ static void write_arg_value(struct writer *w, const char *kind, uint64_t value)
 		writer_bool(w, value);
 		break;
 	case 's':
-		writer_string(w, hv_status_name(value));
+		writer_string(w, names->status_name(names, value));
 		break;
 	case 'e':
 		write_status(w, value);
 		break;
 	case 'm':
-		write_msr(w, value);
+		write_msr(w, names, value);
 		break;
 	case '=':
 		write_word(w, kind + 1, value);
@@ -82,25 +75,27 @@ static void write_arg_value(struct writer *w, const char *kind, uint64_t value)
 }
 
 /* `spec` is "name:kind" of vmm/event.h. */
-static void write_arg(struct writer *w, const char *spec, uint64_t value)
+static void write_arg(
+	struct writer *w, const struct record_names *names, const char *spec, uint64_t value)
 {
 	size_t length = strcspn(spec, ":");
 	char name[ARG_NAME_BYTES];
 
 	snprintf(name, sizeof(name), "%.*s", (int)length, spec);
 	writer_key(w, name);
-	write_arg_value(w, spec + length + 1, value);
+	write_arg_value(w, names, spec + length + 1, value);
 }
 
-static void write_args(struct writer *w, const struct record *record)
+static void write_args(
+	struct writer *w, const struct record_names *names, const struct record *record)
 {
+	const struct record_event *event = record_event_find(names, record->type);
+
 	writer_key(w, "args");
 	writer_object_begin(w);
-	for (size_t i = 0; record->type < HV_EVENT_COUNT && i < RECORD_ARGS; i++) {
-		const char *spec = hv_event_desc[record->type].args[i];
-
-		if (spec)
-			write_arg(w, spec, record->arg[i]);
+	for (size_t i = 0; event && i < RECORD_ARGS; i++) {
+		if (event->args[i])
+			write_arg(w, names, event->args[i], record->arg[i]);
 	}
 	writer_object_end(w);
 }
@@ -114,18 +109,21 @@ static void write_about(struct writer *w, const char *key, bool known, uint64_t 
 		writer_null(w);
 }
 
-void log_write_record(struct writer *w, const struct record *record, uint64_t realtime_offset_ns)
+void log_write_record(struct writer *w, const struct record_names *names,
+	const struct record *record, uint64_t realtime_offset_ns)
 {
+	const struct record_event *event = record_event_find(names, record->type);
+
 	writer_object_begin(w);
 	writer_key_uint(w, "seq", record->seq);
 	writer_key(w, "time");
 	writer_time(w, record->mono_ns + realtime_offset_ns);
 	writer_key_uint(w, "mono_ns", record->mono_ns);
-	writer_key_string(w, "type", log_event_name(record->type));
+	writer_key_string(w, "type", event ? event->name : "unknown");
 	write_about(w, "vp", record->vp != RECORD_NO_VP, record->vp);
 	write_about(w, "vtl", record->vp != RECORD_NO_VP, record->vtl);
 	write_about(w, "sint", record->sint != RECORD_NO_SINT, record->sint);
-	write_args(w, record);
+	write_args(w, names, record);
 	writer_object_end(w);
 }
 

@@ -317,7 +317,7 @@ static void write_arg_schema(struct writer *w, const char *kind)
 }
 
 /* Arguments are "name:kind", see vmm/event.h. */
-static void write_args_schema(struct writer *w, const struct hv_event_desc *desc)
+static void write_args_schema(struct writer *w, const struct record_event *desc)
 {
 	writer_object_begin(w);
 	writer_key_string(w, "type", "object");
@@ -369,7 +369,7 @@ static const struct {
 		 "\"type\":[\"integer\",\"null\"],\"minimum\":0,\"maximum\":15}"},
 };
 
-static void write_event_schema(struct writer *w, const struct hv_event_desc *desc)
+static void write_event_schema(struct writer *w, const struct record_event *desc)
 {
 	writer_object_begin(w);
 	writer_key_string(w, "description", desc->doc);

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/clock.h"
-#include "inspect/log.h"
+#include "inspect/log_filter.h"
 #include "inspect/log_text.h"
 #include "inspect/reply_log.h"
 #include "inspect/server.h"
+#include "vmm/event.h"
 
 /*
  * The buffer is filled only when it has been taken completely, so a client that does not read
@@ -102,7 +103,7 @@ static void put_record(struct stream *stream, const struct record *record, uint6
 	if (!log_filter_matches(&stream->filter, record))
 		return;
 	start = begin_item(stream, record->seq);
-	log_write_record(&stream->text, record, offset);
+	log_write_record(&stream->text, &hv_record_names, record, offset);
 	end_item(stream, start);
 	if (stream->left != UINT64_MAX && --stream->left == 0)
 		stream_end(stream, "limit");

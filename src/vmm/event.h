@@ -14,6 +14,7 @@
  */
 #include <stdint.h>
 #include "common/record.h"
+#include "common/record_names.h"
 
 /* enum vm_stop_reason and enum api_action (inspect/actions.h), in order. */
 #define VM_STOP_WORDS                                                                              \
@@ -86,12 +87,9 @@ enum hv_event {
 	HV_EVENT_COUNT,
 };
 
-struct hv_event_desc {
-	const char *name;
-	const char *doc;
-	const char *args[RECORD_ARGS]; /* "name:kind" or NULL */
-};
-extern const struct hv_event_desc hv_event_desc[HV_EVENT_COUNT];
+extern const struct record_event hv_event_desc[HV_EVENT_COUNT];
+/* The same with the names of statuses and MSRs: what this hvd's records mean. */
+extern const struct record_names hv_record_names;
 
 #define hv_record(recorder, event, vp, vtl, sint, ...)                                             \
 	do {                                                                                       \

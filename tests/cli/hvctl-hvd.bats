@@ -314,6 +314,36 @@ one_stream() {
 	assert_equal "$(field "$output" seq)" $((seq + 1))
 }
 
+@test "log: several kinds, SINTs and channels; from when until when" {
+	demo_on sim --device null
+	"$HVCTL" signal --vp 0 --sint 2 --flag 9
+	# RELID_RELEASED for channel 77, in the guest's stead.
+	"$HVCTL" post --connection 1 --payload 0d000000000000004d000000
+	wait_until recorded vmbus.message
+	run "$HVCTL" -j log --type event.flag,vmbus.message --relid 1,77
+	assert_success
+	assert_output --partial '"relid":77'
+	refute_output --partial event.flag
+	run "$HVCTL" -j log --type 'event.*' --sint 2,5 --since 2026-01-01T00:00:00Z --until 0s
+	assert_success
+	assert_output --partial '"flag":9'
+	run "$HVCTL" log --until 2026-01-01T00:00:00Z
+	assert_success
+	assert_output ''
+	run "$HVCTL" log --sint 2,16
+	assert_failure 2
+	assert_output --partial '--sint: "2,16" is out of range'
+	run "$HVCTL" log --until soon
+	assert_failure 2
+	run "$HVCTL" complete -- log --type event.flag,vmbus.ch
+	assert_output --partial event.flag,vmbus.channel
+}
+
+# recorded TYPE: hvd has a record of that kind.
+recorded() {
+	[ -n "$("$HVCTL" log --type "$1")" ]
+}
+
 @test "inspect sets the recorder and the log level" {
 	demo_on sim
 	run "$HVCTL" inspect recorder/enabled --set false

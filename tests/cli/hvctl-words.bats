@@ -93,7 +93,7 @@ bats_require_minimum_version 1.5.0
 	usage_error '--vtl: 3 is out of range' inject --vp 0 --sint 2 --vtl 3
 	usage_error 'SINT: 0x10 is out of range' sints show 0 0x10
 	usage_error '--timeout: "5 s" is not a duration' ports list --timeout '5 s'
-	usage_error '--since: "yesterday" is neither' log --since yesterday
+	usage_error '--since: "yesterday" is none of these' log --since yesterday
 }
 
 @test "payloads are hex, a file or stdin, and at most 240 bytes" {

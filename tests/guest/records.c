@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include "common/cleanup.h"
 #include "inspect/log_text.h"
+#include "vmm/event.h"
 
 enum { BATCH = 256 };
 
@@ -12,7 +13,7 @@ static int write_line(FILE *file, const struct record *record, uint64_t realtime
 {
 	CLEANUP(writer) struct writer text = {0};
 
-	log_write_record(&text, record, realtime_offset_ns);
+	log_write_record(&text, &hv_record_names, record, realtime_offset_ns);
 	writer_text(&text, "\n");
 	if (text.failed)
 		return -ENOMEM;

@@ -380,6 +380,12 @@ static const struct refusal {
 	{"GET", "/v1/log?since=yesterday", NULL, 422, "bad_value", "?since"},
 	{"GET", "/v1/log?follow=maybe", NULL, 422, "bad_value", "?follow"},
 	{"GET", "/v1/log?sint=16", NULL, 422, "bad_value", "?sint"},
+	{"GET", "/v1/log?vp=0,", NULL, 422, "bad_value", "?vp"},
+	{"GET", "/v1/log?relid=a", NULL, 422, "bad_value", "?relid"},
+	{"GET", "/v1/log?relid=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", NULL, 422, "bad_value",
+		"?relid"},
+	{"GET", "/v1/log?until=2026-02-30T00:00:00Z", NULL, 422, "bad_value", "?until"},
+	{"GET", "/v1/log?until=5m&follow=1", NULL, 422, "bad_value", "?until"},
 	{"GET", "/v1/tree?depth=17", NULL, 422, "bad_value", "?depth"},
 	{"GET", "/v1/tree?glob=/", NULL, 422, "bad_value", "?glob"},
 	{"DELETE", "/v1/widgets/1", NULL, 405, "method_not_allowed", NULL},
@@ -955,6 +961,74 @@ static void filters_and_pages_of_the_log(void **state)
 	}
 }
 
+/* How many items the log has for `query`, and the sequence number of the first. */
+static size_t matches(struct rig *rig, const char *query, json_int_t *ret_first)
+{
+	char target[256];
+	struct answer a;
+	size_t count;
+
+	snprintf(target, sizeof(target), "/v1/log?%s", query);
+	a = rig_call(rig, RIG_API, "GET", target, NULL);
+	assert_int_equal(a.status, 200);
+	count = json_array_size(at(a.json, "items"));
+	*ret_first = count > 0 ? integer(item(&a, 0), "seq") : 0;
+	answer_free(&a);
+	return count;
+}
+
+static void filters_take_several_values_and_channels(void **state)
+{
+	static const struct {
+		const char *query;
+		size_t count;
+		json_int_t first;
+	} rows[] = {
+		{"type=eom,sint.*", 3, 1},
+		{"type=vmbus.*", 3, 4},
+		{"vp=1,3", 2, 2},
+		{"sint=2,5", 2, 2},
+		{"relid=7", 3, 4},
+		{"relid=7,8", 4, 4},
+		{"relid=7&type=vmbus.signal,ic", 2, 5},
+		{"relid=0", 0, 0}, /* not what happens to be 0 in other kinds */
+		{"vp=1&sint=5", 0, 0},
+		{"type=no.such", 0, 0},
+	};
+	struct rig *rig = *state;
+	json_int_t first;
+
+	record(rig, 1, HV_EVENT_EOM, 0, RECORD_NO_SINT);
+	record(rig, 1, HV_EVENT_SINT_ASSERT, 1, 2);
+	record(rig, 1, HV_EVENT_SINT_OWED, 3, 5);
+	hv_record(rig->recorder, HV_EVENT_VMBUS_CHANNEL, RECORD_NO_VP, 0, RECORD_NO_SINT, 7, 1, 2);
+	hv_record(rig->recorder, HV_EVENT_VMBUS_SIGNAL, 0, 0, RECORD_NO_SINT, 0, 7);
+	hv_record(rig->recorder, HV_EVENT_VMBUS_SIGNAL, 0, 0, RECORD_NO_SINT, 1, 8);
+	hv_record(rig->recorder, HV_EVENT_IC, RECORD_NO_VP, 0, RECORD_NO_SINT, 0, 0, 0, 7);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (matches(rig, rows[i].query, &first) != rows[i].count || first != rows[i].first)
+			fail_msg("%s: from %lld", rows[i].query, (long long)first);
+	}
+}
+
+static void since_and_until_are_numbers_ages_or_times(void **state)
+{
+	struct rig *rig = *state;
+	json_int_t first;
+
+	record(rig, 10, HV_EVENT_EOM, 0, RECORD_NO_SINT);
+	assert_int_equal(matches(rig, "since=3&until=5", &first), 2);
+	assert_int_equal(first, 4);
+	assert_int_equal(matches(rig, "until=0", &first), 0);
+	assert_int_equal(matches(rig, "until=99", &first), 10);
+	assert_int_equal(matches(rig, "until=1h", &first), 0);
+	assert_int_equal(matches(rig, "since=1h&until=0s", &first), 10);
+	assert_int_equal(matches(rig, "since=2001-01-01T00:00:00Z", &first), 10);
+	assert_int_equal(matches(rig, "since=2500-01-01T00:00:00%2B01:00", &first), 0);
+	assert_int_equal(matches(rig, "until=2500-01-01T00:00:00Z", &first), 10);
+	assert_int_equal(matches(rig, "until=2001-01-01T00:00:00Z", &first), 0);
+}
+
 static void history_that_is_gone_is_410_when_asked_for_by_number(void **state)
 {
 	struct rig *rig = *state;
@@ -1214,6 +1288,8 @@ int main(int argc, char **argv)
 		TEST(garbage_is_not_answered_with_a_hang),
 		TEST(a_page_of_the_log_decodes_its_records),
 		TEST(filters_and_pages_of_the_log),
+		TEST(filters_take_several_values_and_channels),
+		TEST(since_and_until_are_numbers_ages_or_times),
 		TEST(history_that_is_gone_is_410_when_asked_for_by_number),
 		TEST(a_stream_tells_what_happens_and_that_it_lives),
 		TEST(a_stream_after_a_list_has_no_hole),

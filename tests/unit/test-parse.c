@@ -65,6 +65,68 @@ static void test_u64_takes_whole_decimal_or_hex_numbers(void **state)
 	check_numbers(parse_any_u64, cases, ARRAY_LEN(cases));
 }
 
+static void test_lists_of_numbers(void **state)
+{
+	static const struct {
+		const char *text;
+		int result;
+		size_t count;
+		uint64_t value[3];
+	} cases[] = {
+		{"7", 0, 1, {7}},
+		{"0,0x10,9", 0, 3, {0, 16, 9}},
+		{"1,2,3,4", -ENOSPC, 0, {0}},
+		{"1,101", -ERANGE, 0, {0}},
+		{"", -EINVAL, 0, {0}},
+		{",", -EINVAL, 0, {0}},
+		{"1,", -EINVAL, 0, {0}},
+		{",1", -EINVAL, 0, {0}},
+		{"1, 2", -EINVAL, 0, {0}},
+		{"1,00000000000000000000000000000000000000000000002", -EINVAL, 0, {0}},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint64_t values[3] = {0};
+		size_t count = 99;
+		int r = parse_u64_list(cases[i].text, 100, values, 3, &count);
+
+		if (r != cases[i].result || count != (r == 0 ? cases[i].count : 99))
+			fail_msg("\"%s\": got %d, %zu", cases[i].text, r, count);
+		if (r == 0)
+			assert_memory_equal(values, cases[i].value, count * sizeof(*values));
+	}
+}
+
+static void test_times_of_day(void **state)
+{
+	static const struct number_case cases[] = {
+		{"1970-01-01T00:00:00Z", 0, 0},
+		{"2026-11-21T15:53:15Z", 0, UINT64_C(1795276395) * NSEC_PER_SEC},
+		{"2026-11-21T15:53:15.25Z", 0, UINT64_C(1795276395250000000)},
+		{"2026-11-21T15:53:15.1234567899Z", 0, UINT64_C(1795276395123456789)},
+		{"2026-11-21T16:53:15+01:00", 0, UINT64_C(1795276395) * NSEC_PER_SEC},
+		{"2026-11-21T10:23:15-05:30", 0, UINT64_C(1795276395) * NSEC_PER_SEC},
+		{"2024-02-29T00:00:00Z", 0, UINT64_C(1709164800) * NSEC_PER_SEC},
+		{"2016-12-31T23:59:60Z", 0, UINT64_C(1483228800) * NSEC_PER_SEC},
+		{"2025-02-29T00:00:00Z", -EINVAL, 0},
+		{"2026-04-31T00:00:00Z", -EINVAL, 0},
+		{"2026-13-01T00:00:00Z", -EINVAL, 0},
+		{"2026-11-21T24:00:00Z", -EINVAL, 0},
+		{"2026-11-21T15:60:00Z", -EINVAL, 0},
+		{"2026-11-21T15:53:15", -EINVAL, 0},
+		{"2026-11-21 15:53:15Z", -EINVAL, 0},
+		{"2026-11-21T15:53:15.Z", -EINVAL, 0},
+		{"2026-11-21T15:53:15Zx", -EINVAL, 0},
+		{"2026-11-21T15:53:15+1:00", -EINVAL, 0},
+		{"2026-11-21", -EINVAL, 0},
+		{"", -EINVAL, 0},
+		{"1970-01-01T00:00:00+01:00", -ERANGE, 0},
+		{"9999-12-31T00:00:00Z", -ERANGE, 0},
+	};
+
+	check_numbers(parse_time, cases, ARRAY_LEN(cases));
+}
+
 static void test_u64_keeps_to_its_range(void **state)
 {
 	static const struct number_case cases[] = {
@@ -185,6 +247,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_u64_takes_whole_decimal_or_hex_numbers),
 		cmocka_unit_test(test_u64_keeps_to_its_range),
+		cmocka_unit_test(test_lists_of_numbers),
+		cmocka_unit_test(test_times_of_day),
 		cmocka_unit_test(test_size_takes_powers_of_1024),
 		cmocka_unit_test(test_duration_takes_units_and_bare_seconds),
 		cmocka_unit_test(test_hex_bytes_may_be_separated),
