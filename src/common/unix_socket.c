@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include "common/cleanup.h"
 
-enum { BACKLOG = 64 };
+enum { BACKLOG = 64, SOCKET_MODE = 0660 };
 
 static int make_address(const char *path, struct sockaddr_un *ret_address)
 {
@@ -44,25 +44,39 @@ static int remove_stale(const struct sockaddr_un *address)
 	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/*
+ * The file is made by bind(), 0777 less the umask: no chmod() is needed, which a sandbox cannot
+ * confine to some files.
+ */
+static int bind_with_mode(int fd, const struct sockaddr_un *address)
+{
+	mode_t previous = umask(0777 & ~SOCKET_MODE);
+	int r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+
+	umask(previous);
+	return r;
+}
+
+static int listen_at(const struct sockaddr_un *address)
+{
+	CLEANUP(fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r = fd < 0 ? -errno : bind_with_mode(fd, address);
+
+	if (r < 0)
+		return r;
+	return listen(fd, BACKLOG) < 0 ? -errno : TAKE_FD(fd);
+}
+
 int unix_listen(const char *path)
 {
 	struct sockaddr_un address;
-	CLEANUP(fd) int fd = -1;
 	int r = make_address(path, &address);
 
 	if (r == 0)
 		r = remove_stale(&address);
 	if (r < 0)
 		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* The file gets the socket's mode. */
-	if (fd < 0 || fchmod(fd, 0600) < 0)
-		return -errno;
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	if (chmod(path, 0660) < 0 || listen(fd, BACKLOG) < 0)
-		return -errno;
-	return TAKE_FD(fd);
+	return listen_at(&address);
 }
 
 int unix_connect(const char *path)

@@ -4,7 +4,8 @@
  * Stream sockets with a path.
  *
  * Purpose: listen at a path, replacing a stale socket; connect to one.
- * Threads: any. Nothing here blocks.
+ * Threads: any, but for unix_listen(): only where no other thread makes files meanwhile, since for
+ *          a moment it sets the umask, which is the process's. Nothing here blocks.
  * Errors:  a descriptor, or negative errno: -ENAMETOOLONG; listening: -EADDRINUSE somebody listens
  *          there; connecting: -ENOENT, -ECONNREFUSED, -EAGAIN too many wait there already.
  *

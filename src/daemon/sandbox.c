@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -188,8 +189,10 @@ static const int allowed_calls[] = {
 	SCMP_SYS(unlinkat),
 	SCMP_SYS(ftruncate),
 	SCMP_SYS(getcwd),
-	/* sockets; a new one only to talk to systemd */
-	SCMP_SYS(socket),
+	/* sockets; for socket() see add_socket() */
+	SCMP_SYS(bind),
+	SCMP_SYS(listen),
+	SCMP_SYS(umask),
 	SCMP_SYS(connect),
 	SCMP_SYS(accept),
 	SCMP_SYS(accept4),
@@ -247,12 +250,25 @@ static const int allowed_calls[] = {
 	SCMP_SYS(getcpu),
 };
 
+/*
+ * A device that is added while the VM runs may listen, as hvsock does, and its clients' servers are
+ * connected to: on unix sockets only. So bind() and listen() open no way in from a network; where a
+ * socket's file may be made, Landlock says.
+ */
+static int add_socket(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(
+		filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+}
+
 static int add_calls(scmp_filter_ctx filter)
 {
 	int r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 
 	for (size_t i = 0; i < ARRAY_LEN(allowed_calls) && r == 0; i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
+	if (r == 0)
+		r = add_socket(filter);
 	return r < 0 ? r : seccomp_load(filter);
 }
 

@@ -12,9 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "common/unix_socket.h"
+#include "common/util.h"
 #include "daemon/options.h"
 #include "daemon/sandbox.h"
 
@@ -119,6 +123,71 @@ static void test_runtime_dir(void **state)
 	assert_int_equal(in_child(try_runtime_dir), 0);
 }
 
+static int listen_errno(const char *path)
+{
+	int fd = unix_listen(path);
+
+	if (fd < 0)
+		return -fd;
+	close(fd);
+	return unlink(path) < 0 ? errno : 0;
+}
+
+/* To 20: what a device that is added later needs; from 30: what nobody may. */
+static int try_sockets(void)
+{
+	struct options options = {.serial = (char[]){"null"}};
+	char inside[80];
+
+	snprintf(inside, sizeof(inside), "%s/door", dir);
+	if (sandbox_files(&options, dir) < 0 || sandbox_calls() < 0)
+		return 1;
+	if (listen_errno(inside) != 0)
+		return 10;
+	if (unix_connect(inside) != -ENOENT)
+		return 20;
+	if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != ENOSYS)
+		return 30;
+	if (chmod(dir, 0777) == 0 || errno != ENOSYS)
+		return 31;
+	if (kernel_has_landlock() && listen_errno("/tmp/test-sandbox-outside") != EACCES)
+		return 32;
+	return 0;
+}
+
+static void test_sockets(void **state)
+{
+	if (!sandbox_is_built())
+		skip();
+	assert_int_equal(in_child(try_sockets), 0);
+}
+
+static int mode_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (int)(st.st_mode & 07777) : -1;
+}
+
+static void test_socket_mode(void **state)
+{
+	static const mode_t umasks[] = {0, 022, 077, 0777};
+	char path[80];
+
+	snprintf(path, sizeof(path), "%s/door", dir);
+	for (size_t i = 0; i < ARRAY_LEN(umasks); i++) {
+		mode_t before = umask(umasks[i]);
+		int fd = unix_listen(path), mode = mode_of(path);
+		mode_t after = umask(before);
+
+		assert_true(fd >= 0);
+		assert_int_equal(mode, 0660);
+		assert_int_equal(after, umasks[i]);
+		close(fd);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 static void *execute(void *arg)
 {
 	char *const argv[] = {(char[]){"true"}, NULL};
@@ -158,6 +227,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		{"files that no option names stay closed", test_files, NULL, NULL, NULL},
 		{"the runtime directory stays usable", test_runtime_dir, NULL, NULL, NULL},
+		{"a device may listen and connect, on unix sockets of the runtime directory",
+			test_sockets, NULL, NULL, NULL},
+		{"a listener's file is 0660 whatever the umask, which stays", test_socket_mode,
+			NULL, NULL, NULL},
 		{"no thread starts a program", test_calls, NULL, NULL, NULL},
 	};
 
