@@ -39,6 +39,11 @@ struct node_class {
 	const struct field_table *fields;
 	unsigned key_count;
 	/*
+	 * For a class whose last key is a FIELD_STRING, a name: the number that stands for it in
+	 * `key`, the same as long as the object lives. 0 or -ENOENT. NULL for all others.
+	 */
+	int (*find)(void *owner, const char *name, uint64_t *ret_key);
+	/*
 	 * Optional key that is a query parameter ("vtl") with default 0, or NULL. It is passed as
 	 * key[key_count] and is not counted in key_count.
 	 */

@@ -196,12 +196,14 @@ static int add_vmbus_devices(
 static int add_vmbus(struct devices *devices, struct vm *vm, const struct options *options,
 	struct problem *ret_problem)
 {
-	int r = options->devices.count > 0 ? vmbus_new(vm, &devices->bus) : 0;
+	int r;
 
+	if (!options->vmbus && options->devices.count == 0)
+		return 0;
+	r = vmbus_new(vm, &devices->bus);
 	if (r < 0)
 		return problem_errno(ret_problem, EX_SOFTWARE, r, "VMBus");
-	if (devices->bus)
-		vmbus_set_socket_prefix(devices->bus, devices->socket_prefix);
+	vmbus_set_socket_prefix(devices->bus, devices->socket_prefix);
 	return add_vmbus_devices(devices->bus, options, ret_problem);
 }
 

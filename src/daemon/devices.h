@@ -30,7 +30,7 @@ struct devices {
 	struct rtc *rtc;           /* owns */
 	struct testdev *testdev;   /* owns; NULL without --testdev */
 	struct demo *demo;         /* owns; NULL without --demo */
-	struct vmbus *bus;         /* owns; NULL without --device */
+	struct vmbus *bus;         /* owns; NULL without --vmbus and --device */
 	const char *socket_prefix; /* borrows; set before init: see vmbus_set_socket_prefix() */
 };
 

@@ -50,6 +50,8 @@ const struct option_row option_rows[] = {
 		.help = "command line of the guest"},
 	{ROW("demo", OPTION_FLAG, demo),
 		.help = "boot the built-in guest; needs no files, and no KVM either"},
+	{ROW("vmbus", OPTION_FLAG, vmbus),
+		.help = "a VMBus, also without a --device: they can be added later"},
 	{ROW("device", OPTION_LIST, devices), .argument = "NAME[,KEY=VALUE...]",
 		.help = "add a VMBus device; may be given more than once"},
 	{ROW("serial", OPTION_TEXT, serial), .argument = "stdio|pty|file:PATH|null",

@@ -86,6 +86,8 @@ static int change_vm(struct vm *vm, enum api_action action)
 	case API_POST_MESSAGE:
 	case API_SIGNAL_EVENT:
 	case API_IC_REQUEST:
+	case API_DEVICE_ADD:
+	case API_DEVICE_REMOVE:
 		break;
 	}
 	return -EINVAL;

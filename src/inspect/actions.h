@@ -29,6 +29,8 @@ enum api_action {
 	API_POST_MESSAGE = 8,
 	API_SIGNAL_EVENT = 9,
 	API_IC_REQUEST = 10,
+	API_DEVICE_ADD = 11,
+	API_DEVICE_REMOVE = 12,
 };
 
 void action_vm(struct request *request); /* which one: the route's action */
@@ -36,6 +38,8 @@ void action_message(struct request *request);
 void action_event(struct request *request);
 void action_hypercall(struct request *request); /* likewise */
 void action_ic(struct request *request);
+void action_device_add(struct request *request);
+void action_device_remove(struct request *request);
 
 /*
  * Main loop: whether anything can still reach the guest. If not, the operation has been finished
@@ -48,6 +52,7 @@ extern const struct param_table action_event_body;
 extern const struct param_table action_post_message_body;
 extern const struct param_table action_signal_event_body;
 extern const struct param_table action_ic_body;
+extern const struct param_table action_device_body;
 
 extern const struct field_table action_message_reply;
 extern const struct field_table action_ic_reply;

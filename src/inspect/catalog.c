@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "inspect/catalog.h"
 
+#include "vmbus/device.h"
 #include "vmbus/hvsock.h"
 #include "vmbus/ic.h"
 #include "vmbus/info.h"
@@ -40,6 +41,8 @@ static const struct node_class *const on_bus[] = {
 	&gpadl_node_class,
 	&ic_node_class,
 	&sock_node_class,
+	&device_node_class,
+	&device_kind_node_class,
 };
 _Static_assert(ARRAY_LEN(machine) + ARRAY_LEN(on_bus) <= CATALOG_MAX, "room for every class");
 

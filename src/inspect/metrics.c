@@ -86,7 +86,8 @@ static void write_labels(struct writer *w, const struct resource *resource, cons
 
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(at + 1, "}"), at + 1);
 		field = json_find_field(resource->class->fields, name);
-		resource_format_key(resource, i, json_field_value(field, info), key);
+		resource_format_key(resource, i,
+			field->type == FIELD_STRING ? 0 : json_field_value(field, info), info, key);
 		writer_format(w, "%s%s=\"%s\"", i > 0 ? "," : "{", name, key);
 	}
 	if (resource->class->key_count > 0)

@@ -23,6 +23,18 @@ static void store(const struct param *param, uint64_t value, void *values)
 	memcpy((char *)values + param->offset, &value, MIN(param->size, sizeof(value)));
 }
 
+/* `wrong` is NULL, or why `name` was refused. */
+static bool accept(const char *wrong, const char *prefix, const char *name, struct reply *reply)
+{
+	char pointer[POINTER_BYTES];
+
+	if (!wrong)
+		return true;
+	snprintf(pointer, sizeof(pointer), "%s%s", prefix, name);
+	problem_value(reply, PROBLEM_BAD_VALUE, pointer, "%s is %s", name, wrong);
+	return false;
+}
+
 /* Each of these returns NULL, or what is wrong with the value. */
 
 static const char *take_number(const struct param *param, uint64_t value, void *values)
@@ -84,6 +96,8 @@ static const char *take_string(const struct param *param, const char *text, void
 		return take_bytes(param, text, values);
 	case PARAM_TEXT:
 		return take_text(param, text, values);
+	case PARAM_PAIRS:
+		return "not an object";
 	}
 	return "of an unknown kind";
 }
@@ -93,6 +107,53 @@ static const char *take_integer(const struct param *param, json_int_t value, voi
 	if (param->type != PARAM_UINT && param->type != PARAM_NUMBER)
 		return "not a string";
 	return value < 0 ? "out of range" : take_number(param, (uint64_t)value, values);
+}
+
+/* "8", "true" or the text itself; false when it does not fit, or is none of these. */
+static bool put_pair_value(char text[PARAM_VALUE_BYTES], const json_t *value)
+{
+	int length = -1;
+
+	if (json_is_string(value))
+		length = snprintf(text, PARAM_VALUE_BYTES, "%s", json_string_value(value));
+	else if (json_is_integer(value))
+		length = snprintf(text, PARAM_VALUE_BYTES, "%" JSON_INTEGER_FORMAT,
+			json_integer_value(value));
+	else if (json_is_boolean(value))
+		length = snprintf(
+			text, PARAM_VALUE_BYTES, "%s", json_is_true(value) ? "true" : "false");
+	return length >= 0 && length < PARAM_VALUE_BYTES;
+}
+
+static const char *take_pair(struct param_pairs *pairs, const char *key, const json_t *value)
+{
+	if (pairs->count == PARAM_PAIRS_MAX)
+		return "one too many";
+	if (strlen(key) >= PARAM_KEY_BYTES)
+		return "not known here";
+	if (!put_pair_value(pairs->pair[pairs->count].value, value))
+		return "not a text, an integer or a boolean, or too long";
+	strcpy(pairs->pair[pairs->count++].key, key);
+	return NULL;
+}
+
+static bool take_pairs(const struct param *param, const json_t *object, void *values,
+	const char *prefix, struct reply *reply)
+{
+	struct param_pairs *pairs = (void *)((char *)values + param->offset);
+	char inner[POINTER_BYTES];
+	const char *key;
+	json_t *value;
+
+	if (!json_is_object(object))
+		return accept("not an object", prefix, param->name, reply);
+	snprintf(inner, sizeof(inner), "%s%s/", prefix, param->name);
+	json_object_foreach((json_t *)object, key, value)
+	{
+		if (!accept(take_pair(pairs, key, value), inner, key, reply))
+			return false;
+	}
+	return true;
 }
 
 static const char *take_json(const struct param *param, const json_t *value, void *values)
@@ -128,16 +189,12 @@ static bool all_present(
 	return true;
 }
 
-/* `wrong` is NULL, or why `name` was refused. */
-static bool accept(const char *wrong, const char *prefix, const char *name, struct reply *reply)
+static bool take_member(
+	const struct param *param, const json_t *value, void *values, struct reply *reply)
 {
-	char pointer[POINTER_BYTES];
-
-	if (!wrong)
-		return true;
-	snprintf(pointer, sizeof(pointer), "%s%s", prefix, name);
-	problem_value(reply, PROBLEM_BAD_VALUE, pointer, "%s is %s", name, wrong);
-	return false;
+	if (param->type == PARAM_PAIRS)
+		return take_pairs(param, value, values, "/", reply);
+	return accept(take_json(param, value, values), "/", param->name, reply);
 }
 
 bool params_from_json(
@@ -158,7 +215,7 @@ bool params_from_json(
 				"%.80s is not known here", key);
 			return false;
 		}
-		if (!accept(take_json(param, value, values), "/", param->name, reply))
+		if (!take_member(param, value, values, reply))
 			return false;
 		seen[param - table->params] = true;
 	}
@@ -208,6 +265,22 @@ static void write_number_schema(struct writer *w, const struct param *param)
 	writer_key_uint(w, "maximum", param->maximum);
 }
 
+static void write_pairs_schema(struct writer *w)
+{
+	static const char *const types[] = {"string", "integer", "boolean"};
+
+	writer_key_string(w, "type", "object");
+	writer_key_uint(w, "maxProperties", PARAM_PAIRS_MAX);
+	writer_key(w, "additionalProperties");
+	writer_object_begin(w);
+	writer_key(w, "type");
+	writer_array_begin(w);
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		writer_string(w, types[i]);
+	writer_array_end(w);
+	writer_object_end(w);
+}
+
 void param_write_schema(struct writer *w, const struct param *param)
 {
 	writer_key_string(w, "description", param->doc);
@@ -235,6 +308,9 @@ void param_write_schema(struct writer *w, const struct param *param)
 	case PARAM_TEXT:
 		writer_key_string(w, "type", "string");
 		writer_key_uint(w, "maxLength", param->size - 1);
+		break;
+	case PARAM_PAIRS:
+		write_pairs_schema(w);
 		break;
 	}
 }

@@ -28,6 +28,16 @@ enum param_type {
 	PARAM_BOOL,   /* JSON boolean; 0, 1, true, false in a query */
 	PARAM_BYTES,  /* string of hex digits -> uint8_t[maximum] and a size_t count */
 	PARAM_TEXT,   /* string -> char[size] */
+	PARAM_PAIRS,  /* object of strings, integers, booleans -> struct param_pairs, as text */
+};
+
+enum { PARAM_PAIRS_MAX = 8, PARAM_KEY_BYTES = 32, PARAM_VALUE_BYTES = 256 };
+
+struct param_pairs {
+	unsigned count;
+	struct {
+		char key[PARAM_KEY_BYTES], value[PARAM_VALUE_BYTES];
+	} pair[PARAM_PAIRS_MAX];
 };
 
 struct param {
@@ -55,6 +65,7 @@ struct param_table {
 	PARAM_ANY(PARAM_NUMBER, T, member, text), .minimum = (low), .maximum = (high)
 #define PARAM_B(T, member, text) PARAM_ANY(PARAM_BOOL, T, member, text)
 #define PARAM_S(T, member, text) PARAM_ANY(PARAM_TEXT, T, member, text)
+#define PARAM_P(T, member, text) PARAM_ANY(PARAM_PAIRS, T, member, text)
 #define PARAM_H(T, member, counter, most, text)                     \
 	PARAM_ANY(PARAM_BYTES, T, member, text), .maximum = (most), \
 						 .count_offset = offsetof(T, counter)

@@ -48,6 +48,11 @@
 		"see /v1/ic; Linux's driver is the module hv_utils")                               \
 	X(IC_BUSY, 409, "ic_busy", "The guest has not dealt with an earlier request", NULL)        \
 	X(GUEST_REFUSED, 409, "guest_refused", "The guest refused", NULL)                          \
+	X(NO_BUS, 409, "no_bus", "The VM has no VMBus",                                            \
+		"start hvd with --vmbus, or with a --device")                                      \
+	X(DEVICE_EXISTS, 409, "device_exists", "There is such a device already",                   \
+		"remove it first, or give the new one another id; see /v1/devices")                \
+	X(DEVICE_FAILED, 409, "device_failed", "The device could not be made", NULL)               \
 	X(HISTORY_GONE, 410, "history_gone", "These records have been overwritten",                \
 		"start at the oldest record, or leave 'since' away")                               \
 	X(BODY_TOO_LARGE, 413, "body_too_large", "The body is larger than 64 KiB", NULL)           \

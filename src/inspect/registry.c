@@ -27,6 +27,16 @@ static uint64_t largest_key(const struct field *field)
 	return field->size >= 8 ? UINT64_MAX : BIT64(field->size * 8) - 1;
 }
 
+static int take_name(struct resource *resource, unsigned index, const struct field *field)
+{
+	if (index + 1 != resource->class->key_count || !resource->class->find ||
+		field->size > KEY_TEXT_BYTES)
+		return -EINVAL;
+	resource->key_max[index] = UINT64_MAX;
+	resource->name_key = field;
+	return 0;
+}
+
 /* Finds the field of the key named by the segment "{name}" at `at`. */
 static int take_key(struct resource *resource, unsigned index, const char *at, size_t length)
 {
@@ -39,6 +49,8 @@ static int take_key(struct resource *resource, unsigned index, const char *at, s
 	field = json_find_field(resource->class->fields, name);
 	if (!field)
 		return -EINVAL;
+	if (field->type == FIELD_STRING)
+		return take_name(resource, index, field);
 	resource->key_max[index] = largest_key(field);
 	if (field->type == FIELD_ENUM)
 		resource->key_words[index] = field->names;
@@ -159,18 +171,33 @@ static bool find_word(const char *const *words, const char *text, uint64_t *ret_
 	return false;
 }
 
+static bool is_name(const struct resource *resource, unsigned index)
+{
+	return resource->name_key && index + 1 == resource->class->key_count;
+}
+
+bool resource_key_is_word(const struct resource *resource, unsigned index)
+{
+	return resource->key_words[index] || is_name(resource, index);
+}
+
 bool resource_parse_key(
 	const struct resource *resource, unsigned index, const char *text, uint64_t *ret_key)
 {
+	if (is_name(resource, index))
+		return resource->class->find(resource->owner, text, ret_key) == 0;
 	if (resource->key_words[index])
 		return find_word(resource->key_words[index], text, ret_key);
 	return parse_u64(text, 0, resource->key_max[index], ret_key) == 0;
 }
 
-void resource_format_key(
-	const struct resource *resource, unsigned index, uint64_t key, char text[KEY_TEXT_BYTES])
+void resource_format_key(const struct resource *resource, unsigned index, uint64_t key,
+	const void *info, char text[KEY_TEXT_BYTES])
 {
-	if (resource->key_words[index])
+	if (is_name(resource, index))
+		snprintf(text, KEY_TEXT_BYTES, "%s",
+			(const char *)info + resource->name_key->offset);
+	else if (resource->key_words[index])
 		snprintf(text, KEY_TEXT_BYTES, "%s", resource->key_words[index][key]);
 	else
 		snprintf(text, KEY_TEXT_BYTES, "%" PRIu64, key);

@@ -13,15 +13,16 @@
 enum { REGISTRY_MAX_CLASSES = 48, RESOURCE_PATH_BYTES = 96 };
 
 struct resource {
-	const struct node_class *class;        /* borrows */
-	void *owner;                           /* borrows */
-	node_on_vcpu_fn on_vcpu;               /* NULL: nothing has to be read on a VP */
-	const struct resource *parent;         /* borrows: the object this one lives in, or NULL */
-	uint64_t key_max[NODE_MAX_KEYS + 1];   /* largest legal keys, the query key included */
-	const char *const *key_words[NODE_MAX_KEYS]; /* of a key that is an enum; NULL: a number */
-	unsigned list_fixed;                   /* keys in `list_path` */
-	char list_path[RESOURCE_PATH_BYTES];   /* "vps/{vp}/sints"; "": not a collection */
-	char list_schema[RESOURCE_PATH_BYTES]; /* "sint-list" */
+	const struct node_class *class;      /* borrows */
+	void *owner;                         /* borrows */
+	node_on_vcpu_fn on_vcpu;             /* NULL: nothing has to be read on a VP */
+	const struct resource *parent;       /* borrows: the object this one lives in, or NULL */
+	uint64_t key_max[NODE_MAX_KEYS + 1]; /* largest legal keys, the query key included */
+	const char *const *key_words[NODE_MAX_KEYS]; /* of a key that is an enum; else NULL */
+	const struct field *name_key;                /* the last key when it is a name, or NULL */
+	unsigned list_fixed;                         /* keys in `list_path` */
+	char list_path[RESOURCE_PATH_BYTES];         /* "vps/{vp}/sints"; "": not a collection */
+	char list_schema[RESOURCE_PATH_BYTES];       /* "sint-list" */
 };
 
 struct registry {
@@ -43,11 +44,16 @@ bool resource_parse_keys(const struct resource *resource, const char *const *tex
 	uint64_t query_key, uint64_t *key) MUST_CHECK;
 
 enum { KEY_TEXT_BYTES = 32 };
-/* One key of a path, to and from its text: a number, or one of the words its field can have. */
+/*
+ * One key of a path, to and from its text: a number, one of the words its field can have, or a
+ * name, which is read off `info`, a snapshot of the object.
+ */
 bool resource_parse_key(const struct resource *resource, unsigned index, const char *text,
 	uint64_t *ret_key) MUST_CHECK;
 void resource_format_key(const struct resource *resource, unsigned index, uint64_t key,
-	char text[KEY_TEXT_BYTES]);
+	const void *info, char text[KEY_TEXT_BYTES]);
+/* Whether the key is something else than a number. */
+bool resource_key_is_word(const struct resource *resource, unsigned index);
 
 /* Whether the object that `key` says this one lives in exists; true when there is no such class. */
 bool resource_parent_exists(const struct resource *resource, const uint64_t *key);

@@ -78,7 +78,10 @@ static bool read_query(struct request *request, struct resource_query *ret_query
 
 /* ---- objects -------------------------------------------------------------------------------- */
 
-/* "there is no port with connection_id 99", "there is no route with vp 0, sint 5" */
+/*
+ * "there is no port with connection_id 99", "there is no route with vp 0, sint 5". A name that is
+ * not known has no key: it never comes here, but for an object that went while it was looked at.
+ */
 static void reply_absent(struct reply *reply, const struct resource *resource, const uint64_t *key)
 {
 	char keys[2 * RESOURCE_PATH_BYTES] = "";
@@ -89,7 +92,9 @@ static void reply_absent(struct reply *reply, const struct resource *resource, c
 		char text[KEY_TEXT_BYTES];
 
 		name++;
-		resource_format_key(resource, i, key[i], text);
+		if (resource->name_key && i + 1 == resource->class->key_count)
+			break;
+		resource_format_key(resource, i, key[i], NULL, text);
 		used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%.*s %s",
 			i == 0 ? " with " : ", ", (int)strcspn(name, "}"), name, text);
 	}
@@ -163,6 +168,19 @@ static void get_later(struct request *request, const uint64_t *key, uint32_t tim
 		&get->base, OPERATION_ON_WORKER, get->deadline_ns + OPERATION_WRITE_PATIENCE_NS);
 }
 
+static void reply_no_key(struct request *request)
+{
+	const struct resource *resource = request->route->resource;
+	const char *what = resource->class->fields->name;
+
+	if (resource->name_key)
+		problem(&request->reply, PROBLEM_NOT_FOUND, "there is no %s %.80s", what,
+			request->match.key[request->match.key_count - 1]);
+	else
+		problem(&request->reply, PROBLEM_NOT_FOUND,
+			"the path has a key that no %s can have", what);
+}
+
 static void handle_object(struct request *request)
 {
 	const struct resource *resource = request->route->resource;
@@ -173,8 +191,7 @@ static void handle_object(struct request *request)
 		return;
 	if (!resource_parse_keys(
 		    resource, request->match.key, request->match.key_count, query.vtl, key))
-		problem(&request->reply, PROBLEM_NOT_FOUND,
-			"the path has a key that no %s can have", resource->class->fields->name);
+		reply_no_key(request);
 	else if (resource->on_vcpu)
 		get_later(request, key, query.timeout_ms);
 	else
@@ -190,6 +207,32 @@ void resource_reply(struct inspect *inspect, const char *path, struct reply *rep
 		get_now(match.node->value, key, reply);
 	else
 		problem(reply, PROBLEM_NOT_FOUND, "there is no %s", path);
+}
+
+static const struct resource *find_resource(
+	const struct inspect *inspect, const struct node_class *class)
+{
+	for (unsigned i = 0; i < inspect->registry.count; i++) {
+		if (inspect->registry.resource[i]->class == class)
+			return inspect->registry.resource[i];
+	}
+	return NULL;
+}
+
+void resource_reply_named(struct inspect *inspect, const struct node_class *class, const char *name,
+	unsigned status, struct reply *reply)
+{
+	const struct resource *resource = find_resource(inspect, class);
+	uint64_t key[NODE_MAX_KEYS + 1] = {0};
+
+	if (!resource || !resource_parse_key(resource, 0, name, &key[0])) {
+		problem(reply, PROBLEM_NOT_FOUND, "there is no %s %.80s", class->fields->name,
+			name);
+		return;
+	}
+	get_now(resource, key, reply);
+	if (reply->status == 200)
+		reply->status = status;
 }
 
 /* ---- collections ---------------------------------------------------------------------------- */

@@ -15,3 +15,6 @@ void resource_routes(
 
 /* An object for the body of a POST reply: GET of a singleton class by its path. */
 void resource_reply(struct inspect *inspect, const char *path, struct reply *reply);
+/* The same of an object of a class whose only key is a name, with this status. */
+void resource_reply_named(struct inspect *inspect, const struct node_class *class, const char *name,
+	unsigned status, struct reply *reply);

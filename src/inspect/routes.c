@@ -165,6 +165,26 @@ const struct route fixed_routes[] = {
 		       "that it is down",
 	},
 	{
+		.method = "POST",
+		.pattern = "/v1/devices",
+		.handle = action_device_add,
+		.action = API_DEVICE_ADD,
+		.body = &action_device_body,
+		.reply_schema = "device",
+		.statuses = {201},
+		.doc = "Add a device to the VMBus, as --device does; the guest gets its offers at once",
+	},
+	{
+		.method = "DELETE",
+		.pattern = "/v1/devices/{name}",
+		.handle = action_device_remove,
+		.action = API_DEVICE_REMOVE,
+		.reply_schema = "device",
+		.statuses = {200},
+		.doc = "Take a device from the VMBus, whether or not the guest uses it: its channels "
+		       "are rescinded. The answer shows the device as it was",
+	},
+	{
 		.method = "GET",
 		.pattern = "/v1/tree/{path...}",
 		.handle = tree_get,

@@ -64,7 +64,7 @@ static bool bind_key(struct place *place, const struct path_node *node, const ch
 
 	if (place->keys == NODE_MAX_KEYS)
 		return false;
-	if (resource && resource->key_words[place->keys]) {
+	if (resource && resource_key_is_word(resource, place->keys)) {
 		if (!resource_parse_key(resource, place->keys, text, &value))
 			return false;
 	} else if (parse_u64(text, 0, UINT64_MAX, &value) < 0) {
@@ -345,7 +345,8 @@ static void walk_item(struct walk *walk, struct chain *chain, const uint64_t *ke
 	for (;; level++) {
 		spot = level == 0 ? chain->spot : chain->level[level - 1];
 		spot.key[spot.keys++] = key[chain->spot.keys + level];
-		resource_format_key(chain->resource, spot.keys - 1, spot.key[spot.keys - 1], text);
+		resource_format_key(
+			chain->resource, spot.keys - 1, spot.key[spot.keys - 1], info, text);
 		if (!enter(walk, &spot, chain_node(chain, level), text))
 			return;
 		if (level == chain->length - 1)

@@ -60,7 +60,7 @@ static int split(
 	return 0;
 }
 
-static const struct vmbus_device_kind *find_kind(const char *name)
+const struct vmbus_device_kind *vmbus_device_find_kind(const char *name)
 {
 	for (size_t i = 0; vmbus_device_kinds[i]; i++) {
 		if (strcmp(vmbus_device_kinds[i]->name, name) == 0)
@@ -69,7 +69,7 @@ static const struct vmbus_device_kind *find_kind(const char *name)
 	return NULL;
 }
 
-static bool has_option(const struct vmbus_device_kind *kind, const char *key)
+bool vmbus_device_has_option(const struct vmbus_device_kind *kind, const char *key)
 {
 	if (strcmp(key, "id") == 0)
 		return true;
@@ -80,7 +80,7 @@ static bool has_option(const struct vmbus_device_kind *kind, const char *key)
 	return false;
 }
 
-static void list_kinds(char text[DEVICE_ERROR_BYTES], const char *wanted)
+void vmbus_device_list_kinds(char text[DEVICE_ERROR_BYTES], const char *wanted)
 {
 	size_t used = (size_t)snprintf(
 		text, DEVICE_ERROR_BYTES, "'%.40s' is no device; there are", wanted);
@@ -94,7 +94,7 @@ static int check_options(const struct vmbus_device_kind *kind, const struct devi
 	char reterr_text[DEVICE_ERROR_BYTES])
 {
 	for (unsigned i = 0; i < options->count; i++) {
-		if (has_option(kind, options->key[i]))
+		if (vmbus_device_has_option(kind, options->key[i]))
 			continue;
 		snprintf(reterr_text, DEVICE_ERROR_BYTES, "%s has no option '%.40s'", kind->name,
 			options->key[i]);
@@ -103,7 +103,7 @@ static int check_options(const struct vmbus_device_kind *kind, const struct devi
 	return 0;
 }
 
-static bool name_is_valid(const char *name)
+bool vmbus_device_name_is_valid(const char *name)
 {
 	size_t length = strlen(name);
 
@@ -119,7 +119,7 @@ static const char *name_of(
 	const char *id = device_option(options, "id");
 	const char *name = id ? id : options->kind;
 
-	if (name_is_valid(name))
+	if (vmbus_device_name_is_valid(name))
 		return name;
 	snprintf(reterr_text, DEVICE_ERROR_BYTES,
 		"id: '%.40s' is not 1 to %d letters, digits, '.', '_' or '-'", name,
@@ -135,9 +135,9 @@ static int parse(const char *spec, struct device_options *options,
 
 	if (r < 0)
 		return r;
-	kind = find_kind(options->kind);
+	kind = vmbus_device_find_kind(options->kind);
 	if (!kind) {
-		list_kinds(reterr_text, options->kind);
+		vmbus_device_list_kinds(reterr_text, options->kind);
 		return -ENOENT;
 	}
 	r = check_options(kind, options, reterr_text);
@@ -147,6 +147,31 @@ static int parse(const char *spec, struct device_options *options,
 		return -EINVAL;
 	*ret_kind = kind;
 	return 0;
+}
+
+void device_split(const struct vmbus_device *device, struct device_options *ret_options)
+{
+	char ignored[DEVICE_ERROR_BYTES];
+
+	/* It was taken apart before, when the device was made. */
+	if (split(ret_options, device->spec, ignored) < 0)
+		*ret_options = (struct device_options){.kind = device->kind->name};
+}
+
+const char *vmbus_device_blamed_option(const struct vmbus_device_kind *kind, const char *error_text)
+{
+	size_t prefix = strlen(kind->name);
+
+	if (strncmp(error_text, kind->name, prefix) == 0 &&
+		strncmp(error_text + prefix, ": ", 2) == 0)
+		error_text += prefix + 2;
+	for (const struct device_option_row *row = kind->options; row && row->key; row++) {
+		size_t length = strlen(row->key);
+
+		if (strncmp(error_text, row->key, length) == 0 && error_text[length] == ':')
+			return row->key;
+	}
+	return NULL;
 }
 
 int vmbus_device_check(const char *spec, char reterr_text[DEVICE_ERROR_BYTES])
@@ -183,7 +208,7 @@ int device_option_guid(const struct device_options *options, const char *key,
 
 /* ---- life -------------------- */
 
-static struct vmbus_device *find(struct vmbus *bus, const char *name)
+struct vmbus_device *device_find(struct vmbus *bus, const char *name)
 {
 	struct vmbus_device *device;
 
@@ -195,13 +220,14 @@ static struct vmbus_device *find(struct vmbus *bus, const char *name)
 }
 
 static int create(struct vmbus *bus, const struct vmbus_device_kind *kind,
-	const struct device_options *options, const char *name,
+	const struct device_options *options, const char *spec,
 	char reterr_text[DEVICE_ERROR_BYTES])
 {
+	const char *name = name_of(options, reterr_text);
 	struct vmbus_device *device;
 	int r;
 
-	if (find(bus, name)) {
+	if (device_find(bus, name)) {
 		snprintf(reterr_text, DEVICE_ERROR_BYTES, "there is a device '%s'", name);
 		return -EEXIST;
 	}
@@ -209,9 +235,27 @@ static int create(struct vmbus *bus, const struct vmbus_device_kind *kind,
 	if (r < 0)
 		return r;
 	device->kind = kind;
+	device->number = ++bus->devices_made;
+	device->made_ns = clock_now_ns(bus->vm->clock);
 	snprintf(device->name, sizeof(device->name), "%s", name);
+	snprintf(device->spec, sizeof(device->spec), "%s", spec);
 	TAILQ_INSERT_TAIL(&bus->devices, device, link);
 	return 0;
+}
+
+/* For a kind that said nothing itself: what vmbus_channel_add() and the C library answer. */
+static void explain(
+	const struct vmbus_device_kind *kind, int error, char reterr_text[DEVICE_ERROR_BYTES])
+{
+	const char *why = strerror(-error);
+
+	if (error == -EEXIST)
+		why = "its class and instance are on offer already";
+	else if (error == -ENOSPC)
+		why = "every relid is in use";
+	else if (error == -EBUSY)
+		why = "its monitor id is in use";
+	snprintf(reterr_text, DEVICE_ERROR_BYTES, "%s: %s", kind->name, why);
 }
 
 int vmbus_device_add(struct vmbus *bus, const char *spec, char reterr_text[DEVICE_ERROR_BYTES])
@@ -222,11 +266,23 @@ int vmbus_device_add(struct vmbus *bus, const char *spec, char reterr_text[DEVIC
 
 	if (r < 0)
 		return r;
-	snprintf(reterr_text, DEVICE_ERROR_BYTES, "%s: the offer cannot be made", kind->name);
+	reterr_text[0] = '\0';
 	vmbus_lock(bus);
-	r = create(bus, kind, &options, name_of(&options, reterr_text), reterr_text);
+	r = create(bus, kind, &options, spec, reterr_text);
 	vmbus_unlock(bus);
+	if (r < 0 && reterr_text[0] == '\0')
+		explain(kind, r, reterr_text);
 	return r;
+}
+
+bool vmbus_device_exists(struct vmbus *bus, const char *name)
+{
+	bool exists;
+
+	vmbus_lock(bus);
+	exists = device_find(bus, name);
+	vmbus_unlock(bus);
+	return exists;
 }
 
 static void remove_locked(struct vmbus *bus, struct vmbus_device *device)
@@ -240,7 +296,7 @@ int vmbus_device_remove(struct vmbus *bus, const char *name)
 	struct vmbus_device *device;
 
 	vmbus_lock(bus);
-	device = find(bus, name);
+	device = device_find(bus, name);
 	if (device)
 		remove_locked(bus, device);
 	vmbus_unlock(bus);

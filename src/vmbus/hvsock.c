@@ -198,8 +198,9 @@ static int start(struct hvsock *sock, const struct device_options *options,
 		return r;
 	r = start_listening(sock);
 	if (r < 0)
-		snprintf(reterr_text, DEVICE_ERROR_BYTES, "hvsock: %.90s: %s", sock->path,
-			strerror(-r));
+		snprintf(reterr_text, DEVICE_ERROR_BYTES, "hvsock: path: %.80s: %s%s", sock->path,
+			strerror(-r),
+			r == -EACCES ? "; only the runtime directory is open to hvd" : "");
 	return r;
 }
 
@@ -247,6 +248,13 @@ static void hvsock_remove(struct vmbus_device *device)
 	hvsock_free_if_done(sock);
 }
 
+static bool hvsock_owns(const struct vmbus_device *device, const struct vmbus_channel *channel)
+{
+	const struct hvsock_connection *connection = hvsock_connection_of(channel);
+
+	return connection && &connection->sock->device == device;
+}
+
 static const struct device_option_row hvsock_options[] = {
 	{"path", "the unix socket (default: NAME.vsock in the runtime directory)"},
 	{NULL, NULL},
@@ -258,4 +266,5 @@ const struct vmbus_device_kind vmbus_hvsock_kind = {
 	.options = hvsock_options,
 	.create = hvsock_create,
 	.remove = hvsock_remove,
+	.owns = hvsock_owns,
 };

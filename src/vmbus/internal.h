@@ -287,7 +287,8 @@ struct vmbus {
 	uint64_t verdicts[4];
 	struct vmbus_history history;
 
-	TAILQ_HEAD(, vmbus_device) devices; /* owns, by their names */
+	TAILQ_HEAD(, vmbus_device) devices; /* owns, in the order of their making */
+	uint64_t devices_made;              /* ever: numbers of devices */
 	vmbus_connect_fn connect;
 	void *connect_arg;
 	const char *socket_prefix; /* borrows; NULL: none */

@@ -16,7 +16,7 @@ teardown() {
 	run --separate-stderr "$HVD" --help
 	assert_success
 	assert_equal "$stderr" ''
-	for option in name accel synic enforce-cpuid cpus memory kernel initrd append demo serial testdev config \
+	for option in name accel synic enforce-cpuid cpus memory kernel initrd append demo serial testdev vmbus config \
 		check-config print-config runtime-dir http token-file paused on-stop log-level \
 		version help; do
 		assert_output --partial "--$option"
@@ -77,7 +77,7 @@ teardown() {
 	assert_output --partial "there is an hvsock device already"
 	run "$HVD" --demo --accel sim --serial null --device hvsock,path=/nowhere/at/all
 	assert_failure 64
-	assert_output --partial "hvsock: /nowhere/at/all: "
+	assert_output --partial "hvsock: path: /nowhere/at/all: "
 }
 
 @test "a bad value: 64, with the option and what it takes" {
