@@ -199,18 +199,18 @@ enum cli_exit run_vm_wait(struct cli *cli, const struct invocation *invocation)
 	}
 }
 
-/* ---- synic show, sints list ---------------------------------------------- */
+/* ---- synic show, sints list, devices kinds ------------------------------- */
 
-/* One VP's is an object, all VPs' are a list. */
-enum cli_exit run_synic_show(struct cli *cli, const struct invocation *invocation)
+/* What the narrow path leads to is an object, the other a list of them. */
+enum cli_exit run_one_or_all(struct cli *cli, const struct invocation *invocation)
 {
 	CLEANUP(free) char *target = request_target(invocation);
 	json_auto_t *reply = NULL;
 	enum cli_exit r;
 
 	if (!target)
-		return problem_errno(&cli->options, ENOMEM, "synic show");
-	if (invocation_given(invocation, "vp"))
+		return problem_errno(&cli->options, ENOMEM, invocation->command->noun);
+	if (request_is_narrow(invocation))
 		r = client_request(cli, "GET", target, NULL, NULL, &reply);
 	else
 		r = client_get_list(cli, target, &reply);

@@ -13,7 +13,7 @@
 enum cli_exit run_vms_list(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_vm_action(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_vm_wait(struct cli *cli, const struct invocation *invocation);
-enum cli_exit run_synic_show(struct cli *cli, const struct invocation *invocation);
+enum cli_exit run_one_or_all(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_sints_list(struct cli *cli, const struct invocation *invocation);
 
 /* action-post.c */
@@ -26,6 +26,10 @@ enum cli_exit run_rings_show(struct cli *cli, const struct invocation *invocatio
 
 /* action-ic.c */
 enum cli_exit run_ic_request(struct cli *cli, const struct invocation *invocation);
+
+/* action-device.c */
+enum cli_exit run_devices_add(struct cli *cli, const struct invocation *invocation);
+enum cli_exit run_devices_remove(struct cli *cli, const struct invocation *invocation);
 
 /* action-events.c */
 enum cli_exit run_watch(struct cli *cli, const struct invocation *invocation);

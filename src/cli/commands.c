@@ -21,6 +21,10 @@
 	"pending_send_sz:PENDING,unread_packets:UNREAD,packets,signals,full,broken"
 #define RING_WIDE                                                            \
 	"size_bytes:SIZE,read_index,write_index,host_index,feature_bits:FEATURES,bytes"
+#define DEVICE_ARG                                                           \
+	{ .name = "NAME", .key = "name", .metavar = "NAME",                      \
+		.help = "the device", .type = ARG_TEXT, .place = PLACE_PATH,         \
+		.completer = COMPLETE_DEVICE, .flags = ARG_REQUIRED }
 #define VP_ARG \
 	{ .name = "VP", .key = "vp", .metavar = "VP", .help = "index of the virtual processor", \
 	  .type = ARG_UINT, .place = PLACE_PATH, .completer = COMPLETE_VP, .flags = ARG_REQUIRED }
@@ -176,7 +180,7 @@ const struct command commands[] = {
 		.wide = "sversion,simp_gpa,siefp_gpa",
 		.names = "vp",
 		.flags = COMMAND_LIST,
-		.run = run_synic_show,
+		.run = run_one_or_all,
 		.args = {
 			VP_OPTION(PLACE_PATH, 0, "only this VP"),
 			VTL_OPTION(PLACE_QUERY),
@@ -399,6 +403,65 @@ const struct command commands[] = {
 				.help = "without letting the guest's programs object",
 				.type = ARG_SET, .place = PLACE_BODY },
 		},
+	},
+
+	/* ---- devices of the bus --------------------------------------------- */
+	{
+		.noun = "devices", .verb = "list",
+		.help = "list the devices of the VMBus: kind, state, channels",
+		.example = "hvctl devices list",
+		.method = "GET", .path = "/v1/devices",
+		.columns = "name,kind,state,channels,open_channels:OPEN,relids,age_ns:AGE",
+		.wide = "options",
+		.names = "name",
+		.flags = COMMAND_LIST,
+	},
+	{
+		.noun = "devices", .verb = "show",
+		.help = "show one device, with the options it was made with",
+		.example = "hvctl devices show heartbeat",
+		.method = "GET", .path = "/v1/devices/{name}",
+		.names = "name",
+		.args = { DEVICE_ARG },
+	},
+	{
+		.noun = "devices", .verb = "kinds",
+		.help = "list what can be added, or show one kind with its options",
+		.example = "hvctl devices kinds hvsock",
+		.method = "GET", .path = "/v1/device_kinds",
+		.narrow_path = "/v1/device_kinds/{kind}",
+		.columns = "kind,devices,help",
+		.names = "kind",
+		.flags = COMMAND_LIST,
+		.run = run_one_or_all,
+		.args = {
+			{ .name = "KIND", .key = "kind", .metavar = "KIND",
+				.help = "only this one, with its options", .type = ARG_TEXT,
+				.place = PLACE_PATH, .completer = COMPLETE_DEVICE_KIND },
+		},
+	},
+	{
+		.noun = "devices", .verb = "add",
+		.help = "add a device; the guest sees it at once",
+		.example = "hvctl devices add hvsock,id=door",
+		.method = "POST", .path = "/v1/devices",
+		.names = "name",
+		.run = run_devices_add,
+		.args = {
+			{ .name = "SPEC", .key = "spec", .metavar = "KIND[,KEY=VALUE...]",
+				.help = "as hvd's --device takes it; see devices kinds",
+				.type = ARG_TEXT, .completer = COMPLETE_DEVICE_KIND,
+				.flags = ARG_REQUIRED },
+		},
+	},
+	{
+		.noun = "devices", .verb = "remove",
+		.help = "take a device away, whether or not the guest uses it",
+		.example = "hvctl devices remove heartbeat",
+		.method = "DELETE", .path = "/v1/devices/{name}",
+		.names = "name",
+		.run = run_devices_remove,
+		.args = { DEVICE_ARG },
 	},
 
 	/* ---- ports, routes, messages --------------------------------------- */

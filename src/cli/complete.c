@@ -186,6 +186,12 @@ static void offer_values(const struct context *context, const struct arg *arg, b
 	case COMPLETE_RELID:
 		offer_ids(context, "/v1/channels?limit=1000", "relid", "device");
 		break;
+	case COMPLETE_DEVICE:
+		offer_ids(context, "/v1/devices?limit=1000", "name", "kind");
+		break;
+	case COMPLETE_DEVICE_KIND:
+		offer_ids(context, "/v1/device_kinds?limit=1000", "kind", "help");
+		break;
 	case COMPLETE_EVENT_TYPE:
 		offer_event_types(context);
 		break;

@@ -71,10 +71,17 @@ static void put_query(FILE *out, const struct invocation *invocation)
 	}
 }
 
+bool request_is_narrow(const struct invocation *invocation)
+{
+	const char *path = invocation->command->narrow_path;
+
+	return path && is_filled(invocation, path);
+}
+
 char *request_target(const struct invocation *invocation)
 {
 	const struct command *command = invocation->command;
-	bool narrow = command->narrow_path && is_filled(invocation, command->narrow_path);
+	bool narrow = request_is_narrow(invocation);
 	char *target = NULL;
 	size_t size;
 	FILE *out = open_memstream(&target, &size);

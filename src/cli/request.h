@@ -12,5 +12,7 @@
 
 /* "/v1/vps/0/sints?vtl=1" for the caller to free. */
 char *request_target(const struct invocation *invocation) MUST_CHECK;
+/* True when all keys of the command's narrow path have been given: that is the one taken. */
+bool request_is_narrow(const struct invocation *invocation);
 /* An object of the values whose place is the body. */
 json_t *request_body(const struct invocation *invocation) MUST_CHECK;

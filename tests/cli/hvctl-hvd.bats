@@ -102,6 +102,9 @@ every_list_and_object() {
 		messages list
 		hypercalls list
 		hv show
+		devices list
+		devices kinds
+		devices kinds null
 		inspect
 		inspect vps/0/cpu
 		inspect vps/*/synic --depth 3
@@ -147,7 +150,7 @@ for cap in json.load(sys.stdin)["capabilities"]:
 	"$HVCTL" inject --vp 0 --sint 3 --force
 	run "$HVCTL" inject --vp 0 --sint 3 --force
 	for words in 'vps list' 'synic show' 'sints list' 'stimers list' 'ports list' 'routes list' \
-		'messages list' 'hypercalls list' 'vms list'; do
+		'messages list' 'hypercalls list' 'vms list' 'devices kinds'; do
 		# shellcheck disable=SC2086 # noun and verb are two words
 		columns=$("$HVCTL" $words --help | sed -n 's/^Columns: //p')
 		[ -n "$columns" ]
@@ -402,4 +405,67 @@ recorded() {
 	assert_output --partial 'nothing matches nope*'
 	run "$HVCTL" inspect 'record*'
 	assert_success
+}
+
+@test "devices come and go while the VM runs, on an empty bus too" {
+	demo_on sim --vmbus
+	run "$HVCTL" devices list --no-headers
+	assert_success
+	assert_output ''
+	run "$HVCTL" devices kinds --no-headers -o name
+	assert_line hvsock
+	run "$HVCTL" devices kinds hvsock
+	assert_line --regexp '^  path +the unix socket'
+	run "$HVCTL" devices add null,id=nobody,instance=00000000-0000-0000-0000-000000000007
+	assert_success
+	assert_output 'added nobody (null)'
+	run "$HVCTL" devices add hvsock
+	assert_success
+	[ -S "$HVD_RUNTIME_DIR/vm.vsock" ]
+	run "$HVCTL" devices list
+	assert_line --index 1 --regexp '^nobody +null +unused +1 +0 +1 '
+	assert_line --index 2 --regexp '^hvsock +hvsock +unused +0 +0 +- '
+	run "$HVCTL" devices show nobody
+	assert_line --regexp '^  instance +00000000-0000-0000-0000-000000000007$'
+	run "$HVCTL" complete -- devices remove no
+	assert_line --regexp '^nobody	null'
+	run "$HVCTL" complete -- devices add hv
+	assert_line --regexp '^hvsock	stream sockets'
+	run "$HVCTL" devices remove hvsock
+	assert_output 'removed hvsock (hvsock)'
+	[ ! -e "$HVD_RUNTIME_DIR/vm.vsock" ]
+	run "$HVCTL" -j devices remove nobody
+	one_json "$output"
+	assert_equal "$(field "$output" kind)" null
+	run "$HVCTL" log --type api --no-headers
+	assert_line --regexp 'uid=[0-9]+ pid=[0-9]+ action=device_add status=201$'
+	assert_line --regexp 'uid=[0-9]+ pid=[0-9]+ action=device_remove status=200$'
+}
+
+@test "a device that cannot be added says which part is to blame" {
+	demo_on sim --device null
+	run "$HVCTL" devices add null
+	assert_failure 4
+	assert_line 'at: /id'
+	run "$HVCTL" devices add null,class=red,id=x
+	assert_failure 2
+	assert_line 'at: /options/class'
+	run "$HVCTL" devices add floppy
+	assert_failure 2
+	assert_line --partial "'floppy' is no device; there are"
+	run "$HVCTL" devices add null,red
+	assert_failure 2
+	assert_line --partial "'red' is not key=value"
+	run "$HVCTL" devices add hvsock,path=/nowhere/at/all
+	assert_failure 4
+	assert_line 'at: /options/path'
+	run "$HVCTL" devices remove nothing
+	assert_failure 3
+	run "$HVCTL" devices show nothing
+	assert_failure 3
+	stop_hvd
+	demo_on sim
+	run "$HVCTL" devices add null
+	assert_failure 4
+	assert_line --partial '--vmbus'
 }
