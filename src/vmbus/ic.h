@@ -20,6 +20,7 @@
 #include "common/node.h"
 #include "hvdef/vmbus_ic.h"
 #include "vmbus/device.h"
+#include "vmbus/states.h"
 #include "vmbus/vmbus.h"
 
 struct ic;
@@ -32,11 +33,6 @@ enum ic_component {
 	IC_COMPONENT_SHUTDOWN,
 	IC_COMPONENTS,
 };
-
-enum ic_state { IC_CLOSED, IC_WAITING, IC_NEGOTIATING, IC_READY, IC_FAILED };
-
-/* The health rule of spec/vmbus.md 7.3. */
-enum ic_contact { IC_NO_CONTACT, IC_NO_HANDSHAKE, IC_LOST_COMMUNICATION, IC_CONTACT_OK };
 
 /* ---- requests -------------------------------------------------------------------------------- */
 

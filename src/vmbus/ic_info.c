@@ -6,10 +6,6 @@
 #include "vmbus/internal.h"
 
 static const char *const component_names[] = {"heartbeat", "timesync", "shutdown", NULL};
-static const char *const state_names[] = {
-	"closed", "waiting", "negotiating", "ready", "failed", NULL};
-static const char *const contact_names[] = {
-	"no_contact", "no_handshake", "lost_communication", "ok", NULL};
 _Static_assert(ARRAY_LEN(component_names) == IC_COMPONENTS + 1, "a name for every component");
 
 static void format_version(char *text, size_t size, struct ic_version version)
@@ -79,10 +75,10 @@ static const struct field ic_fields[] = {
 	{FIELD_E(struct ic_info, name, 0, component_names, "The integration component.")},
 	{FIELD_S(struct ic_info, device, 0, "The name of its --device.")},
 	{FIELD_U(struct ic_info, relid, 0, "Its channel.")},
-	{FIELD_E(struct ic_info, state, 0, state_names,
+	{FIELD_E(struct ic_info, state, 0, ic_state_names,
 		"closed: no driver has the channel. waiting: it was opened a moment ago. negotiating: "
 		"versions were offered. ready: they were agreed on. failed: they were not.")},
-	{FIELD_E(struct ic_info, contact, 0, contact_names,
+	{FIELD_E(struct ic_info, contact, 0, ic_contact_names,
 		"no_contact: the channel is closed. no_handshake: open, and nothing agreed on. "
 		"lost_communication: the last request was not answered in time. ok: it was.")},
 	{FIELD_U(struct ic_info, time_in_state_ns, 0, "Time in that state.")},

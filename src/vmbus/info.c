@@ -7,26 +7,8 @@
 #include "vmbus/channel_walk.h"
 #include "vmbus/internal.h"
 
-static const char *const bus_states[] = {
-	"disconnected", "connecting", "negotiated", "connected", "disconnecting", NULL};
-static const char *const channel_states[] = {"client_released", "closed", "opening", "open",
-	"failed", "closing", "closing_reopen", "revoked", "opening_client_release",
-	"closing_client_release", NULL};
-static const char *const device_states[] = {"closed", "opening", "open", "closing", NULL};
-static const char *const gpadl_states[] = {"assembling", "accepted", "tearing_down", NULL};
 static const char *const directions[] = {"in", "out", NULL};
 static const char *const verdicts[] = {"ok", "ignored", "illegal", "malformed", NULL};
-static const char *const message_names[] = {"invalid", "offer_channel", "rescind_channel_offer",
-	"request_offers", "all_offers_delivered", "open_channel", "open_channel_result",
-	"close_channel", "gpadl_header", "gpadl_body", "gpadl_created", "gpadl_teardown",
-	"gpadl_torndown", "relid_released", "initiate_contact", "version_response", "unload",
-	"unload_response", "open_reserved_channel", "close_reserved_channel",
-	"close_reserved_response", "tl_connect_request", "modify_channel", "tl_connect_result",
-	"modify_channel_response", "modify_connection", "modify_connection_response", "pause",
-	"pause_response", "resume", NULL};
-_Static_assert(ARRAY_LEN(message_names) == VMBUS_MSG_COUNT + 1, "a name for every message");
-_Static_assert(ARRAY_LEN(channel_states) == CHANNEL_STATES + 1, "a name for every state");
-_Static_assert(ARRAY_LEN(bus_states) == VMBUS_STATES + 1, "a name for every state");
 
 static uint64_t age_ns(const struct vmbus *bus, uint64_t then_ns)
 {
@@ -39,7 +21,7 @@ static const struct field message_fields[] = {
 	{FIELD_U(struct vmbus_message_info, age_ns, 0, "Time since it was taken or sent.")},
 	{FIELD_E(struct vmbus_message_info, direction, 0, directions,
 		"in: from the guest; out: to the guest.")},
-	{FIELD_E(struct vmbus_message_info, message, 0, message_names,
+	{FIELD_E(struct vmbus_message_info, message, 0, vmbus_message_names,
 		"The channel message; invalid: none that there is.")},
 	{FIELD_U(struct vmbus_message_info, type, 0, "Its number on the wire.")},
 	{FIELD_U(struct vmbus_message_info, relid, 0, "The channel it names; 0: none.")},
@@ -166,7 +148,7 @@ static int get_bus(void *owner, const uint64_t *key, void *ret_info)
 }
 
 static const struct field bus_fields[] = {
-	{FIELD_E(struct vmbus_info, state, 0, bus_states,
+	{FIELD_E(struct vmbus_info, state, 0, vmbus_state_names,
 		"connecting: VERSION_RESPONSE is on its way. negotiated: offers have not been asked "
 		"for. disconnecting: devices are being stopped.")},
 	{FIELD_U(struct vmbus_info, time_in_state_ns, 0, "Time in that state.")},
@@ -265,11 +247,11 @@ static const struct field channel_fields[] = {
 	{FIELD_U(struct channel_info, relid, 0,
 		"Channel id; also its event flag. In Linux, /sys/bus/vmbus/devices/.../id.")},
 	{FIELD_S(struct channel_info, device, 0, "The host's device behind it.")},
-	{FIELD_E(struct channel_info, state, 0, channel_states,
+	{FIELD_E(struct channel_info, state, 0, vmbus_channel_state_names,
 		"What the guest knows: closed is offered; revoked is rescinded and not yet released; "
 		"failed: the guest broke its rings.")},
 	{FIELD_U(struct channel_info, time_in_state_ns, 0, "Time in that state.")},
-	{FIELD_E(struct channel_info, device_state, 0, device_states,
+	{FIELD_E(struct channel_info, device_state, 0, vmbus_device_state_names,
 		"What the host's device does.")},
 	{FIELD_S(struct channel_info, failure, FIELD_NULLABLE, "Why it failed.")},
 	{FIELD_S(struct channel_info, class_id, 0, "GUID of the interface type.")},
@@ -554,7 +536,7 @@ static void list_gpadls(void *owner, const uint64_t *key, unsigned fixed, const 
 static const struct field gpadl_fields[] = {
 	{FIELD_U(struct gpadl_info, relid, 0, "The channel it belongs to.")},
 	{FIELD_U(struct gpadl_info, gpadl, 0, "Its id, chosen by the guest.")},
-	{FIELD_E(struct gpadl_info, state, 0, gpadl_states,
+	{FIELD_E(struct gpadl_info, state, 0, vmbus_gpadl_state_names,
 		"assembling: bodies are missing. tearing_down: TORNDOWN waits for the device.")},
 	{FIELD_U(struct gpadl_info, time_in_state_ns, 0, "Time in that state.")},
 	{FIELD_U(struct gpadl_info, ranges, 0, "Ranges it is made of.")},

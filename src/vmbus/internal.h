@@ -23,6 +23,7 @@
 #include "common/loop.h"
 #include "vmbus/device.h"
 #include "vmbus/ring_check.h"
+#include "vmbus/states.h"
 #include "vmbus/vmbus.h"
 #include "vmm/guest_port.h"
 #include "vmm/ports.h"
@@ -69,22 +70,6 @@ void vmbus_note_out(struct vmbus *bus, uint32_t type, uint32_t relid, uint32_t v
 void vmbus_note_refusal(struct vmbus *bus, uint32_t relid, uint32_t type, enum vmbus_verdict verdict);
 
 /* ---- channel -------------------------------------------------------------------------------- */
-
-enum vmbus_channel_state {
-	CHANNEL_CLIENT_RELEASED, /* the guest does not know it */
-	CHANNEL_CLOSED,          /* offered */
-	CHANNEL_OPENING,         /* the device was asked to start */
-	CHANNEL_OPEN,
-	CHANNEL_FAILED, /* open to the guest; the guest broke it, the device was stopped */
-	CHANNEL_CLOSING,
-	CHANNEL_CLOSING_REOPEN, /* OPEN came while closing */
-	CHANNEL_REVOKED,        /* RESCIND was sent, RELID_RELEASED has to come */
-	CHANNEL_OPENING_CLIENT_RELEASE,
-	CHANNEL_CLOSING_CLIENT_RELEASE,
-	CHANNEL_STATES,
-};
-
-enum vmbus_device_state { DEVICE_CLOSED, DEVICE_OPENING, DEVICE_OPEN, DEVICE_CLOSING };
 
 struct vmbus_gpadl;
 
@@ -150,8 +135,6 @@ enum vmbus_verdict channel_on_modify(struct vmbus *bus, struct vmbus_channel *ch
 
 /* ---- GPADL ----------------------------------------------------------------------------------- */
 
-enum vmbus_gpadl_state { GPADL_ASSEMBLING, GPADL_ACCEPTED, GPADL_TEARING_DOWN };
-
 struct vmbus_gpadl {
 	TAILQ_ENTRY(vmbus_gpadl) link;
 	struct vmbus_channel *channel; /* borrows; GPADLs go before their channel */
@@ -180,15 +163,6 @@ void gpadl_finish_teardowns(struct vmbus_channel *channel);
 void gpadl_drop_all(struct vmbus_channel *channel);
 
 /* ---- connection ------------------------------------------------------------------------------ */
-
-enum vmbus_state {
-	VMBUS_DISCONNECTED,
-	VMBUS_CONNECTING, /* VERSION_RESPONSE is on its way */
-	VMBUS_NEGOTIATED,
-	VMBUS_CONNECTED,
-	VMBUS_DISCONNECTING, /* waits for devices to stop */
-	VMBUS_STATES,
-};
 
 enum vmbus_next { NEXT_NOTHING, NEXT_CONTACT, NEXT_UNLOAD };
 
