@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "doctor/doctor.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "doctor/rules.h"
+
+struct examination {
+	struct look look; /* what all checks of one object see */
+	struct doctor_report *report;
+	unsigned *breaks; /* by finding: the services it found broken */
+	uint32_t capacity;
+	int error;
+};
+
+struct doctor_limits doctor_limits_for(uint64_t stuck_ns)
+{
+	const struct doctor_limits usual = DOCTOR_LIMITS_DEFAULT;
+	double factor = (double)stuck_ns / (double)usual.stuck_ns;
+
+	return (struct doctor_limits){
+		.event_ns = (uint64_t)((double)usual.event_ns * factor),
+		.stuck_ns = stuck_ns,
+		.answer_ns = (uint64_t)((double)usual.answer_ns * factor),
+		.offers_ns = (uint64_t)((double)usual.offers_ns * factor),
+		.driver_ns = (uint64_t)((double)usual.driver_ns * factor),
+		.shutdown_ns = (uint64_t)((double)usual.shutdown_ns * factor),
+	};
+}
+
+/* ---- causes ---------------------------------------------------------------------------------- */
+
+enum {
+	SERVICES_OF_CHANNEL = SERVICE_CHANNEL | SERVICE_DATA,
+	SERVICES_OF_ALL = SERVICE_POSTS | SERVICE_CONNECTION | SERVICE_OFFERS,
+};
+
+/* Of what `finding` needs, what `earlier`, which found `broken` services, explains. */
+static unsigned explained(const struct examination *exam, const struct doctor_finding *earlier,
+	unsigned broken, const struct doctor_finding *finding, unsigned needs)
+{
+	unsigned shared = broken & needs, counts = SERVICES_OF_ALL;
+
+	if (earlier->vp == DOCTOR_NONE32 || earlier->vp == exam->look.connection->target_vp)
+		counts |= SERVICE_MESSAGES;
+	if (earlier->vp == DOCTOR_NONE32 || earlier->vp == finding->vp)
+		counts |= SERVICE_EVENTS;
+	if (earlier->relid != 0 && earlier->relid == finding->relid)
+		counts |= SERVICES_OF_CHANNEL;
+	return shared & counts;
+}
+
+/* The first one from below that explains it; what is itself a consequence points to its cause. */
+static void find_cause(
+	const struct examination *exam, struct doctor_finding *finding, unsigned needs)
+{
+	const struct doctor_report *report = exam->report;
+
+	for (uint32_t i = 0; i < report->count; i++) {
+		const struct doctor_finding *earlier = &report->findings[i];
+		bool consequence = earlier->role == DOCTOR_CONSEQUENCE;
+
+		if (earlier->severity == DOCTOR_INFO ||
+			!explained(exam, earlier, exam->breaks[i], finding, needs))
+			continue;
+		finding->role = DOCTOR_CONSEQUENCE;
+		memcpy(finding->because_rule, consequence ? earlier->because_rule : earlier->rule,
+			sizeof(finding->because_rule));
+		memcpy(finding->because_subject,
+			consequence ? earlier->because_subject : earlier->subject,
+			sizeof(finding->because_subject));
+		return;
+	}
+}
+
+/* ---- one check ------------------------------------------------------------------------------- */
+
+static bool make_room(struct examination *exam)
+{
+	struct doctor_report *report = exam->report;
+	uint32_t capacity = exam->capacity ? 2 * exam->capacity : 8;
+	struct doctor_finding *findings;
+	unsigned *breaks;
+
+	if (report->count < exam->capacity)
+		return true;
+	if (report->count >= DOCTOR_FINDINGS_MAX) {
+		report->truncated = true;
+		return false;
+	}
+	findings = reallocarray(report->findings, capacity, sizeof(*findings));
+	if (findings)
+		report->findings = findings;
+	breaks = reallocarray(exam->breaks, capacity, sizeof(*breaks));
+	if (breaks)
+		exam->breaks = breaks;
+	if (!findings || !breaks) {
+		exam->error = -ENOMEM;
+		report->truncated = true;
+		return false;
+	}
+	exam->capacity = capacity;
+	return true;
+}
+
+static void name_subject(struct look *look)
+{
+	if (look->sock)
+		subject(look, "socks/%u", look->sock->relid);
+	else if (look->ic)
+		subject(look, "ic/%s", look->ic->name);
+	else if (look->gpadl)
+		subject(look, "gpadls/%u/%" PRIu64, look->gpadl->relid, look->gpadl->gpadl);
+	else if (look->channel)
+		subject(look, "channels/%u", look->channel->relid);
+	else if (look->vp)
+		subject(look, "vps/%u/sints/%u", look->vp->vp, look->connection->sint);
+	else
+		subject(look, "vmbus");
+}
+
+static void begin_finding(
+	struct look *look, unsigned index, const struct rule *rule, struct doctor_finding *finding)
+{
+	*finding = (struct doctor_finding){
+		.severity = (uint8_t)rule->severity,
+		.layer = (uint8_t)rule->layer,
+		.vp = look->vp        ? look->vp->vp
+		      : look->channel ? look->channel->target_vp
+				      : DOCTOR_NONE32,
+		.relid = look->gpadl     ? look->gpadl->relid
+			 : look->channel ? look->channel->relid
+					 : 0,
+	};
+	snprintf(finding->rule, sizeof(finding->rule), "D%u", index + 1);
+	snprintf(finding->guest_shows, sizeof(finding->guest_shows), "%s", rule->guest_shows);
+	snprintf(finding->advice, sizeof(finding->advice), "%s", rule->remedy);
+	look->finding = finding;
+	look->breaks = rule->breaks;
+	name_subject(look);
+}
+
+static void check(struct examination *exam, unsigned index)
+{
+	const struct rule *rule = &doctor_rules[index];
+	struct doctor_finding finding;
+
+	begin_finding(&exam->look, index, rule, &finding);
+	if (!rule->check(&exam->look) || !make_room(exam))
+		return;
+	find_cause(exam, &finding, rule->needs);
+	exam->breaks[exam->report->count] = exam->look.breaks;
+	exam->report->findings[exam->report->count++] = finding;
+}
+
+/* ---- all objects of a scope ------------------------------------------------------------------ */
+
+static void forget_objects(struct look *look)
+{
+	look->vp = look->vp_then = NULL;
+	look->owed = NULL;
+	look->gpadl = look->gpadl_then = NULL;
+	look->channel = look->channel_then = NULL;
+	look->ic = look->ic_then = NULL;
+	look->sock = look->sock_then = NULL;
+}
+
+static void take_channel(struct look *look, uint32_t relid)
+{
+	look->channel = doctor_find_channel(look->now, relid);
+	look->channel_then = doctor_find_channel(look->then, relid);
+}
+
+/* Whether the `i`th object of the scope is in both samples; the look then shows it. */
+static bool take_vp(struct look *look, uint32_t i)
+{
+	look->vp = &look->now->vps[i];
+	look->vp_then = doctor_find_vp(look->then, look->vp->vp);
+	return look->vp_then;
+}
+
+static bool take_owed(struct look *look, uint32_t i)
+{
+	look->owed = &look->now->owed[i];
+	take_channel(look, look->owed->relid);
+	return true;
+}
+
+static bool take_gpadl(struct look *look, uint32_t i)
+{
+	look->gpadl = &look->now->gpadls[i];
+	look->gpadl_then = doctor_find_gpadl(look->then, look->gpadl->relid, look->gpadl->gpadl);
+	take_channel(look, look->gpadl->relid);
+	return look->gpadl_then && look->channel && look->channel_then;
+}
+
+/* A relid that leads to another channel than before is another object. */
+static bool take_channel_at(struct look *look, uint32_t i)
+{
+	take_channel(look, look->now->channels[i].relid);
+	return look->channel && look->channel_then &&
+	       strcmp(look->channel->device_id, look->channel_then->device_id) == 0;
+}
+
+static bool take_ic(struct look *look, uint32_t i)
+{
+	look->ic = &look->now->ics[i];
+	look->ic_then = doctor_find_ic(look->then, look->ic->name);
+	take_channel(look, look->ic->relid);
+	return look->ic_then && look->ic_then->relid == look->ic->relid && look->channel &&
+	       look->channel_then;
+}
+
+static bool take_sock(struct look *look, uint32_t i)
+{
+	look->sock = &look->now->socks[i];
+	look->sock_then = doctor_find_sock(look->then, look->sock->relid);
+	take_channel(look, look->sock->relid);
+	return look->sock_then && look->channel && look->channel_then;
+}
+
+static bool take_machine(struct look *look UNUSED, uint32_t i UNUSED)
+{
+	return true;
+}
+
+static const struct {
+	enum scope scope;
+	enum doctor_section_id section;
+	bool (*take)(struct look *look, uint32_t index);
+} walks[] = {
+	{SCOPE_MACHINE, DOCTOR_MACHINE, take_machine},
+	{SCOPE_VP, DOCTOR_VPS, take_vp},
+	{SCOPE_OWED, DOCTOR_OWED, take_owed},
+	{SCOPE_GPADL, DOCTOR_GPADLS, take_gpadl},
+	{SCOPE_CHANNEL, DOCTOR_CHANNELS, take_channel_at},
+	{SCOPE_IC, DOCTOR_ICS, take_ic},
+	{SCOPE_SOCK, DOCTOR_SOCKS, take_sock},
+};
+
+static void examine_rule(struct examination *exam, unsigned index)
+{
+	struct look *look = &exam->look;
+
+	for (size_t i = 0; i < ARRAY_LEN(walks); i++) {
+		uint32_t count = doctor_sample_count(look->now, walks[i].section);
+
+		if (!(doctor_rules[index].scopes & walks[i].scope))
+			continue;
+		for (uint32_t j = 0; j < count; j++) {
+			forget_objects(look);
+			if (walks[i].take(look, j))
+				check(exam, index);
+		}
+	}
+}
+
+/* ---- all rules ------------------------------------------------------------------------------- */
+
+static const char *why_not(const struct doctor_sample *then, const struct doctor_sample *now)
+{
+	if (!then->machine.running || !now->machine.running)
+		return "the VM does not run";
+	if (now->machine.mono_ns <= then->machine.mono_ns)
+		return "no time has passed between the samples";
+	return NULL;
+}
+
+static void examine_all(struct examination *exam)
+{
+	for (unsigned layer = 0; layer < DOCTOR_LAYERS; layer++) {
+		for (unsigned i = 0; i < DOCTOR_RULES; i++) {
+			if (doctor_rules[i].layer == (enum doctor_layer)layer)
+				examine_rule(exam, i);
+		}
+	}
+}
+
+int doctor_examine(const struct doctor_sample *then, const struct doctor_sample *now,
+	const struct doctor_limits *limits, struct doctor_report *ret_report)
+{
+	struct examination exam = {
+		.look =
+			{
+				.then = then,
+				.now = now,
+				.limits = limits,
+				.machine = &now->machine,
+				.machine_then = &then->machine,
+				.connection = &now->connection,
+				.connection_then = &then->connection,
+			},
+		.report = ret_report,
+	};
+
+	*ret_report = (struct doctor_report){.why_not = why_not(then, now)};
+	if (ret_report->why_not)
+		return 0;
+	ret_report->judged = true;
+	ret_report->interval_ns = now->machine.mono_ns - then->machine.mono_ns;
+	exam.look.interval_ns = ret_report->interval_ns;
+	examine_all(&exam);
+	free(exam.breaks);
+	return exam.error;
+}
+
+void doctor_report_deinit(struct doctor_report *report)
+{
+	free(report->findings);
+	report->findings = NULL;
+	report->count = 0;
+}
+
+uint32_t doctor_report_count(const struct doctor_report *report, enum doctor_severity severity)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < report->count; i++)
+		count += report->findings[i].severity == severity;
+	return count;
+}
+
+/* ---- texts ----------------------------------------------------------------------------------- */
+
+struct doctor_rule_text doctor_rule_text(unsigned index)
+{
+	const struct rule *rule = &doctor_rules[index];
+	struct doctor_rule_text text = {
+		.layer = rule->layer,
+		.severity = rule->severity,
+		.title = rule->title,
+		.condition = rule->condition,
+		.meaning = rule->meaning,
+		.guest_shows = rule->guest_shows,
+		.remedy = rule->remedy,
+		.provoke = rule->provoke,
+	};
+
+	snprintf(text.id, sizeof(text.id), "D%u", index + 1);
+	return text;
+}
+
+int doctor_rule_find(const char *id)
+{
+	const char *digits = id + (*id == 'D' || *id == 'd');
+	char *end;
+	unsigned long number = strtoul(digits, &end, 10);
+
+	if (*digits < '0' || *digits > '9' || *end != '\0' || number < 1 || number > DOCTOR_RULES)
+		return -1;
+	return (int)number - 1;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What checks are made of: saying and asking. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "common/clock.h"
+#include "doctor/rules.h"
+#include "hvdef/hv_synic.h"
+#include "vmbus/states.h"
+
+/* ---- saying ---------------------------------------------------------------------------------- */
+
+static PRINTF(3, 0) void print(char *text, size_t size, const char *format, va_list args)
+{
+	vsnprintf(text, size, format, args);
+}
+
+#define PRINT_INTO(member)                                                                 \
+	do {                                                                               \
+		va_list args;                                                              \
+                                                                                           \
+		va_start(args, format);                                                    \
+		print(look->finding->member, sizeof(look->finding->member), format, args); \
+		va_end(args);                                                              \
+	} while (0)
+
+void diagnose(struct look *look, const char *format, ...)
+{
+	PRINT_INTO(diagnosis);
+}
+
+void remedy(struct look *look, const char *format, ...)
+{
+	PRINT_INTO(remedy);
+}
+
+void advise(struct look *look, const char *format, ...)
+{
+	PRINT_INTO(advice);
+}
+
+void subject(struct look *look, const char *format, ...)
+{
+	PRINT_INTO(subject);
+}
+
+static PRINTF(4, 0) void add_evidence(
+	struct look *look, const char *field, uint64_t age_ns, const char *format, va_list args)
+{
+	struct doctor_finding *finding = look->finding;
+	struct doctor_evidence *evidence;
+
+	if (finding->evidence_count == DOCTOR_EVIDENCE_MAX)
+		return;
+	evidence = &finding->evidence[finding->evidence_count++];
+	snprintf(evidence->field, sizeof(evidence->field), "%s", field);
+	print(evidence->value, sizeof(evidence->value), format, args);
+	evidence->age_ns = age_ns;
+}
+
+void shows(struct look *look, const char *field, uint64_t age_ns, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add_evidence(look, field, age_ns, format, args);
+	va_end(args);
+}
+
+void shows_channel(struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
+{
+	char field[sizeof(look->finding->evidence->field)];
+	va_list args;
+
+	snprintf(field, sizeof(field), "channels/%u/%s", look->channel->relid, leaf);
+	va_start(args, format);
+	add_evidence(look, field, age_ns, format, args);
+	va_end(args);
+}
+
+void shows_sint(struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
+{
+	char field[sizeof(look->finding->evidence->field)];
+	va_list args;
+
+	snprintf(field, sizeof(field), "vps/%u/sints/%u/%s", look->vp->vp, look->connection->sint,
+		leaf);
+	va_start(args, format);
+	add_evidence(look, field, age_ns, format, args);
+	va_end(args);
+}
+
+void shows_vp(struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
+{
+	char field[sizeof(look->finding->evidence->field)];
+	va_list args;
+
+	snprintf(field, sizeof(field), "vps/%u/%s", look->vp->vp, leaf);
+	va_start(args, format);
+	add_evidence(look, field, age_ns, format, args);
+	va_end(args);
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+const char *duration(uint64_t ns, char text[DURATION_BYTES])
+{
+	if (ns == DOCTOR_NONE)
+		snprintf(text, DURATION_BYTES, "an unknown time");
+	else if (ns < NSEC_PER_SEC)
+		snprintf(text, DURATION_BYTES, "%" PRIu64 " ms", ns / NSEC_PER_MSEC);
+	else if (ns < 100 * NSEC_PER_SEC)
+		snprintf(text, DURATION_BYTES, "%" PRIu64 ".%" PRIu64 " s", ns / NSEC_PER_SEC,
+			ns % NSEC_PER_SEC / (100 * NSEC_PER_MSEC));
+	else
+		snprintf(text, DURATION_BYTES, "%" PRIu64 " s", ns / NSEC_PER_SEC);
+	return text;
+}
+
+bool is_connected(const struct doctor_connection *connection)
+{
+	return connection->state == VMBUS_CONNECTED;
+}
+
+bool gets_messages(const struct look *look)
+{
+	const struct doctor_connection *connection = look->connection;
+
+	return look->vp->vp == connection->target_vp &&
+	       (connection->state != VMBUS_DISCONNECTED || connection->outgoing > 0);
+}
+
+bool gets_events(const struct look *look)
+{
+	for (uint32_t i = 0; i < look->now->channel_count; i++) {
+		const struct doctor_channel *channel = &look->now->channels[i];
+
+		if (channel->state == CHANNEL_OPEN && channel->target_vp == look->vp->vp)
+			return true;
+	}
+	return false;
+}
+
+bool slot_unmoved(const struct look *look)
+{
+	const struct doctor_vp *now = look->vp, *then = look->vp_then;
+
+	return now->slot_busy && then->slot_busy && now->slot_type == then->slot_type &&
+	       now->delivered == then->delivered && now->eoms == then->eoms;
+}
+
+const struct doctor_owed *owed_for(
+	const struct look *look, uint32_t message, uint32_t relid, uint64_t limit_ns)
+{
+	const struct doctor_owed *owed = doctor_find_owed(look->now, message, relid, DOCTOR_NONE);
+
+	return owed && owed->age_ns >= limit_ns ? owed : NULL;
+}
+
+bool channel_stays(const struct look *look, unsigned state)
+{
+	return look->channel->state == state && look->channel_then->state == state;
+}
