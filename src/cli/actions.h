@@ -31,6 +31,9 @@ enum cli_exit run_ic_request(struct cli *cli, const struct invocation *invocatio
 enum cli_exit run_devices_add(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_devices_remove(struct cli *cli, const struct invocation *invocation);
 
+/* action-echo.c */
+enum cli_exit run_echo_run(struct cli *cli, const struct invocation *invocation);
+
 /* action-events.c */
 enum cli_exit run_watch(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_log(struct cli *cli, const struct invocation *invocation);

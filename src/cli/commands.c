@@ -71,6 +71,11 @@
 	  .help = "begin after this record, this far back (30s, 5m), or at 2026-11-21T15:53:15Z", \
 	  .type = ARG_TEXT }
 
+#define ECHO_RELID_ARG                                                                     \
+	{ .name = "RELID", .key = "relid", .metavar = "RELID",                             \
+		.help = "id of the device's channel; may be left away where there is one", \
+		.type = ARG_UINT, .place = PLACE_BODY, .completer = COMPLETE_RELID }
+
 static const char *const components[] = {"heartbeat", "timesync", "shutdown", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
@@ -462,6 +467,71 @@ const struct command commands[] = {
 		.names = "name",
 		.run = run_devices_remove,
 		.args = { DEVICE_ARG },
+	},
+
+	{
+		.noun = "echo", .verb = "list",
+		.help = "list the echo devices, each with its last run",
+		.example = "hvctl echo list",
+		.method = "GET", .path = "/v1/echo",
+		.columns =
+			"relid,state,outcome,count,received,lost,corrupted,duplicated,"
+			"round_trip_median_ns:MEDIAN,round_trip_p99_ns:P99,"
+			"packets_per_second:PACKETS/S,problem",
+		.wide =
+			"device,run,size_bytes:SIZE,window,sent,outstanding,elapsed_ns:ELAPSED,"
+			"round_trip_min_ns:MIN,round_trip_max_ns:MAX,bytes_per_second:B/S,echoed,"
+			"dropped,stray,malformed",
+		.names = "relid",
+		.flags = COMMAND_LIST,
+	},
+	{
+		.noun = "echo", .verb = "show",
+		.help = "show one echo device and its last run",
+		.example = "hvctl echo show 1",
+		.method = "GET", .path = "/v1/echo/{relid}",
+		.names = "relid",
+		.args = {
+			RELID_ARG,
+		},
+	},
+	{
+		.noun = "echo", .verb = "run",
+		.help = "exchange packets with the guest, and wait for the result",
+		.example = "hvctl echo run --count 100000 --size 512 --window 64",
+		.method = "POST", .path = "/v1/echo/run",
+		.names = "relid",
+		.run = run_echo_run,
+		.args = {
+			ECHO_RELID_ARG,
+			{ .name = "--count", .key = "count", .metavar = "N",
+				.help = "packets to send (default 1000)", .type = ARG_UINT,
+				.place = PLACE_BODY },
+			{ .name = "--size", .key = "size", .metavar = "BYTES",
+				.help = "payload of each, 24 to 32768 (default 64)",
+				.type = ARG_UINT, .place = PLACE_BODY, .maximum = 32768 },
+			{ .name = "--window", .key = "window", .metavar = "N",
+				.help = "packets that may be unanswered at a time, 1 to 4096 "
+					"(default 16)",
+				.type = ARG_UINT, .place = PLACE_BODY, .maximum = 4096 },
+			{ .name = "--patience", .key = "patience_ns", .metavar = "DURATION",
+				.help = "after that a packet is lost, and a run without any "
+					"answer over (default 5s)",
+				.type = ARG_DURATION, .place = PLACE_BODY },
+			{ .name = "--no-wait", .key = "no_wait",
+				.help = "only begin; \"echo list\" tells how it goes",
+				.type = ARG_SET },
+		},
+	},
+	{
+		.noun = "echo", .verb = "stop",
+		.help = "end a run that is under way",
+		.example = "hvctl echo stop",
+		.method = "POST", .path = "/v1/echo/stop",
+		.names = "relid",
+		.args = {
+			ECHO_RELID_ARG,
+		},
 	},
 
 	/* ---- ports, routes, messages --------------------------------------- */

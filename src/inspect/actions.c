@@ -88,6 +88,8 @@ static int change_vm(struct vm *vm, enum api_action action)
 	case API_IC_REQUEST:
 	case API_DEVICE_ADD:
 	case API_DEVICE_REMOVE:
+	case API_ECHO_RUN:
+	case API_ECHO_STOP:
 		break;
 	}
 	return -EINVAL;

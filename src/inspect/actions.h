@@ -31,6 +31,8 @@ enum api_action {
 	API_IC_REQUEST = 10,
 	API_DEVICE_ADD = 11,
 	API_DEVICE_REMOVE = 12,
+	API_ECHO_RUN = 13,
+	API_ECHO_STOP = 14,
 };
 
 void action_vm(struct request *request); /* which one: the route's action */
@@ -40,6 +42,7 @@ void action_hypercall(struct request *request); /* likewise */
 void action_ic(struct request *request);
 void action_device_add(struct request *request);
 void action_device_remove(struct request *request);
+void action_echo(struct request *request); /* which one: the route's action */
 
 /*
  * Main loop: whether anything can still reach the guest. If not, the operation has been finished
@@ -53,6 +56,8 @@ extern const struct param_table action_post_message_body;
 extern const struct param_table action_signal_event_body;
 extern const struct param_table action_ic_body;
 extern const struct param_table action_device_body;
+extern const struct param_table action_echo_run_body;
+extern const struct param_table action_echo_stop_body;
 
 extern const struct field_table action_message_reply;
 extern const struct field_table action_ic_reply;

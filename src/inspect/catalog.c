@@ -2,6 +2,7 @@
 #include "inspect/catalog.h"
 
 #include "vmbus/device.h"
+#include "vmbus/echo.h"
 #include "vmbus/hvsock.h"
 #include "vmbus/ic.h"
 #include "vmbus/info.h"
@@ -43,6 +44,7 @@ static const struct node_class *const on_bus[] = {
 	&sock_node_class,
 	&device_node_class,
 	&device_kind_node_class,
+	&echo_node_class,
 };
 _Static_assert(ARRAY_LEN(machine) + ARRAY_LEN(on_bus) <= CATALOG_MAX, "room for every class");
 

@@ -53,6 +53,9 @@
 	X(DEVICE_EXISTS, 409, "device_exists", "There is such a device already",                   \
 		"remove it first, or give the new one another id; see /v1/devices")                \
 	X(DEVICE_FAILED, 409, "device_failed", "The device could not be made", NULL)               \
+	X(ECHO_CLOSED, 409, "echo_closed", "Nobody in the guest sends packets back",               \
+		"see /v1/echo; it takes Linux's uio_hv_generic and a program on /dev/uio0")        \
+	X(ECHO_BUSY, 409, "echo_busy", "A run is under way", "end it with POST /v1/echo/stop")     \
 	X(HISTORY_GONE, 410, "history_gone", "These records have been overwritten",                \
 		"start at the oldest record, or leave 'since' away")                               \
 	X(BODY_TOO_LARGE, 413, "body_too_large", "The body is larger than 64 KiB", NULL)           \

@@ -185,6 +185,27 @@ const struct route fixed_routes[] = {
 		       "are rescinded. The answer shows the device as it was",
 	},
 	{
+		.method = "POST",
+		.pattern = "/v1/echo/run",
+		.handle = action_echo,
+		.action = API_ECHO_RUN,
+		.body = &action_echo_run_body,
+		.reply_schema = "echo",
+		.statuses = {202},
+		.doc = "Begin to exchange packets with the guest's program on uio_hv_generic; "
+		       "GET /v1/echo/{relid} tells how it goes",
+	},
+	{
+		.method = "POST",
+		.pattern = "/v1/echo/stop",
+		.handle = action_echo,
+		.action = API_ECHO_STOP,
+		.body = &action_echo_stop_body,
+		.reply_schema = "echo",
+		.statuses = {200},
+		.doc = "End that, if it is under way",
+	},
+	{
 		.method = "GET",
 		.pattern = "/v1/tree/{path...}",
 		.handle = tree_get,

@@ -198,6 +198,7 @@ static int add_port(struct vmbus_channel *channel)
 	if (channel->offer.monitor_id != VMBUS_MONITOR_NONE) {
 		spec.type = PORT_MONITOR;
 		spec.monitor_id = channel->offer.monitor_id;
+		spec.monitor_latency = channel->offer.monitor_latency_100ns;
 	}
 	return ports_add(&channel->bus->vm->ports, &spec, &channel->port);
 }

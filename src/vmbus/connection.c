@@ -126,7 +126,13 @@ static int set_target(struct vmbus *bus, const struct vmbus_initiate_contact *co
 		chooses_sint ? contact->sint : VMBUS_SINT);
 }
 
-/* Both pages or none. */
+static bool is_page(const struct vmbus *bus, uint64_t gpa)
+{
+	return gpa % VMBUS_PAGE_SIZE == 0 &&
+	       guest_memory_at(&bus->vm->memory, gpa, VMBUS_PAGE_SIZE);
+}
+
+/* Both pages or none. The host never signals through the first one; it is kept to be looked at. */
 static int set_monitor_pages(struct vmbus *bus, const struct vmbus_initiate_contact *contact)
 {
 	struct vmbus_connection *connection = &bus->connection;
@@ -136,6 +142,8 @@ static int set_monitor_pages(struct vmbus *bus, const struct vmbus_initiate_cont
 		return -EINVAL;
 	if (!contact->monitor_page_c2p)
 		return 0;
+	if (!is_page(bus, contact->monitor_page_p2c))
+		return -EFAULT;
 	r = monitor_set_page(&bus->vm->monitor, contact->monitor_page_c2p);
 	if (r < 0)
 		return r;

@@ -8,6 +8,7 @@
 #include "vmbus/internal.h"
 
 const struct vmbus_device_kind *const vmbus_device_kinds[] = {
+	&vmbus_echo_kind,
 	&vmbus_heartbeat_kind,
 	&vmbus_hvsock_kind,
 	&vmbus_null_kind,

@@ -101,6 +101,7 @@ const char *device_option(const struct device_options *options, const char *key)
 int device_option_guid(const struct device_options *options, const char *key,
 	struct vmbus_guid *guid, char reterr_text[DEVICE_ERROR_BYTES]) MUST_CHECK;
 
+extern const struct vmbus_device_kind vmbus_echo_kind;
 extern const struct vmbus_device_kind vmbus_heartbeat_kind;
 extern const struct vmbus_device_kind vmbus_hvsock_kind;
 extern const struct vmbus_device_kind vmbus_null_kind;

@@ -285,6 +285,11 @@ int ring_room(struct vmbus_ring *ring, size_t wanted, size_t *ret_payload_bytes)
 	return r;
 }
 
+void ring_writer_idle(struct vmbus_ring *ring)
+{
+	store(&ring->control->pending_send_sz, 0);
+}
+
 int ring_drained(struct vmbus_ring *ring)
 {
 	uint32_t bytes;

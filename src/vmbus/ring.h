@@ -87,6 +87,8 @@ int ring_write(struct vmbus_ring *ring, uint16_t type, uint16_t flags, uint64_t 
  * `wanted`, which the ring need not ever hold, the guest is asked to signal once there is more.
  */
 int ring_room(struct vmbus_ring *ring, size_t wanted, size_t *ret_payload_bytes) MUST_CHECK;
+/* Nothing is to be written any more: what was asked for when there was no room is taken back. */
+void ring_writer_idle(struct vmbus_ring *ring);
 /* 1: the guest has read everything. 0: not yet; it is asked to signal when it has. */
 int ring_drained(struct vmbus_ring *ring) MUST_CHECK;
 

@@ -84,6 +84,7 @@ struct vmbus_offer {
 	uint32_t pipe_mode;
 	uint8_t pipe_user_defined[116];
 	uint8_t monitor_id;  /* VMBUS_MONITOR_NONE: signalled by hypercall */
+	uint16_t monitor_latency_100ns; /* how long a bit there may wait; 0: 1 ms */
 	uint32_t order;      /* offers are sent by class, this, instance */
 	size_t packet_limit; /* bytes the guest's driver can take in one packet, 0: none (spec 4.5) */
 	bool once;           /* removed as soon as the guest lets go of it: never offered again */

@@ -22,7 +22,7 @@
 	"entry_failed|ioctl_failed|guest_ended"
 #define API_ACTION_WORDS                                                                           \
 	"none|patch|vm_pause|vm_resume|vm_reset|vm_shutdown|message|event|post_message|signal_event|"     \
-	"ic_request|device_add|device_remove"
+	"ic_request|device_add|device_remove|echo_run|echo_stop"
 
 /* enum vmbus_message_type, _verdict, _channel_state and _state (vmbus/), in order. */
 #define VMBUS_MESSAGE_WORDS                                                                        \
@@ -41,6 +41,8 @@
 #define IC_NAME_WORDS    "heartbeat|timesync|shutdown"
 #define IC_STATE_WORDS   "closed|waiting|negotiating|ready|failed"
 #define IC_CONTACT_WORDS "no_contact|no_handshake|lost_communication|ok"
+/* enum echo_outcome (vmbus/echo.h), in order. */
+#define ECHO_WORDS "none|running|complete|stalled|stopped|broken"
 
 #define HV_EVENTS(X)                                                                               \
 	X(HV_EVENT_VM_STATE, "vm.state", "the VM changed state", "from:=created|running|paused|stopped", "to:=created|running|paused|stopped", "reason:=" VM_STOP_WORDS, NULL, NULL) \
@@ -78,7 +80,8 @@
 	X(HV_EVENT_VMBUS_CHANNEL, "vmbus.channel", "a VMBus channel changed state", "relid:u", "from:=" VMBUS_CHANNEL_WORDS, "to:=" VMBUS_CHANNEL_WORDS, NULL, NULL) \
 	X(HV_EVENT_VMBUS_SIGNAL, "vmbus.signal", "one end of a VMBus channel signalled the other that its rings want a look", "direction:=in|out", "relid:u", "status:e", NULL, NULL) \
 	X(HV_EVENT_VMBUS_CONNECTION, "vmbus.connection", "the VMBus connection changed state", "from:=" VMBUS_STATE_WORDS, "to:=" VMBUS_STATE_WORDS, "version:x", NULL, NULL) \
-	X(HV_EVENT_IC, "ic", "an integration component's state changed, or whether its guest answers", "name:=" IC_NAME_WORDS, "state:=" IC_STATE_WORDS, "contact:=" IC_CONTACT_WORDS, "relid:u", NULL)
+	X(HV_EVENT_IC, "ic", "an integration component's state changed, or whether its guest answers", "name:=" IC_NAME_WORDS, "state:=" IC_STATE_WORDS, "contact:=" IC_CONTACT_WORDS, "relid:u", NULL) \
+	X(HV_EVENT_ECHO, "echo", "a run of the device echo began or ended", "relid:u", "outcome:=" ECHO_WORDS, "sent:u", "received:u", "lost:u")
 
 enum hv_event {
 #define HV_EVENT_ENUM(id, ...) id,

@@ -262,6 +262,47 @@ fails_with() {
 	assert_output 'POST /v1/ic/shutdown/reboot {"force":true}'
 }
 
+@test "echo run waits for the result and tells it in two lines" {
+	start_stub
+	run "$HVCTL" echo run --window 16
+	assert_success
+	assert_line --index 0 'complete: 1000 of 1000 packets came back in 20 ms; 0 lost, 0 corrupted, 0 duplicated'
+	assert_line --index 1 --partial 'median 90 us, p99 120 us; 50000 packets/s'
+	run "$HVCTL" -j echo run 3
+	assert_equal "$(field "$output" received)" 1000
+	run grep -c 'POST /v1/echo/run {"relid":3}' "$requests"
+	assert_output 1
+}
+
+@test "echo run that loses packets fails, and one that is not waited for is only begun" {
+	start_stub
+	run "$HVCTL" echo run --count 13
+	assert_failure 7
+	assert_output --partial 'stalled: 0 of 13 packets came back'
+	run "$HVCTL" -j echo run --no-wait
+	assert_success
+	assert_equal "$(field "$output" state)" running
+}
+
+@test "echo run that is interrupted ends the run" {
+	start_stub
+	run --separate-stderr timeout --preserve-status -s INT 2 "$HVCTL" echo run --count 7
+	assert_failure 130
+	run tail -n 1 "$requests"
+	assert_output 'POST /v1/echo/stop {"relid":3}'
+}
+
+@test "echo list and show: the last run" {
+	start_stub
+	run "$HVCTL" echo list
+	assert_line --index 0 --partial 'OUTCOME'
+	assert_line --index 1 --regexp '^ +3 +running +running +1000 '
+	refute_output --partial $'\x1b'
+	run "$HVCTL" echo show 3
+	assert_success
+	assert_line --regexp '^round_trip_median_ns: +90 us'
+}
+
 @test "vm pause answers in a sentence, or with the object" {
 	start_stub
 	run "$HVCTL" vm pause

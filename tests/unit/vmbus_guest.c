@@ -117,34 +117,67 @@ uint8_t *vmbus_guest_page(struct vmbus_guest *guest, uint64_t pfn)
 	return fake_vm_ram(guest->fake, pfn * VMBUS_PAGE_SIZE);
 }
 
-uint32_t vmbus_guest_make_gpadl(struct vmbus_guest *guest, uint32_t relid, uint32_t pages)
+/* Words of a range in one header, behind the range's own; and in one body. */
+enum { HEADER_PFNS = 26, BODY_PFNS = 28 };
+
+static void post_header(
+	struct vmbus_guest *guest, uint32_t relid, const uint64_t *pfns, uint32_t pages)
 {
 	_Alignas(8) uint8_t message[VMBUS_MESSAGE_MAX] = {0};
 	struct vmbus_gpadl_header *header = (void *)message;
 	struct vmbus_gpa_range range = {.byte_count = pages * VMBUS_PAGE_SIZE};
-	struct vmbus_gpadl_created created;
+	uint32_t count = MIN(pages, (uint32_t)HEADER_PFNS);
 
-	assert_true(pages <= 26);
-	assert_true(guest->next_pfn + pages <= GUEST_GPADL_PFN + GUEST_GPADL_PAGES);
 	*header = (struct vmbus_gpadl_header){
 		.header.type = VMBUS_MSG_GPADL_HEADER,
 		.child_relid = relid,
-		.gpadl = guest->next_gpadl++,
+		.gpadl = guest->next_gpadl,
 		.range_buf_len = (uint16_t)(sizeof(range) + 8 * pages),
 		.range_count = 1,
 	};
 	memcpy(header->ranges, &range, sizeof(range));
-	for (uint32_t i = 0; i < pages; i++) {
-		memset(vmbus_guest_page(guest, guest->next_pfn), 0, VMBUS_PAGE_SIZE);
-		memcpy(header->ranges + sizeof(range) + 8 * i, &guest->next_pfn, 8);
-		guest->next_pfn++;
-	}
-	vmbus_guest_post(guest, message, sizeof(*header) + header->range_buf_len);
+	memcpy(header->ranges + sizeof(range), pfns, 8 * count);
+	vmbus_guest_post(guest, message, sizeof(*header) + sizeof(range) + 8 * count);
+}
+
+static void post_body(struct vmbus_guest *guest, const uint64_t *pfns, uint32_t count)
+{
+	_Alignas(8) uint8_t message[VMBUS_MESSAGE_MAX] = {0};
+	struct vmbus_gpadl_body *body = (void *)message;
+
+	*body = (struct vmbus_gpadl_body){
+		.header.type = VMBUS_MSG_GPADL_BODY,
+		.gpadl = guest->next_gpadl,
+	};
+	memcpy(body->ranges, pfns, 8 * count);
+	vmbus_guest_post(guest, message, sizeof(*body) + 8 * count);
+}
+
+uint32_t vmbus_guest_map_gpadl(
+	struct vmbus_guest *guest, uint32_t relid, const uint64_t *pfns, uint32_t pages)
+{
+	struct vmbus_gpadl_created created;
+
+	post_header(guest, relid, pfns, pages);
+	for (uint32_t i = HEADER_PFNS; i < pages; i += BODY_PFNS)
+		post_body(guest, pfns + i, MIN(pages - i, (uint32_t)BODY_PFNS));
 	vmbus_guest_expect(guest, VMBUS_MSG_GPADL_CREATED, &created, sizeof(created));
 	assert_int_equal(created.child_relid, relid);
-	assert_int_equal(created.gpadl, header->gpadl);
+	assert_int_equal(created.gpadl, guest->next_gpadl);
 	assert_int_equal(created.status, 0);
-	return header->gpadl;
+	return guest->next_gpadl++;
+}
+
+uint32_t vmbus_guest_make_gpadl(struct vmbus_guest *guest, uint32_t relid, uint32_t pages)
+{
+	uint64_t pfns[GUEST_GPADL_PAGES];
+
+	assert_true(guest->next_pfn + pages <= GUEST_GPADL_PFN + GUEST_GPADL_PAGES);
+	for (uint32_t i = 0; i < pages; i++) {
+		memset(vmbus_guest_page(guest, guest->next_pfn), 0, VMBUS_PAGE_SIZE);
+		pfns[i] = guest->next_pfn++;
+	}
+	return vmbus_guest_map_gpadl(guest, relid, pfns, pages);
 }
 
 void vmbus_guest_tear_down(struct vmbus_guest *guest, uint32_t relid, uint32_t gpadl)

@@ -47,6 +47,9 @@ unsigned vmbus_guest_request_offers(struct vmbus_guest *guest, uint32_t *ret_rel
 unsigned vmbus_guest_connect(struct vmbus_guest *guest, uint32_t *ret_relids, unsigned room);
 /* A GPADL of `pages` fresh zeroed pages in one range, as for rings. Returns its id. */
 uint32_t vmbus_guest_make_gpadl(struct vmbus_guest *guest, uint32_t relid, uint32_t pages);
+/* The same of pages that the test names; its id. */
+uint32_t vmbus_guest_map_gpadl(
+	struct vmbus_guest *guest, uint32_t relid, const uint64_t *pfns, uint32_t pages);
 /* The memory of the GPADL made last. */
 uint8_t *vmbus_guest_page(struct vmbus_guest *guest, uint64_t pfn);
 /* OPEN_CHANNEL with half of `pages` each way; no answer is taken. Returns the GPADL. */
