@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include "common/node.h"
 #include "hvdef/hv_hypercall.h"
-#include "vmm/fault.h"
+#include "vmm/hv_fault.h"
 
 struct vcpu;
 struct vm;

@@ -22,7 +22,7 @@
 #include "hvdef/hv_msr.h"
 #include "hvdef/hv_synic.h"
 #include "vmm/cpuid.h"
-#include "vmm/fault.h"
+#include "vmm/hv_fault.h"
 #include "vmm/overlay.h"
 
 struct vcpu;

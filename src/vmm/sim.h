@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include "common/util.h"
 #include "vmm/cpuid.h"
-#include "vmm/fault.h"
+#include "vmm/hv_fault.h"
 #include "vmm/hypercall.h"
 
 struct sim_vp; /* one VP as its software guest sees it */

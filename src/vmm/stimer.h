@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "common/util.h"
-#include "vmm/fault.h"
+#include "vmm/hv_fault.h"
 
 enum { STIMER_MIN_PERIOD_100NS = 1000 };
 

@@ -31,7 +31,7 @@
 #include "common/node.h"
 #include "hvdef/hv_hypercall.h"
 #include "hvdef/hv_synic.h"
-#include "vmm/fault.h"
+#include "vmm/hv_fault.h"
 #include "vmm/overlay.h"
 #include "vmm/stimer.h"
 
