@@ -24,6 +24,10 @@ enum cli_exit run_signal(struct cli *cli, const struct invocation *invocation);
 /* action-rings.c */
 enum cli_exit run_rings_show(struct cli *cli, const struct invocation *invocation);
 
+/* action-fault.c */
+enum cli_exit run_faults_add(struct cli *cli, const struct invocation *invocation);
+enum cli_exit run_faults_clear(struct cli *cli, const struct invocation *invocation);
+
 /* action-ic.c */
 enum cli_exit run_ic_request(struct cli *cli, const struct invocation *invocation);
 

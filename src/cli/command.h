@@ -28,6 +28,8 @@ enum completer {
 	COMPLETE_EVENT_TYPE,
 	COMPLETE_TREE_PATH,
 	COMPLETE_FIELD,
+	COMPLETE_FAULT,
+	COMPLETE_FAULT_WORD, /* a word of the fault's member with the argument's key */
 };
 
 enum arg_type {

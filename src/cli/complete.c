@@ -154,6 +154,18 @@ static void offer_fields(const struct context *context)
 		offer(context, json_string_value(json_object_get(field, "field")), "");
 }
 
+/* The words that a member of a fault may be, by the schema. */
+static void offer_fault_words(const struct context *context, const char *key)
+{
+	CLEANUP(free) char *name = text_format("fault.%s", key);
+	json_auto_t *fields = name ? explain_find(name) : NULL;
+	size_t i;
+	json_t *word;
+
+	json_array_foreach(json_object_get(json_array_get(fields, 0), "values"), i, word)
+		offer(context, json_string_value(word), "");
+}
+
 static void offer_choices(const struct context *context, const char *const *choices)
 {
 	for (; *choices; choices++)
@@ -200,6 +212,12 @@ static void offer_values(const struct context *context, const struct arg *arg, b
 		break;
 	case COMPLETE_FIELD:
 		offer_fields(context);
+		break;
+	case COMPLETE_FAULT:
+		offer_ids(context, "/v1/faults?limit=1000", "id", "kind");
+		break;
+	case COMPLETE_FAULT_WORD:
+		offer_fault_words(context, arg->key);
 		break;
 	}
 }

@@ -90,6 +90,9 @@ static int change_vm(struct vm *vm, enum api_action action)
 	case API_DEVICE_REMOVE:
 	case API_ECHO_RUN:
 	case API_ECHO_STOP:
+	case API_FAULT_ADD:
+	case API_FAULT_REMOVE:
+	case API_FAULTS_CLEAR:
 		break;
 	}
 	return -EINVAL;
@@ -353,5 +356,6 @@ const struct field_table *const action_reply_tables[] = {
 	&event_reply_table,
 	&hypercall_reply_table,
 	&action_ic_reply,
+	&action_faults_reply,
 };
 const size_t action_reply_table_count = ARRAY_LEN(action_reply_tables);

@@ -33,6 +33,9 @@ enum api_action {
 	API_DEVICE_REMOVE = 12,
 	API_ECHO_RUN = 13,
 	API_ECHO_STOP = 14,
+	API_FAULT_ADD = 15,
+	API_FAULT_REMOVE = 16,
+	API_FAULTS_CLEAR = 17,
 };
 
 void action_vm(struct request *request); /* which one: the route's action */
@@ -43,6 +46,9 @@ void action_ic(struct request *request);
 void action_device_add(struct request *request);
 void action_device_remove(struct request *request);
 void action_echo(struct request *request); /* which one: the route's action */
+void action_fault_add(struct request *request);
+void action_fault_remove(struct request *request);
+void action_faults_clear(struct request *request);
 
 /*
  * Main loop: whether anything can still reach the guest. If not, the operation has been finished
@@ -58,8 +64,10 @@ extern const struct param_table action_ic_body;
 extern const struct param_table action_device_body;
 extern const struct param_table action_echo_run_body;
 extern const struct param_table action_echo_stop_body;
+extern const struct param_table action_fault_body;
 
 extern const struct field_table action_message_reply;
 extern const struct field_table action_ic_reply;
+extern const struct field_table action_faults_reply;
 extern const struct field_table *const action_reply_tables[];
 extern const size_t action_reply_table_count;

@@ -6,6 +6,7 @@
 #include "vmbus/hvsock.h"
 #include "vmbus/ic.h"
 #include "vmbus/info.h"
+#include "vmm/fault.h"
 #include "vmm/hypercall.h"
 #include "vmm/monitor.h"
 #include "vmm/msr.h"
@@ -28,6 +29,8 @@ static const struct node_class *const machine[] = {
 	&hypercall_node_class,
 	&hv_node_class,
 	&monitor_node_class,
+	&fault_node_class,
+	&fault_kind_node_class,
 };
 
 static const struct node_class *const on_bus[] = {

@@ -64,6 +64,17 @@ static const char *take_text(const struct param *param, const char *text, void *
 	return NULL;
 }
 
+static const char *take_choice(const struct param *param, const char *text, void *values)
+{
+	for (uint64_t i = 0; param->names[i]; i++) {
+		if (strcmp(param->names[i], text) == 0) {
+			store(param, i, values);
+			return NULL;
+		}
+	}
+	return "none of the words that the schema lists";
+}
+
 static const char *take_bytes(const struct param *param, const char *text, void *values)
 {
 	size_t count, *counter = (size_t *)(void *)((char *)values + param->count_offset);
@@ -98,6 +109,8 @@ static const char *take_string(const struct param *param, const char *text, void
 		return take_text(param, text, values);
 	case PARAM_PAIRS:
 		return "not an object";
+	case PARAM_CHOICE:
+		return take_choice(param, text, values);
 	}
 	return "of an unknown kind";
 }
@@ -281,6 +294,15 @@ static void write_pairs_schema(struct writer *w)
 	writer_object_end(w);
 }
 
+static void write_choices(struct writer *w, const char *const *names)
+{
+	writer_key(w, "enum");
+	writer_array_begin(w);
+	for (; *names; names++)
+		writer_string(w, *names);
+	writer_array_end(w);
+}
+
 void param_write_schema(struct writer *w, const struct param *param)
 {
 	writer_key_string(w, "description", param->doc);
@@ -311,6 +333,10 @@ void param_write_schema(struct writer *w, const struct param *param)
 		break;
 	case PARAM_PAIRS:
 		write_pairs_schema(w);
+		break;
+	case PARAM_CHOICE:
+		writer_key_string(w, "type", "string");
+		write_choices(w, param->names);
 		break;
 	}
 }

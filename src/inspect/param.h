@@ -28,6 +28,7 @@ enum param_type {
 	PARAM_BOOL,   /* JSON boolean; 0, 1, true, false in a query */
 	PARAM_BYTES,  /* string of hex digits -> uint8_t[maximum] and a size_t count */
 	PARAM_TEXT,   /* string -> char[size] */
+	PARAM_CHOICE, /* one of `names` -> its index, a number of `size` bytes */
 	PARAM_PAIRS,  /* object of strings, integers, booleans -> struct param_pairs, as text */
 };
 
@@ -47,6 +48,7 @@ struct param {
 	uint64_t minimum, maximum; /* numbers; PARAM_BYTES: most bytes */
 	size_t offset, size;
 	size_t count_offset; /* PARAM_BYTES: a size_t */
+	const char *const *names; /* PARAM_CHOICE: ends with NULL */
 };
 
 struct param_table {
@@ -66,6 +68,7 @@ struct param_table {
 #define PARAM_B(T, member, text) PARAM_ANY(PARAM_BOOL, T, member, text)
 #define PARAM_S(T, member, text) PARAM_ANY(PARAM_TEXT, T, member, text)
 #define PARAM_P(T, member, text) PARAM_ANY(PARAM_PAIRS, T, member, text)
+#define PARAM_C(T, member, nm, text) PARAM_ANY(PARAM_CHOICE, T, member, text), .names = (nm)
 #define PARAM_H(T, member, counter, most, text)                     \
 	PARAM_ANY(PARAM_BYTES, T, member, text), .maximum = (most), \
 						 .count_offset = offsetof(T, counter)

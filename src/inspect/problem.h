@@ -56,6 +56,10 @@
 	X(ECHO_CLOSED, 409, "echo_closed", "Nobody in the guest sends packets back",               \
 		"see /v1/echo; it takes Linux's uio_hv_generic and a program on /dev/uio0")        \
 	X(ECHO_BUSY, 409, "echo_busy", "A run is under way", "end it with POST /v1/echo/stop")     \
+	X(FAULT_NOT_POSSIBLE, 409, "fault_not_possible", "This machine cannot have this fault",    \
+		"/v1/fault-kinds lists what there is")                                             \
+	X(TOO_MANY_FAULTS, 409, "too_many_faults", "There is no room for another fault",           \
+		"DELETE /v1/faults ends them all")                                                 \
 	X(HISTORY_GONE, 410, "history_gone", "These records have been overwritten",                \
 		"start at the oldest record, or leave 'since' away")                               \
 	X(BODY_TOO_LARGE, 413, "body_too_large", "The body is larger than 64 KiB", NULL)           \

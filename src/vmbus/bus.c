@@ -77,7 +77,9 @@ int vmbus_new(struct vm *vm, struct vmbus **ret_bus)
 	if (!bus)
 		return -ENOMEM;
 	init_fields(bus, vm);
-	r = outgoing_init(bus);
+	r = message_faults_init(bus);
+	if (r == 0)
+		r = outgoing_init(bus);
 	if (r == 0)
 		r = incoming_init(bus);
 	if (r < 0) {
@@ -97,6 +99,7 @@ struct vmbus *vmbus_free(struct vmbus *bus)
 	vmbus_lock(bus);
 	assert(TAILQ_EMPTY(&bus->channels));
 	outgoing_deinit(bus);
+	message_faults_deinit(bus);
 	vmbus_unlock(bus);
 	loop_drain(bus->vm->loop);
 	bus->vm->has_vmbus = false;

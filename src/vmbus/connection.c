@@ -71,6 +71,7 @@ void connection_reset(struct vmbus *bus)
 {
 	incoming_flush(bus);
 	outgoing_flush(bus);
+	message_faults_flush(bus);
 	let_go(bus, NEXT_NOTHING);
 }
 

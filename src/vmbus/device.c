@@ -307,6 +307,7 @@ int vmbus_device_remove(struct vmbus *bus, const char *name)
 /* Once the guest has been made to forget everything, a removal is final at once. */
 void vmbus_devices_remove_all(struct vmbus *bus)
 {
+	faults_end_all(&bus->vm->faults, FAULT_END_RESET);
 	vmbus_lock(bus);
 	connection_reset(bus);
 	while (!TAILQ_EMPTY(&bus->devices))

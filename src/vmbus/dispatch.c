@@ -213,11 +213,30 @@ static void run_noted(struct vmbus *bus, const struct row *row, const void *mess
 		vmbus_note_refusal(bus, relid, word_at(message, 0), verdict);
 }
 
+static const struct row *row_of(const void *message, size_t size)
+{
+	bool whole = size >= sizeof(struct vmbus_message_header);
+	uint32_t type = whole ? word_at(message, 0) : VMBUS_MSG_INVALID;
+
+	return &rows[type < VMBUS_MSG_COUNT ? type : VMBUS_MSG_INVALID];
+}
+
+uint32_t vmbus_message_relid(struct vmbus *bus, const void *message, size_t size)
+{
+	const struct row *row = row_of(message, size);
+	const struct vmbus_channel *channel;
+
+	if (!row->run || size < row->size)
+		return 0;
+	channel = channel_of(bus, row, message);
+	return channel ? channel->relid : optional_word_at(message, row->relid);
+}
+
 void vmbus_dispatch(struct vmbus *bus, const void *message, size_t size)
 {
 	bool whole = size >= sizeof(struct vmbus_message_header);
 	uint32_t type = whole ? word_at(message, 0) : VMBUS_MSG_INVALID;
-	const struct row *row = &rows[type < VMBUS_MSG_COUNT ? type : VMBUS_MSG_INVALID];
+	const struct row *row = row_of(message, size);
 
 	if (row->run && size >= row->size) {
 		run_noted(bus, row, message, size);

@@ -58,8 +58,13 @@ void incoming_pump(struct vmbus *bus)
 {
 	struct vmbus_in_message message;
 
-	while (outgoing_is_empty(bus) && dequeue(bus, &message))
-		vmbus_dispatch(bus, message.payload, message.size);
+	while (outgoing_is_empty(bus)) {
+		if (message_faults_resume_in(bus))
+			continue;
+		if (!dequeue(bus, &message))
+			return;
+		message_faults_in(bus, &message);
+	}
 }
 
 static void on_loop(struct loop_work *work)

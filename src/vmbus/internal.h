@@ -11,6 +11,7 @@
  *	channel.c     offers, OPEN, CLOSE, RELID_RELEASED, MODIFY
  *	gpadl.c       guest memory that a channel may use
  *	info.c, ring_info.c, packet_info.c  what inspection shows of all that
+ *	message_faults.c  what faults (vmm/fault.h) do to messages
  *	history.c     the last messages of connection and channels; counters; records
  *
  * Purpose: the state of the protocol machines.
@@ -198,13 +199,16 @@ typedef void (*vmbus_sent_fn)(struct vmbus *bus);
 struct vmbus_out_message {
 	STAILQ_ENTRY(vmbus_out_message) link;
 	uint32_t size;
-	vmbus_sent_fn sent; /* it reached the slot; may be NULL */
+	uint32_t relid, value; /* for the history */
+	vmbus_sent_fn sent;    /* it reached the slot; may be NULL */
 	_Alignas(8) uint8_t payload[VMBUS_MESSAGE_MAX];
 };
 
 /* `relid` and `value` are for the history. Out of memory: the guest will wait; it is logged. */
 void vmbus_send(struct vmbus *bus, const void *message, size_t size, uint32_t relid, uint32_t value,
 	vmbus_sent_fn sent);
+/* Puts it at the end of the FIFO, which frees it. */
+void outgoing_add(struct vmbus *bus, struct vmbus_out_message *out);
 bool outgoing_is_empty(const struct vmbus *bus);
 int outgoing_init(struct vmbus *bus) MUST_CHECK;
 /* Messages go to this VP and SINT from now on. 0 or a negative errno of the route. */
@@ -219,8 +223,35 @@ void incoming_pump(struct vmbus *bus);
 void incoming_flush(struct vmbus *bus);
 void incoming_deinit(struct vmbus *bus);
 
+/* The channel that a message of the guest is about, 0: none. */
+uint32_t vmbus_message_relid(struct vmbus *bus, const void *message, size_t size);
 /* `size` <= VMBUS_MESSAGE_MAX, at least a header. */
 void vmbus_dispatch(struct vmbus *bus, const void *message, size_t size);
+
+/* ---- faults ---------------------------------------------------------------------------------- */
+
+enum { VMBUS_KEPT_MAX = 64 };
+
+/* Messages that faults keep, or have let go and that could not go on yet. */
+struct message_faults {
+	struct fault_listener listener;
+	struct loop_timer *timer; /* owns: the earliest due time */
+	TAILQ_HEAD(, kept_message) kept;
+	unsigned count; /* at most VMBUS_KEPT_MAX: beyond that, messages go their normal way */
+};
+
+int message_faults_init(struct vmbus *bus) MUST_CHECK;
+void message_faults_deinit(struct vmbus *bus);
+/* Drops what is kept: the connection is gone. */
+void message_faults_flush(struct vmbus *bus);
+/* Every message to the guest comes by here, and goes on to outgoing_add() unless a fault hits. */
+void message_faults_out(struct vmbus *bus, struct vmbus_out_message *out);
+/* Every message from the guest, which goes on to vmbus_dispatch(). */
+void message_faults_in(struct vmbus *bus, const struct vmbus_in_message *message);
+/* Dispatches one that was let go. False: there is none. */
+bool message_faults_resume_in(struct vmbus *bus);
+/* The timer's function; takes the lock. With a manual clock a test calls it. */
+void message_faults_tick(void *bus);
 
 /* ---- the bus --------------------------------------------------------------------------------- */
 
@@ -246,6 +277,8 @@ struct vmbus {
 	struct loop_work out_work;
 	_Atomic int out_status;       /* of the entry; valid once out_done */
 	_Atomic bool out_done;
+
+	struct message_faults faults;
 
 	struct vmbus_connection connection;
 	TAILQ_HEAD(, vmbus_channel) channels;

@@ -87,7 +87,6 @@ static void on_loop(struct loop_work *work)
 void vmbus_send(struct vmbus *bus, const void *message, size_t size, uint32_t relid, uint32_t value,
 	vmbus_sent_fn sent)
 {
-	const struct vmbus_message_header *header = message;
 	struct vmbus_out_message *out = calloc(1, sizeof(*out));
 
 	if (!out) {
@@ -96,10 +95,19 @@ void vmbus_send(struct vmbus *bus, const void *message, size_t size, uint32_t re
 	}
 	memcpy(out->payload, message, size);
 	out->size = (uint32_t)size;
+	out->relid = relid;
+	out->value = value;
 	out->sent = sent;
+	message_faults_out(bus, out);
+}
+
+void outgoing_add(struct vmbus *bus, struct vmbus_out_message *out)
+{
+	const struct vmbus_message_header *header = (const void *)out->payload;
+
 	STAILQ_INSERT_TAIL(&bus->out, out, link);
 	bus->out_count++;
-	vmbus_note_out(bus, header->type, relid, value);
+	vmbus_note_out(bus, header->type, out->relid, out->value);
 	pump(bus);
 }
 

@@ -2,7 +2,6 @@
 #include "vmbus/states.h"
 
 #include "common/util.h"
-#include "hvdef/vmbus.h"
 
 const char *const vmbus_state_names[] = {
 	"disconnected", "connecting", "negotiated", "connected", "disconnecting", NULL};
@@ -14,14 +13,6 @@ const char *const vmbus_gpadl_state_names[] = {"assembling", "accepted", "tearin
 const char *const ic_state_names[] = {"closed", "waiting", "negotiating", "ready", "failed", NULL};
 const char *const ic_contact_names[] = {
 	"no_contact", "no_handshake", "lost_communication", "ok", NULL};
-const char *const vmbus_message_names[] = {"invalid", "offer_channel", "rescind_channel_offer",
-	"request_offers", "all_offers_delivered", "open_channel", "open_channel_result",
-	"close_channel", "gpadl_header", "gpadl_body", "gpadl_created", "gpadl_teardown",
-	"gpadl_torndown", "relid_released", "initiate_contact", "version_response", "unload",
-	"unload_response", "open_reserved_channel", "close_reserved_channel",
-	"close_reserved_response", "tl_connect_request", "modify_channel", "tl_connect_result",
-	"modify_channel_response", "modify_connection", "modify_connection_response", "pause",
-	"pause_response", "resume", NULL};
 
 _Static_assert(ARRAY_LEN(vmbus_state_names) == VMBUS_STATES + 1, "a name for every state");
 _Static_assert(
@@ -30,4 +21,3 @@ _Static_assert(ARRAY_LEN(vmbus_device_state_names) == DEVICE_STATES + 1, "a name
 _Static_assert(ARRAY_LEN(vmbus_gpadl_state_names) == GPADL_STATES + 1, "a name for every state");
 _Static_assert(ARRAY_LEN(ic_state_names) == IC_STATES + 1, "a name for every state");
 _Static_assert(ARRAY_LEN(ic_contact_names) == IC_CONTACTS + 1, "a name for every contact");
-_Static_assert(ARRAY_LEN(vmbus_message_names) == VMBUS_MSG_COUNT + 1, "a name for every message");

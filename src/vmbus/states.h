@@ -8,6 +8,7 @@
  * Threads: constant.
  * Errors:  none.
  */
+#include "vmm/message_names.h"
 
 enum vmbus_state {
 	VMBUS_DISCONNECTED,
@@ -73,4 +74,3 @@ extern const char *const vmbus_gpadl_state_names[];
 extern const char *const ic_state_names[];
 extern const char *const ic_contact_names[];
 /* By enum vmbus_message_type. */
-extern const char *const vmbus_message_names[];

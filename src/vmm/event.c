@@ -5,8 +5,8 @@
 #include "vmm/msr.h"
 
 const struct record_event hv_event_desc[HV_EVENT_COUNT] = {
-#define HV_EVENT_DESC(id, event_name, text, a0, a1, a2, a3, a4)                                    \
-	[id] = { .name = (event_name), .doc = (text), .args = { a0, a1, a2, a3, a4 } },
+#define HV_EVENT_DESC(id, event_name, text, a0, a1, a2, a3, a4) \
+	[id] = {.name = (event_name), .doc = (text), .args = {a0, a1, a2, a3, a4}},
 	HV_EVENTS(HV_EVENT_DESC)
 #undef HV_EVENT_DESC
 };

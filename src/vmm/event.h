@@ -22,11 +22,12 @@
 	"entry_failed|ioctl_failed|guest_ended"
 #define API_ACTION_WORDS                                                                           \
 	"none|patch|vm_pause|vm_resume|vm_reset|vm_shutdown|message|event|post_message|signal_event|"     \
-	"ic_request|device_add|device_remove|echo_run|echo_stop"
+	"ic_request|device_add|device_remove|echo_run|echo_stop|fault_add|fault_remove|faults_clear"
 
 /* enum vmbus_message_type, _verdict, _channel_state and _state (vmbus/), in order. */
-#define VMBUS_MESSAGE_WORDS                                                                        \
-	"invalid|offer_channel|rescind_channel_offer|request_offers|all_offers_delivered|"         \
+#define VMBUS_MESSAGE_WORDS "invalid|" VMBUS_MESSAGE_NAMES
+#define VMBUS_MESSAGE_NAMES                                                                        \
+	"offer_channel|rescind_channel_offer|request_offers|all_offers_delivered|"         \
 	"open_channel|open_channel_result|close_channel|gpadl_header|gpadl_body|gpadl_created|"    \
 	"gpadl_teardown|gpadl_torndown|relid_released|initiate_contact|version_response|unload|"   \
 	"unload_response|open_reserved_channel|close_reserved_channel|close_reserved_response|"    \
@@ -43,6 +44,11 @@
 #define IC_CONTACT_WORDS "no_contact|no_handshake|lost_communication|ok"
 /* enum echo_outcome (vmbus/echo.h), in order. */
 #define ECHO_WORDS "none|running|complete|stalled|stopped|broken"
+
+/* enum fault_kind and fault_end (vmm/fault.h), in order. */
+#define FAULT_KIND_WORDS                                                                           \
+	"drop_message|delay_message|duplicate_message|reorder_message|hold_message"
+#define FAULT_END_WORDS "count|time|removed|reset"
 
 #define HV_EVENTS(X)                                                                               \
 	X(HV_EVENT_VM_STATE, "vm.state", "the VM changed state", "from:=created|running|paused|stopped", "to:=created|running|paused|stopped", "reason:=" VM_STOP_WORDS, NULL, NULL) \
@@ -81,7 +87,10 @@
 	X(HV_EVENT_VMBUS_SIGNAL, "vmbus.signal", "one end of a VMBus channel signalled the other that its rings want a look", "direction:=in|out", "relid:u", "status:e", NULL, NULL) \
 	X(HV_EVENT_VMBUS_CONNECTION, "vmbus.connection", "the VMBus connection changed state", "from:=" VMBUS_STATE_WORDS, "to:=" VMBUS_STATE_WORDS, "version:x", NULL, NULL) \
 	X(HV_EVENT_IC, "ic", "an integration component's state changed, or whether its guest answers", "name:=" IC_NAME_WORDS, "state:=" IC_STATE_WORDS, "contact:=" IC_CONTACT_WORDS, "relid:u", NULL) \
-	X(HV_EVENT_ECHO, "echo", "a run of the device echo began or ended", "relid:u", "outcome:=" ECHO_WORDS, "sent:u", "received:u", "lost:u")
+	X(HV_EVENT_ECHO, "echo", "a run of the device echo began or ended", "relid:u", "outcome:=" ECHO_WORDS, "sent:u", "received:u", "lost:u") \
+	X(HV_EVENT_FAULT_ADDED, "fault.added", "somebody made hvd misbehave on purpose; relid 0: any channel", "id:u", "kind:=" FAULT_KIND_WORDS, "uid:u", "pid:u", "relid:u") \
+	X(HV_EVENT_FAULT_HIT, "fault.hit", "a fault that was added on purpose did what its kind says", "id:u", "kind:=" FAULT_KIND_WORDS, "hit:u", "relid:u", "message:=none|" VMBUS_MESSAGE_NAMES) \
+	X(HV_EVENT_FAULT_ENDED, "fault.ended", "a fault that was added on purpose is over; what it kept goes on", "id:u", "kind:=" FAULT_KIND_WORDS, "hits:u", "why:=" FAULT_END_WORDS, NULL)
 
 enum hv_event {
 #define HV_EVENT_ENUM(id, ...) id,

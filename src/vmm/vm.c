@@ -235,6 +235,7 @@ static int reset_machine(struct vm *vm)
 	struct vm_device *device;
 	int r;
 
+	faults_end_all(&vm->faults, FAULT_END_RESET); /* what they keep goes with the old guest */
 	reset_hyperv(vm);
 	TAILQ_FOREACH (device, &vm->devices, link)
 		device->reset(device);
@@ -362,6 +363,8 @@ static int init_parts(struct vm *vm)
 	if (r == 0)
 		r = monitor_init(&vm->monitor, vm);
 	if (r == 0)
+		r = faults_init(&vm->faults, vm);
+	if (r == 0)
 		r = vm->accel->vm_init(vm);
 	return r;
 }
@@ -437,8 +440,10 @@ struct vm *vm_free(struct vm *vm)
 	if (!vm)
 		return NULL;
 	stop_threads(vm);
+	faults_end_all(&vm->faults, FAULT_END_RESET);
 	complete_in_flight(vm);
 	monitor_deinit(&vm->monitor);
+	faults_deinit(&vm->faults);
 	for (unsigned i = 0; i < vm->vp_count; i++)
 		vm->vcpu[i] = vcpu_free(vm->vcpu[i]);
 	vm->accel->vm_deinit(vm);

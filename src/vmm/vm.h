@@ -20,6 +20,7 @@
 #include "common/node.h"
 #include "common/record.h"
 #include "vmm/accel.h"
+#include "vmm/fault.h"
 #include "vmm/gsi.h"
 #include "vmm/hypercall.h"
 #include "vmm/iobus.h"
@@ -144,6 +145,7 @@ struct vm {
 	struct hv_privileges lacking;         /* mode kernel: what KVM has not; from vcpu_init */
 	struct hypercall_stats hypercalls;
 	struct monitor monitor;
+	struct faults faults; /* on purpose; none unless somebody adds one */
 	struct vm_boot boot;
 	bool has_vmbus; /* there is a VMBus to announce; set before the VM runs */
 

@@ -95,6 +95,10 @@ static const struct field vm_fields[] = {
 	{FIELD_U(struct vm_info, port_count, 0, "Ports registered (TLFS 11.5).")},
 	{FIELD_U(struct vm_info, gsi_commits, 0, "How often the GSI routing table was replaced.")},
 	{FIELD_U(struct vm_info, unclaimed_io, 0, "Port accesses that hit no device.")},
+	{FIELD_U(struct vm_info, faults_active, 0,
+		"Faults that make hvd misbehave on purpose just now; see faults.")},
+	{FIELD_U(struct vm_info, fault_hits, 0,
+		"How often faults made hvd misbehave since the VM was made.")},
 	{FIELD_A(struct vm_info, capabilities, capability_count, &capability_table,
 		"What hvd asked the host's KVM for when the VM was made; empty without KVM.")},
 };
@@ -196,6 +200,8 @@ static int vm_get(void *owner, const uint64_t *key, void *ret_info)
 		.port_count = atomic_load(&vm->ports.count),
 		.gsi_commits = gsi_commits(&vm->gsis),
 		.unclaimed_io = atomic_load(&vm->iobus.unclaimed),
+		.faults_active = faults_active(&vm->faults),
+		.fault_hits = faults_hits(&vm->faults),
 	};
 	snprintf(info->name, sizeof(info->name), "%s", vm->name);
 	snprintf(info->accel, sizeof(info->accel), "%s", vm->accel->name);

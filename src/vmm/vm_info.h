@@ -50,6 +50,8 @@ struct vm_info {
 	struct boot_info boot;
 	struct stop_info stop;
 	uint64_t port_count, gsi_commits, unclaimed_io;
+	uint32_t faults_active;
+	uint64_t fault_hits;
 	struct capability_info capabilities[ACCEL_CAPABILITIES_MAX];
 	uint32_t capability_count;
 };

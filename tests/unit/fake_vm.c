@@ -266,6 +266,7 @@ static void init_parts(struct vm *vm)
 	assert_int_equal(gsi_table_init(&vm->gsis, vm), 0);
 	assert_int_equal(sint_routes_init(&vm->routes, vm), 0);
 	assert_int_equal(monitor_init(&vm->monitor, vm), 0);
+	assert_int_equal(faults_init(&vm->faults, vm), 0);
 }
 
 struct fake_vm *fake_vm_new(unsigned vp_count, unsigned options)
@@ -310,6 +311,7 @@ void fake_vm_free(struct fake_vm *fake)
 	loop_drain(vm->loop);
 	assert_int_equal(vm->routes.count, 0);
 	monitor_deinit(&vm->monitor);
+	faults_deinit(&vm->faults);
 	for (unsigned i = 0; i < vm->vp_count; i++)
 		fake_vcpu_free(vm->vcpu[i]);
 	sint_routes_deinit(&vm->routes);
