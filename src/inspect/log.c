@@ -5,10 +5,10 @@
 #include <string.h>
 #include "common/parse.h"
 #include "inspect/log_filter.h"
+#include "inspect/log_stream.h"
 #include "inspect/log_text.h"
 #include "inspect/rest.h"
 #include "inspect/server.h"
-#include "inspect/stream.h"
 #include "vmm/event.h"
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, BATCH = 64 };
@@ -194,14 +194,14 @@ static bool wants_sse(const struct request *request)
 static void open_stream(
 	struct request *request, const struct log_query *query, const struct log_range *range)
 {
-	const struct stream_config config = {
+	const struct log_stream_config config = {
 		.filter = &range->filter,
 		.next = range->next,
 		.limit = query->limit,
 		.sse = wants_sse(request),
 		.heartbeat_ns = request->inspect->config.heartbeat_ns,
 	};
-	int r = stream_new(request->inspect, &config, &request->reply.stream);
+	int r = log_stream_new(request->inspect, &config, &request->reply.stream);
 
 	if (r < 0) {
 		problem(&request->reply, PROBLEM_INTERNAL, "%s", strerror(-r));
