@@ -153,8 +153,7 @@ void vmbus_channel_signal(struct vmbus_channel *channel)
 	channel->signals_out++;
 	r = guest_event_port_signal(channel->signals, NULL);
 	hv_record(channel->bus->vm->recorder, HV_EVENT_VMBUS_SIGNAL, channel->request.target_vp, 0,
-		channel->bus->connection.sint, SIGNAL_OUT, channel->relid,
-		(uint64_t)MIN(r, 0));
+		channel->bus->connection.sint, SIGNAL_OUT, channel->relid, (uint64_t)MIN(r, 0));
 	if (r < 0)
 		log_debug("channel %u: the guest's event flags are off", channel->relid);
 }
@@ -684,19 +683,71 @@ static int broken(struct vmbus_channel *channel, int r, const char *why)
 	return r;
 }
 
+/* The descriptor as it stands in the ring, then what `iov` has: extra header and payload. */
+static void capture_packet(struct vmbus_channel *channel, enum capture_direction direction,
+	const struct ring_packet *packet, const struct iovec *iov, unsigned iov_count)
+{
+	const struct capture_meta meta = {
+		.kind = CAPTURE_PACKET,
+		.direction = (uint8_t)direction,
+		.sint = RECORD_NO_SINT,
+		.vp = CAPTURE_NONE,
+		.connection_id = channel->connection_id,
+		.relid = channel->relid,
+		.class = channel->offer.interface_type,
+	};
+	size_t header = sizeof(struct vmbus_packet_header) + packet->header_bytes;
+	struct vmbus_packet_header descriptor = {
+		.type = packet->type,
+		.offset8 = (uint16_t)(header / 8),
+		.length8 = (uint16_t)((header + packet->payload_bytes + 7) / 8),
+		.flags = packet->flags,
+		.transaction_id = packet->transaction_id,
+	};
+	struct iovec parts[1 + RING_IOV_MAX] = {{&descriptor, sizeof(descriptor)}};
+
+	memcpy(parts + 1, iov, iov_count * sizeof(*iov));
+	capture_put(&channel->bus->vm->capture, &meta, parts, 1 + iov_count);
+}
+
+static void capture_sent(struct vmbus_channel *channel, uint64_t transaction_id, uint16_t flags,
+	const struct iovec *iov, unsigned iov_count)
+{
+	struct ring_packet packet = {
+		.type = VMBUS_PACKET_DATA_INBAND,
+		.flags = flags,
+		.transaction_id = transaction_id,
+	};
+
+	for (unsigned i = 0; i < iov_count; i++)
+		packet.payload_bytes += iov[i].iov_len;
+	capture_packet(channel, CAPTURE_TO_GUEST, &packet, iov, iov_count);
+}
+
+/* `bytes`: the extra header and the payload. */
+static void capture_received(
+	struct vmbus_channel *channel, const struct ring_packet *packet, void *bytes)
+{
+	const struct iovec iov = {bytes, packet->header_bytes + packet->payload_bytes};
+
+	capture_packet(channel, CAPTURE_TO_HOST, packet, &iov, 1);
+}
+
 int vmbus_channel_send(struct vmbus_channel *channel, uint64_t transaction_id, bool completion,
 	const struct iovec *iov, unsigned iov_count)
 {
+	uint16_t flags = completion ? VMBUS_PACKET_FLAG_COMPLETION_REQUESTED : 0;
 	bool signal;
 	int r;
 
 	if (!usable(channel))
 		return -ESHUTDOWN;
-	r = ring_write(&channel->out, VMBUS_PACKET_DATA_INBAND,
-		completion ? VMBUS_PACKET_FLAG_COMPLETION_REQUESTED : 0, transaction_id, iov,
+	r = ring_write(&channel->out, VMBUS_PACKET_DATA_INBAND, flags, transaction_id, iov,
 		iov_count, channel->offer.packet_limit, &signal);
 	if (r < 0)
 		return broken(channel, r, bad_read_index);
+	if (capture_wanted(&channel->bus->vm->capture))
+		capture_sent(channel, transaction_id, flags, iov, iov_count);
 	if (signal)
 		vmbus_channel_signal(channel);
 	return 0;
@@ -725,9 +776,12 @@ int vmbus_channel_drained(struct vmbus_channel *channel)
 int vmbus_channel_peek(struct vmbus_channel *channel, void *buffer, size_t capacity,
 	struct ring_packet *ret_packet)
 {
+	bool first = channel->in.peeked == 0;
 	int r = usable(channel) ? ring_peek(&channel->in, buffer, capacity, ret_packet)
 				: -ESHUTDOWN;
 
+	if (r == 0 && first && capture_wanted(&channel->bus->vm->capture))
+		capture_received(channel, ret_packet, buffer);
 	return broken(channel, r, "guest to host: the write index or a packet's lengths are wrong");
 }
 

@@ -349,6 +349,8 @@ int ring_write(struct vmbus_ring *ring, uint16_t type, uint16_t flags, uint64_t 
 	uint32_t start = ring->index;
 	int r;
 
+	if (iov_count > RING_IOV_MAX)
+		return -EINVAL;
 	if (length / UNIT > UINT16_MAX || (limit && length > limit))
 		return -EMSGSIZE;
 	if (length + VMBUS_PACKET_TRAILER_BYTES >= ring->size)

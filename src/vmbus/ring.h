@@ -78,7 +78,9 @@ void ring_mask(struct vmbus_ring *ring);
  * Writes a packet whose payload is `iov`. `limit` bytes with header is what the guest's driver can
  * take (spec 4.5), 0: none. -EAGAIN: no room now; the guest is asked to signal when there is, and
  * the room is looked for once more. -EMSGSIZE: more than `limit`, or than the ring ever holds.
+ * -EINVAL: more than RING_IOV_MAX parts.
  */
+enum { RING_IOV_MAX = 4 };
 int ring_write(struct vmbus_ring *ring, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	const struct iovec *iov, unsigned iov_count, size_t limit, bool *ret_signal) MUST_CHECK;
 

@@ -212,6 +212,26 @@ static enum hv_status execute(
 	return status;
 }
 
+/* Messages and signals are captured by ports.c; of them this is told only that they failed. */
+static void capture_call(
+	struct vcpu *vcpu, uint8_t vtl, const struct call *call, enum hv_status status)
+{
+	const struct capture_meta meta = {
+		.kind = CAPTURE_HYPERCALL,
+		.direction = CAPTURE_TO_HOST,
+		.vtl = vtl,
+		.sint = RECORD_NO_SINT,
+		.vp = vcpu->index,
+		.connection_id = CAPTURE_NONE,
+		.value = call->control,
+		.status = status,
+	};
+	uint64_t words[] = {call->input, call->output};
+	const struct iovec registers = {.iov_base = words, .iov_len = sizeof(words)};
+
+	capture_add(&vcpu->vm->capture, &meta, &registers, 1);
+}
+
 static void count(struct vm *vm, const struct call_row *row, enum hv_status status, uint64_t calls)
 {
 	struct hypercall_stat *stat = &vm->hypercalls.code[row - call_table];
@@ -237,6 +257,8 @@ static enum hv_status run_and_count(struct vcpu *vcpu, uint8_t vtl, const struct
 	enum hv_status status = execute(vcpu, vtl, row, call);
 
 	count(vcpu->vm, row, status, 1);
+	if (!row->records_itself || status != HV_STATUS_SUCCESS)
+		capture_call(vcpu, vtl, call, status);
 	return status;
 }
 

@@ -102,6 +102,44 @@ static uint32_t caller_index(const struct vcpu *caller)
 	return caller ? caller->index : RECORD_NO_VP;
 }
 
+/* Before the handler runs: what it brings about must not come first. */
+static void capture_message(struct ports *ports, const struct vcpu *caller, uint8_t vtl,
+	const struct hv_post_message_input *input)
+{
+	const struct capture_meta meta = {
+		.kind = CAPTURE_MESSAGE,
+		.direction = CAPTURE_TO_HOST,
+		.vtl = vtl,
+		.sint = RECORD_NO_SINT,
+		.vp = caller_index(caller),
+		.connection_id = input->connection_id,
+		.value = input->message_type,
+	};
+	const struct iovec payload = {
+		.iov_base = (void *)(uintptr_t)input->payload,
+		.iov_len = MIN(input->payload_size, (uint32_t)HV_MESSAGE_PAYLOAD_MAX),
+	};
+
+	capture_add(&ports->vm->capture, &meta, &payload, 1);
+}
+
+static void capture_signal(struct ports *ports, const struct vcpu *caller, uint8_t vtl,
+	uint32_t connection_id, uint16_t flag, uint64_t count)
+{
+	const struct capture_meta meta = {
+		.kind = CAPTURE_EVENT,
+		.direction = CAPTURE_TO_HOST,
+		.vtl = vtl,
+		.sint = RECORD_NO_SINT,
+		.vp = caller_index(caller),
+		.connection_id = connection_id,
+		.value = flag,
+		.count = (uint32_t)MIN(count, UINT32_MAX),
+	};
+
+	capture_add(&ports->vm->capture, &meta, NULL, 0);
+}
+
 static enum hv_status post_to_port(struct port *port, struct vcpu *caller, uint8_t vtl,
 	const struct hv_post_message_input *input)
 {
@@ -136,8 +174,10 @@ static enum hv_status post_message(struct ports *ports, struct vcpu *caller, uin
 enum hv_status ports_post_message(struct ports *ports, struct vcpu *caller, uint8_t vtl,
 	const struct hv_post_message_input *input)
 {
-	enum hv_status status = post_message(ports, caller, vtl, input);
+	enum hv_status status;
 
+	capture_message(ports, caller, vtl, input);
+	status = post_message(ports, caller, vtl, input);
 	hv_record(ports->vm->recorder, HV_EVENT_PORT_MESSAGE, caller_index(caller), vtl,
 		RECORD_NO_SINT, input->connection_id, input->message_type, input->payload_size,
 		status);
@@ -162,6 +202,7 @@ enum hv_status ports_signal_event(struct ports *ports, struct vcpu *caller, uint
 	enum hv_status status = HV_STATUS_INVALID_CONNECTION_ID;
 	struct port *port;
 
+	capture_signal(ports, caller, vtl, connection_id, flag, 1);
 	rcu_read_begin();
 	port = find(ports, connection_id);
 	if (port) {
@@ -184,6 +225,7 @@ static void take_signals(struct ports *ports, struct port *port)
 
 	if (count == 0)
 		return;
+	capture_signal(ports, NULL, 0, port->connection_id, 0, count);
 	status = port->on_event(port->arg, NULL, 0);
 	atomic_store_explicit(&port->last_ns, clock_now_ns(ports->vm->clock), memory_order_relaxed);
 	atomic_fetch_add_explicit(&port->accepted, count, memory_order_relaxed);

@@ -286,6 +286,22 @@ enum hv_fault synic_msr_write(struct synic *synic, uint32_t index, uint64_t valu
 	return HV_FAULT_GP; /* SVERSION is read-only */
 }
 
+static void capture_flag(struct synic *synic, unsigned n, unsigned flag, bool newly)
+{
+	const struct capture_meta meta = {
+		.kind = CAPTURE_EVENT,
+		.direction = CAPTURE_TO_GUEST,
+		.vtl = synic->vtl,
+		.sint = (uint8_t)n,
+		.vp = synic->vcpu->index,
+		.connection_id = CAPTURE_NONE,
+		.value = flag,
+		.count = newly,
+	};
+
+	capture_add(&synic->vm->capture, &meta, NULL, 0);
+}
+
 static int set_flag_locked(struct synic *synic, unsigned n, unsigned flag, enum synic_sender sender)
 {
 	struct synic_sint *sint = &synic->sint[n];
@@ -298,6 +314,7 @@ static int set_flag_locked(struct synic *synic, unsigned n, unsigned flag, enum 
 		return -EPERM;
 	old = __atomic_fetch_or(
 		&synic_flags_locked(synic, n)->word[flag / 64], bit, __ATOMIC_SEQ_CST);
+	capture_flag(synic, n, flag, !(old & bit));
 	if (old & bit)
 		return 1;
 	sint->events++;

@@ -265,11 +265,32 @@ static void found_busy(struct synic *synic, unsigned n, struct candidate next)
 		(uint8_t)n, slot_type(synic_slot_locked(synic, n)), sint->depth);
 }
 
+/* Before the interrupt: what the guest makes of the message must not come first. */
+static void capture_delivery(struct synic *synic, unsigned n, const struct hv_message *message)
+{
+	const struct capture_meta meta = {
+		.kind = CAPTURE_MESSAGE,
+		.direction = CAPTURE_TO_GUEST,
+		.vtl = synic->vtl,
+		.sint = (uint8_t)n,
+		.vp = synic->vcpu->index,
+		.connection_id = CAPTURE_NONE,
+		.value = message->header.type,
+	};
+	const struct iovec payload = {
+		.iov_base = (void *)(uintptr_t)message->payload,
+		.iov_len = MIN(message->header.payload_size, (uint8_t)HV_MESSAGE_PAYLOAD_MAX),
+	};
+
+	capture_add(&synic->vm->capture, &meta, &payload, 1);
+}
+
 /* One candidate. True: it left without filling the slot, so the next one may be tried. */
 static bool deliver_one(struct synic *synic, unsigned n)
 {
 	struct hv_message *slot = synic_slot_locked(synic, n);
 	struct candidate next = next_candidate(synic, n);
+	const struct hv_message *message;
 	struct hv_message timer;
 
 	if (next.entry && next.entry->once && next.entry->tried && slot_type(slot) == 0) {
@@ -278,10 +299,13 @@ static bool deliver_one(struct synic *synic, unsigned n)
 	}
 	if (next.timer)
 		timer_message(synic, next.timer, &timer);
-	if (slot_write(slot, next.timer ? &timer : &next.entry->message, more_wait(synic, n)))
+	message = next.timer ? &timer : &next.entry->message;
+	if (slot_write(slot, message, more_wait(synic, n))) {
+		capture_delivery(synic, n, message);
 		written(synic, n, next);
-	else
+	} else {
 		found_busy(synic, n, next);
+	}
 	return false;
 }
 

@@ -342,6 +342,7 @@ static void init_fields(struct vm *vm, const struct vm_config *config)
 	vm->life_work.run = life_work;
 	pthread_mutex_init(&vm->life_lock, NULL);
 	TAILQ_INIT(&vm->devices);
+	capture_init(&vm->capture, vm->clock);
 	overlays_init(&vm->overlays, &vm->memory);
 	for (uint8_t vtl = 0; vtl < HV_VTL_COUNT; vtl++)
 		hv_partition_init(&vm->hv[vtl], vm, vtl);
@@ -457,6 +458,7 @@ struct vm *vm_free(struct vm *vm)
 	if (vm->boot.data_free)
 		vm->boot.data_free(vm->boot.data);
 	guest_memory_deinit(&vm->memory);
+	capture_deinit(&vm->capture);
 	pthread_mutex_destroy(&vm->life_lock);
 	free(vm);
 	return NULL;

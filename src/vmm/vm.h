@@ -21,6 +21,7 @@
 #include "common/record.h"
 #include "vmm/accel.h"
 #include "vmm/fault.h"
+#include "vmm/capture.h"
 #include "vmm/gsi.h"
 #include "vmm/hypercall.h"
 #include "vmm/iobus.h"
@@ -144,6 +145,7 @@ struct vm {
 	struct hv_partition hv[HV_VTL_COUNT]; /* partition-wide MSRs, per VTL */
 	struct hv_privileges lacking;         /* mode kernel: what KVM has not; from vcpu_init */
 	struct hypercall_stats hypercalls;
+	struct capture capture;
 	struct monitor monitor;
 	struct faults faults; /* on purpose; none unless somebody adds one */
 	struct vm_boot boot;

@@ -256,6 +256,7 @@ static void init_backend(struct fake_vm *fake, unsigned options)
 
 static void init_parts(struct vm *vm)
 {
+	capture_init(&vm->capture, vm->clock);
 	overlays_init(&vm->overlays, &vm->memory);
 	TAILQ_INIT(&vm->devices);
 	for (uint8_t vtl = 0; vtl < HV_VTL_COUNT; vtl++)
@@ -320,6 +321,7 @@ void fake_vm_free(struct fake_vm *fake)
 	for (unsigned vtl = 0; vtl < HV_VTL_COUNT; vtl++)
 		hv_partition_deinit(&vm->hv[vtl]);
 	overlays_deinit(&vm->overlays);
+	capture_deinit(&vm->capture);
 	iobus_deinit(&vm->iobus);
 	guest_memory_deinit(&vm->memory);
 	recorder_free(vm->recorder);
