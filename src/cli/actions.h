@@ -28,6 +28,10 @@ enum cli_exit run_rings_show(struct cli *cli, const struct invocation *invocatio
 enum cli_exit run_faults_add(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_faults_clear(struct cli *cli, const struct invocation *invocation);
 
+/* action-remedy.c */
+enum cli_exit run_channel_remedy(struct cli *cli, const struct invocation *invocation);
+enum cli_exit run_synic_kick(struct cli *cli, const struct invocation *invocation);
+
 /* action-ic.c */
 enum cli_exit run_ic_request(struct cli *cli, const struct invocation *invocation);
 

@@ -13,6 +13,15 @@
 	{ .name = "RELID", .key = "relid", .metavar = "RELID",                   \
 		.help = "id of the channel", .type = ARG_UINT, .place = PLACE_PATH,  \
 		.completer = COMPLETE_RELID, .flags = ARG_REQUIRED }
+#define RELIDS_ARG                                                           \
+	{ .name = "RELID", .key = "relid", .metavar = "RELID",                   \
+		.help = "id of the channel, or of several", .type = ARG_TEXT,        \
+		.place = PLACE_PATH,                                                 \
+		.completer = COMPLETE_RELID, .flags = ARG_REQUIRED | ARG_REPEAT }
+#define DRY_RUN_OPTION                                                       \
+	{ .name = "--dry-run", .key = "dry_run",                                 \
+		.help = "tell what would be done and why, and do nothing",           \
+		.type = ARG_SET, .place = PLACE_BODY }
 #define HISTORY_COLUMNS                                                      \
 	"position:#,message.age_ns:AGE,message.direction:WAY,message.message:MESSAGE,"  \
 	"message.relid:RELID,message.value:VALUE,message.verdict:VERDICT"
@@ -192,6 +201,23 @@ const struct command commands[] = {
 		},
 	},
 	{
+		.noun = "synic", .verb = "kick",
+		.help = "raise a SINT's interrupt once more, should it have been lost",
+		.example = "hvctl synic kick --vp 0 --sint 2 --force",
+		.method = "POST", .path = "/v1/vps/{vp}/sints/{sint}/kick",
+		.names = "vp,sint",
+		.run = run_synic_kick,
+		.args = {
+			VP_OPTION(PLACE_PATH, ARG_REQUIRED, "the VP"),
+			SINT_OPTION(PLACE_PATH, ARG_REQUIRED, "the SINT"),
+			VTL_OPTION(PLACE_BODY),
+			{ .name = "--force", .key = "force",
+				.help = "do it: the guest gets an interrupt",
+				.type = ARG_SET, .place = PLACE_BODY },
+			DRY_RUN_OPTION,
+		},
+	},
+	{
 		.noun = "sints", .verb = "list",
 		.help = "show the SINTs of all VPs: vector, masked, slot, queue, last EOM",
 		.example = "hvctl sints list",
@@ -306,6 +332,36 @@ const struct command commands[] = {
 		.flags = COMMAND_LIST,
 		.args = {
 			RELID_ARG,
+		},
+	},
+	{
+		.noun = "channels", .verb = "unstick",
+		.help = "wake whoever missed a signal: guest or host, where packets or room wait",
+		.example = "hvctl channels unstick 3 --dry-run",
+		.method = "POST", .path = "/v1/channels/{relid}/unstick",
+		.names = "relid",
+		.run = run_channel_remedy,
+		.args = {
+			RELIDS_ARG,
+			{ .name = "--force", .key = "force",
+				.help = "signal the guest although nothing says that it waits",
+				.type = ARG_SET, .place = PLACE_BODY },
+			DRY_RUN_OPTION,
+		},
+	},
+	{
+		.noun = "channels", .verb = "rescind",
+		.help = "take an offer back and make it again: frees whoever waits in the guest",
+		.example = "hvctl channels rescind 3 --force",
+		.method = "POST", .path = "/v1/channels/{relid}/rescind",
+		.names = "relid",
+		.run = run_channel_remedy,
+		.args = {
+			RELIDS_ARG,
+			{ .name = "--force", .key = "force",
+				.help = "do it: the guest loses the device, if only for a while",
+				.type = ARG_SET, .place = PLACE_BODY },
+			DRY_RUN_OPTION,
 		},
 	},
 	{

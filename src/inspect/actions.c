@@ -93,6 +93,9 @@ static int change_vm(struct vm *vm, enum api_action action)
 	case API_FAULT_ADD:
 	case API_FAULT_REMOVE:
 	case API_FAULTS_CLEAR:
+	case API_CHANNEL_UNSTICK:
+	case API_CHANNEL_RESCIND:
+	case API_SINT_KICK:
 		break;
 	}
 	return -EINVAL;
@@ -357,5 +360,7 @@ const struct field_table *const action_reply_tables[] = {
 	&hypercall_reply_table,
 	&action_ic_reply,
 	&action_faults_reply,
+	&action_channel_remedy_reply,
+	&action_kick_reply,
 };
 const size_t action_reply_table_count = ARRAY_LEN(action_reply_tables);

@@ -36,6 +36,9 @@ enum api_action {
 	API_FAULT_ADD = 15,
 	API_FAULT_REMOVE = 16,
 	API_FAULTS_CLEAR = 17,
+	API_CHANNEL_UNSTICK = 18,
+	API_CHANNEL_RESCIND = 19,
+	API_SINT_KICK = 20,
 };
 
 void action_vm(struct request *request); /* which one: the route's action */
@@ -49,6 +52,8 @@ void action_echo(struct request *request); /* which one: the route's action */
 void action_fault_add(struct request *request);
 void action_fault_remove(struct request *request);
 void action_faults_clear(struct request *request);
+void action_channel_remedy(struct request *request); /* likewise */
+void action_kick(struct request *request);
 
 /*
  * Main loop: whether anything can still reach the guest. If not, the operation has been finished
@@ -65,9 +70,13 @@ extern const struct param_table action_device_body;
 extern const struct param_table action_echo_run_body;
 extern const struct param_table action_echo_stop_body;
 extern const struct param_table action_fault_body;
+extern const struct param_table action_channel_remedy_body;
+extern const struct param_table action_kick_body;
 
 extern const struct field_table action_message_reply;
 extern const struct field_table action_ic_reply;
 extern const struct field_table action_faults_reply;
+extern const struct field_table action_channel_remedy_reply;
+extern const struct field_table action_kick_reply;
 extern const struct field_table *const action_reply_tables[];
 extern const size_t action_reply_table_count;

@@ -253,6 +253,11 @@ void operation_submit(struct operation *operation, enum operation_place place, u
 	arm(ops);
 }
 
+bool operation_go_on(struct operation *operation)
+{
+	return queue_push(&operation->inspect->operations.to_worker, operation, MAX_QUEUED);
+}
+
 void operation_finish(struct operation *operation)
 {
 	struct operations *ops = &operation->inspect->operations;

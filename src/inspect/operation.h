@@ -85,6 +85,12 @@ void operation_submit(
 /* Any thread. `operation` belongs to the HTTP thread again. */
 void operation_finish(struct operation *operation);
 
+/*
+ * From run() on the main loop, instead of finishing: `run` is called once more, on the worker. False:
+ * the worker has too much to do, or ends.
+ */
+bool operation_go_on(struct operation *operation) MUST_CHECK;
+
 /* Main thread, at stop: nothing runs on the main loop any more; what was queued is answered. */
 void operations_close_main(struct operations *ops);
 /* Main thread, at stop: the worker ends after what it is doing. */

@@ -47,6 +47,10 @@
 	X(IC_NOT_READY, 409, "ic_not_ready", "The guest's driver is not there",                    \
 		"see /v1/ic; Linux's driver is the module hv_utils")                               \
 	X(IC_BUSY, 409, "ic_busy", "The guest has not dealt with an earlier request", NULL)        \
+	X(CHANNEL_STATE, 409, "channel_state", "The channel's state does not allow this",          \
+		"see /v1/channels/{relid}")                                                        \
+	X(FORCE_NEEDED, 409, "force_needed", "This changes what the guest sees",                   \
+		"send \"force\": true to do it, or \"dry_run\": true to learn what would be done") \
 	X(GUEST_REFUSED, 409, "guest_refused", "The guest refused", NULL)                          \
 	X(NO_BUS, 409, "no_bus", "The VM has no VMBus",                                            \
 		"start hvd with --vmbus, or with a --device")                                      \

@@ -298,11 +298,16 @@ static void destroy(struct vmbus_channel *channel)
 /* The guest has let go: the relid may be offered again, or the channel goes for good. */
 static void client_released(struct vmbus_channel *channel)
 {
+	bool reoffer = channel->reoffer && channel->bus->connection.state == VMBUS_CONNECTED;
+
 	gpadl_drop_all(channel);
 	channel_set_state(channel, CHANNEL_CLIENT_RELEASED);
 	channel->failure[0] = '\0';
+	channel->reoffer = false;
 	if (channel->removing || channel->offer.once)
 		destroy(channel);
+	else if (reoffer)
+		channel_send_offer(channel);
 }
 
 /* ---- the device starts and stops -------------------- */
@@ -627,24 +632,48 @@ int vmbus_channel_add(struct vmbus *bus, const struct vmbus_offer *offer,
 	return 0;
 }
 
+bool channel_is_offered(const struct vmbus_channel *channel)
+{
+	switch (channel->state) {
+	case CHANNEL_CLOSED:
+	case CHANNEL_OPENING:
+	case CHANNEL_OPEN:
+	case CHANNEL_FAILED:
+	case CHANNEL_CLOSING:
+	case CHANNEL_CLOSING_REOPEN:
+		return true;
+	case CHANNEL_CLIENT_RELEASED:
+	case CHANNEL_REVOKED:
+	case CHANNEL_OPENING_CLIENT_RELEASE:
+	case CHANNEL_CLOSING_CLIENT_RELEASE:
+	case CHANNEL_STATES:
+		break;
+	}
+	return false;
+}
+
+static void take_offer_back(struct vmbus_channel *channel)
+{
+	channel_set_state(channel, CHANNEL_REVOKED);
+	send_rescind(channel);
+	stop_device(channel);
+}
+
+void channel_revoke(struct vmbus_channel *channel)
+{
+	channel->reoffer = true;
+	take_offer_back(channel);
+}
+
 void vmbus_channel_remove(struct vmbus_channel *channel)
 {
 	if (channel->removing)
 		return;
 	channel->removing = true;
-	switch (channel->state) {
-	case CHANNEL_CLIENT_RELEASED:
+	if (channel->state == CHANNEL_CLIENT_RELEASED)
 		destroy(channel);
-		return;
-	case CHANNEL_OPENING_CLIENT_RELEASE:
-	case CHANNEL_CLOSING_CLIENT_RELEASE:
-		return;
-	default:
-		channel_set_state(channel, CHANNEL_REVOKED);
-		send_rescind(channel);
-		stop_device(channel);
-		return;
-	}
+	else if (channel_is_offered(channel))
+		take_offer_back(channel);
 }
 
 struct vmbus_ring *vmbus_channel_in(struct vmbus_channel *channel)

@@ -12,6 +12,7 @@
  *	gpadl.c       guest memory that a channel may use
  *	info.c, ring_info.c, packet_info.c  what inspection shows of all that
  *	message_faults.c  what faults (vmm/fault.h) do to messages
+ *	remedy.c      what an operator can do to a channel
  *	history.c     the last messages of connection and channels; counters; records
  *
  * Purpose: the state of the protocol machines.
@@ -91,6 +92,7 @@ struct vmbus_channel {
 	uint64_t since_ns; /* in this state */
 	enum vmbus_device_state device;
 	bool removing;     /* vmbus_channel_remove(): free it when the guest has let go */
+	bool reoffer;      /* channel_revoke(): offer it again when the guest has let go */
 	char failure[96];  /* why it failed; "" otherwise */
 
 	/* From OPEN on. */
@@ -114,6 +116,10 @@ void channel_set_state(struct vmbus_channel *channel, enum vmbus_channel_state s
 struct vmbus_channel *channel_by_relid(struct vmbus *bus, uint32_t relid);
 /* Sends the offer of a channel that the guest does not know. */
 void channel_send_offer(struct vmbus_channel *channel);
+/* The guest knows the offer, and was not told that it is taken back. */
+bool channel_is_offered(const struct vmbus_channel *channel);
+/* Takes the offer back, which the guest must know, and makes it again when the guest has let go. */
+void channel_revoke(struct vmbus_channel *channel);
 /* The guest is gone or starts anew: what it had of the channel is dropped. It may be freed. */
 void channel_release_by_reset(struct vmbus_channel *channel);
 

@@ -22,7 +22,8 @@
 	"entry_failed|ioctl_failed|guest_ended"
 #define API_ACTION_WORDS                                                                           \
 	"none|patch|vm_pause|vm_resume|vm_reset|vm_shutdown|message|event|post_message|signal_event|"     \
-	"ic_request|device_add|device_remove|echo_run|echo_stop|fault_add|fault_remove|faults_clear"
+	"ic_request|device_add|device_remove|echo_run|echo_stop|fault_add|fault_remove|"             \
+	"faults_clear|channel_unstick|channel_rescind|sint_kick"
 
 /* enum vmbus_message_type, _verdict, _channel_state and _state (vmbus/), in order. */
 #define VMBUS_MESSAGE_WORDS "invalid|" VMBUS_MESSAGE_NAMES

@@ -149,6 +149,19 @@ int synic_event_flag(struct synic *synic, unsigned sint, unsigned flag) MUST_CHE
 /* Asserts the SINT's vector without a message. -EPERM masked, polling or proxy; -ENXIO SCONTROL off. */
 int synic_assert(struct synic *synic, unsigned sint) MUST_CHECK;
 
+/* What moves when a SINT moves, in every mode without asking the VP. */
+struct synic_glance {
+	bool present;
+	bool simp_enabled; /* else the slot says nothing */
+	bool slot_busy, slot_pending;
+	uint32_t slot_type;
+	uint32_t queue_depth;
+	bool irq_owed;
+	uint64_t interrupts; /* raised by hvd */
+};
+/* Any thread; `sint` 0-15. */
+struct synic_glance synic_glance(struct synic *synic, unsigned sint);
+
 /* Whether an interrupt of the SINT is withheld, to be raised when the obstacle goes. Any thread. */
 bool synic_owes(struct synic *synic, unsigned sint);
 

@@ -200,6 +200,26 @@ static void fill_slot_locked(const struct source *source, unsigned n, struct slo
 	ret_info->age_ns = slot_age_ns(source, n, message.header.type);
 }
 
+struct synic_glance synic_glance(struct synic *synic, unsigned sint)
+{
+	struct synic_glance glance = {.present = true};
+	struct hv_message message = {0};
+
+	pthread_mutex_lock(&synic->lock);
+	glance.simp_enabled = synic->simp_page.enabled;
+	/* A slot that changes while it is read is not stuck: it counts as free. */
+	if (glance.simp_enabled && !slot_read(synic_slot_locked(synic, sint), &message))
+		message.header.type = HV_MESSAGE_TYPE_NONE;
+	glance.queue_depth = synic->sint[sint].depth;
+	glance.irq_owed = synic->sint[sint].irq_owed;
+	glance.interrupts = synic->sint[sint].interrupts;
+	pthread_mutex_unlock(&synic->lock);
+	glance.slot_type = message.header.type;
+	glance.slot_busy = message.header.type != 0;
+	glance.slot_pending = message.header.flags & HV_MESSAGE_FLAG_PENDING;
+	return glance;
+}
+
 static void fill_flags_locked(const struct synic *synic, unsigned n, struct sint_info *info)
 {
 	const struct hv_event_flags *flags = synic_flags_locked(synic, n);

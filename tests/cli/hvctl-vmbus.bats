@@ -64,3 +64,75 @@ print(len(rings[0]["unread"]), len(rings[1]["unread"]), "consumed" in rings[0], 
 	run "$HVCTL" rings show 1 --packets 65
 	assert_failure 2
 }
+
+# ---- remedies ----------------------------------------------------------------
+
+@test "channels unstick says what was done, why, and what was before and after" {
+	start_stub
+	run "$HVCTL" channels unstick 3
+	assert_success
+	assert_line 'channel 3: done: packets wait for the guest\x1b[31mred\x1b[0m\xc2\x9b2J\xe2\x80\xaegnp'
+	assert_line --regexp '^WHAT +BEFORE +AFTER'
+	assert_line --regexp '^to_guest_used +32 +0$'
+	assert_line --regexp '^signals_out +4 +5$'
+	sent 'POST /v1/channels/3/unstick {}'
+}
+
+@test "channels unstick --dry-run does nothing and has no after" {
+	start_stub
+	run "$HVCTL" channels unstick 3 --dry-run --force
+	assert_success
+	assert_line --partial 'channel 3: would be done: '
+	assert_line --regexp '^WHAT +BEFORE$'
+	sent 'POST /v1/channels/3/unstick {"force":true,"dry_run":true}' ||
+		sent 'POST /v1/channels/3/unstick {"force": true, "dry_run": true}'
+}
+
+@test "channels unstick of several goes on after one that is not there" {
+	start_stub
+	run "$HVCTL" channels unstick 2 9 3
+	assert_failure 3
+	assert_line --partial 'channel 2: done'
+	assert_line --partial 'relid 9'
+	assert_line --partial 'channel 3: done'
+	run --separate-stderr "$HVCTL" -j channels unstick 2 9 3
+	assert_failure 3
+	assert_output ''
+	one_json "$stderr"
+	run --separate-stderr "$HVCTL" -j channels unstick 2 3
+	assert_success
+	one_json "$output"
+	assert_equal "$(field "$output" items.1.relid)" 3
+	run --separate-stderr "$HVCTL" -j channels unstick 2
+	assert_equal "$(field "$output" relid)" 2
+}
+
+@test "channels unstick of what is no number does nothing: 2" {
+	start_stub
+	run "$HVCTL" channels unstick 2 three
+	assert_failure 2
+	refute sent POST
+	run "$HVCTL" channels unstick
+	assert_failure 2
+}
+
+@test "channels rescind needs --force: 4, with what to type" {
+	start_stub
+	run "$HVCTL" channels rescind 3
+	assert_failure 4
+	assert_output --partial 'force'
+	run "$HVCTL" channels rescind 3 --force
+	assert_success
+	assert_line --partial 'channel 3: done: '
+}
+
+@test "synic kick says what was in the slot before and after" {
+	start_stub
+	run "$HVCTL" synic kick --vp 0 --sint 2 --force
+	assert_success
+	assert_line 'SINT 2 of VP 0: done: a message is in the slot'
+	assert_line --regexp '^slot_busy +yes +no$'
+	sent 'POST /v1/vps/0/sints/2/kick'
+	run "$HVCTL" synic kick --vp 0
+	assert_failure 2
+}
