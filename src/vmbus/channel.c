@@ -310,7 +310,45 @@ static void client_released(struct vmbus_channel *channel)
 		channel_send_offer(channel);
 }
 
+/* ---- faults -------------------- */
+
+static bool is_hit(
+	struct vmbus_channel *channel, enum fault_kind kind, struct fault_effect *ret_effect)
+{
+	const struct fault_place place = {
+		.relid = channel->relid,
+		.vp = channel->request.target_vp,
+		.sint = channel->bus->connection.sint,
+		.message = FAULT_ANY,
+		.direction = FAULT_ANY,
+	};
+
+	return fault_hit(&channel->bus->vm->faults, kind, &place, ret_effect);
+}
+
+/* Whether a fault keeps the device from going on; channels_go_on() comes back to it. */
+static bool holds(struct vmbus_channel *channel, enum fault_kind kind)
+{
+	struct fault_effect effect;
+
+	if (!is_hit(channel, kind, &effect))
+		return false;
+	channel->held_by = effect.id;
+	return true;
+}
+
 /* ---- the device starts and stops -------------------- */
+
+/* A guest that has gone meanwhile needs no device any more. */
+static void ask_device_to_open(struct vmbus_channel *channel)
+{
+	int r = -ECANCELED;
+
+	if (channel->state == CHANNEL_OPENING)
+		r = channel->ops->open(channel, channel->arg);
+	if (r != VMBUS_PENDING)
+		vmbus_channel_opened(channel, r);
+}
 
 static void start_device(struct vmbus_channel *channel)
 {
@@ -320,10 +358,10 @@ static void start_device(struct vmbus_channel *channel)
 	channel->device = DEVICE_OPENING;
 	channel->opens++;
 	channel->failure[0] = '\0';
-	if (r == 0)
-		r = channel->ops->open(channel, channel->arg);
-	if (r != VMBUS_PENDING)
+	if (r < 0)
 		vmbus_channel_opened(channel, r);
+	else if (!holds(channel, FAULT_HOLD_OPEN))
+		ask_device_to_open(channel);
 }
 
 /* What the guest's side does when the device has stopped. */
@@ -350,12 +388,44 @@ static void after_stop(struct vmbus_channel *channel)
 	}
 }
 
-void vmbus_channel_closed(struct vmbus_channel *channel)
+static void device_stopped(struct vmbus_channel *channel)
 {
 	disconnect_rings(channel);
 	channel->device = DEVICE_CLOSED;
 	gpadl_finish_teardowns(channel);
 	after_stop(channel);
+}
+
+void vmbus_channel_closed(struct vmbus_channel *channel)
+{
+	if (!holds(channel, FAULT_HOLD_CLOSE))
+		device_stopped(channel);
+}
+
+static struct vmbus_channel *held_channel(struct vmbus *bus, uint64_t fault)
+{
+	struct vmbus_channel *channel;
+
+	TAILQ_FOREACH (channel, &bus->channels, link) {
+		if (channel->held_by == fault)
+			return channel;
+	}
+	return NULL;
+}
+
+/* From the front each time: one that goes on may take others with it. */
+void channels_go_on(struct vmbus *bus, uint64_t id)
+{
+	struct vmbus_channel *channel;
+
+	while ((channel = held_channel(bus, id))) {
+		channel->held_by = 0;
+		fault_let_go(&bus->vm->faults, id);
+		if (channel->device == DEVICE_OPENING)
+			ask_device_to_open(channel);
+		else
+			device_stopped(channel);
+	}
 }
 
 /* One that is starting is stopped when it has started. */

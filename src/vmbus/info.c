@@ -6,7 +6,6 @@
 #include <string.h>
 #include "vmbus/channel_walk.h"
 #include "vmbus/internal.h"
-#include "vmm/event.h"
 
 static const char *const directions[] = {"in", "out", NULL};
 static const char *const verdicts[] = {"ok", "ignored", "illegal", "malformed", NULL};

@@ -107,6 +107,8 @@ struct vmbus_channel {
 	_Atomic uint64_t signals_in; /* counted by the port's handler, on any VP's thread */
 	struct loop_work signalled_work, free_work;
 
+	uint64_t held_by; /* a fault keeps the device from going on; 0: none does */
+
 	unsigned gpadls;
 	uint64_t opens, refused, signals_out;
 	struct vmbus_history history;
@@ -129,6 +131,9 @@ const struct vmbus_ring *channel_ring(const struct vmbus_channel *channel, unsig
 bool channel_unread(const struct vmbus_channel *channel, unsigned ring, uint32_t *ret_from, uint32_t *ret_to);
 /* A look at a ring, which must be there, for ring_check(). */
 void channel_look_at_ring(const struct vmbus_channel *channel, unsigned ring, struct ring_snapshot *ret_look);
+
+/* Fault `id` has ended: the devices that it held go on. */
+void channels_go_on(struct vmbus *bus, uint64_t id);
 
 /* Main loop, 100 ms after OPEN_RESULT; takes the lock. With a manual clock a test calls it. */
 void channel_recheck(void *channel);

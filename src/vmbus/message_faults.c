@@ -130,6 +130,7 @@ static void on_fault_ended(
 
 	vmbus_lock(bus);
 	go_on_if(bus, is_of_fault, id);
+	channels_go_on(bus, id);
 	vmbus_unlock(bus);
 }
 

@@ -48,7 +48,8 @@
 
 /* enum fault_kind and fault_end (vmm/fault.h), in order. */
 #define FAULT_KIND_WORDS                                                                           \
-	"drop_message|delay_message|duplicate_message|reorder_message|hold_message"
+	"drop_message|delay_message|duplicate_message|reorder_message|hold_message|"             \
+	"hold_open|hold_close"
 #define FAULT_END_WORDS "count|time|removed|reset"
 
 #define HV_EVENTS(X)                                                                               \

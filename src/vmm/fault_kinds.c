@@ -8,6 +8,8 @@ const char *const fault_kind_names[FAULT_KINDS + 1] = {
 	[FAULT_DUPLICATE_MESSAGE] = "duplicate_message",
 	[FAULT_REORDER_MESSAGE] = "reorder_message",
 	[FAULT_HOLD_MESSAGE] = "hold_message",
+	[FAULT_HOLD_OPEN] = "hold_open",
+	[FAULT_HOLD_CLOSE] = "hold_close",
 };
 
 #define BY_MESSAGE (FAULT_BY_RELID | FAULT_BY_MESSAGE | FAULT_BY_DIRECTION)
@@ -50,6 +52,22 @@ const struct fault_kind_row fault_kinds[FAULT_KINDS] = {
 		{
 			.help = "a channel message is withheld until the fault ends; later ones overtake it",
 			.selectors = BY_MESSAGE,
+			.traits = FAULT_NEEDS_BUS | FAULT_KEEPS,
+			.count = 1,
+			.for_ns = KEEP_NS,
+		},
+	[FAULT_HOLD_OPEN] =
+		{
+			.help = "a device that the guest opens does not start until the fault ends",
+			.selectors = FAULT_BY_RELID,
+			.traits = FAULT_NEEDS_BUS | FAULT_KEEPS,
+			.count = 1,
+			.for_ns = KEEP_NS,
+		},
+	[FAULT_HOLD_CLOSE] =
+		{
+			.help = "a device that is closed does not say that it has stopped until the fault ends",
+			.selectors = FAULT_BY_RELID,
 			.traits = FAULT_NEEDS_BUS | FAULT_KEEPS,
 			.count = 1,
 			.for_ns = KEEP_NS,

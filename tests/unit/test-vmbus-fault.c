@@ -312,6 +312,97 @@ static void a_duplicated_message_of_the_guest_is_dealt_with_twice(void **state)
 	assert_int_equal(noted(VMBUS_MSG_UNLOAD, false), 2);
 }
 
+/* ---- hold_open, hold_close -------------------- */
+
+static struct vmbus_channel *channel(void)
+{
+	return channel_by_relid(guest.bus, relids[0]);
+}
+
+static void a_held_device_starts_when_the_fault_is_removed(void **state)
+{
+	uint64_t id = add_kind(FAULT_HOLD_OPEN, FAULT_ANY);
+
+	connect();
+	vmbus_guest_post_open(&guest, relids[0], RING_PAGES);
+	vmbus_guest_expect_nothing(&guest);
+	assert_int_equal(channel()->state, CHANNEL_OPENING);
+	remove_fault(id);
+	vmbus_guest_expect(&guest, VMBUS_MSG_OPEN_CHANNEL_RESULT, NULL, 0);
+	assert_int_equal(channel()->state, CHANNEL_OPEN);
+	assert_int_equal(channel()->held_by, 0);
+}
+
+static void a_held_device_starts_when_the_time_is_over(void **state)
+{
+	add_kind(FAULT_HOLD_OPEN, FAULT_ANY);
+	connect();
+	vmbus_guest_post_open(&guest, relids[0], RING_PAGES);
+	advance(fault_kinds[FAULT_HOLD_OPEN].for_ns);
+	vmbus_guest_expect(&guest, VMBUS_MSG_OPEN_CHANNEL_RESULT, NULL, 0);
+}
+
+/* The device is not started for nobody. */
+static void a_guest_that_leaves_while_a_device_is_held_gets_its_answer_later(void **state)
+{
+	uint64_t id = add_kind(FAULT_HOLD_OPEN, FAULT_ANY);
+
+	connect();
+	vmbus_guest_post_open(&guest, relids[0], RING_PAGES);
+	post_header(VMBUS_MSG_UNLOAD);
+	vmbus_guest_expect_nothing(&guest);
+	assert_int_equal(channel()->state, CHANNEL_OPENING_CLIENT_RELEASE);
+	remove_fault(id);
+	vmbus_guest_expect(&guest, VMBUS_MSG_UNLOAD_RESPONSE, NULL, 0);
+	assert_int_equal(channel()->state, CHANNEL_CLIENT_RELEASED);
+	connect();
+	vmbus_guest_open(&guest, relids[0], RING_PAGES);
+}
+
+static void a_removed_device_that_is_held_goes_with_the_fault(void **state)
+{
+	uint64_t id = add_kind(FAULT_HOLD_OPEN, FAULT_ANY);
+
+	connect();
+	vmbus_guest_post_open(&guest, relids[0], RING_PAGES);
+	assert_int_equal(vmbus_device_remove(guest.bus, "null"), 0);
+	vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
+	vmbus_guest_release(&guest, relids[0]);
+	assert_non_null(channel());
+	remove_fault(id);
+	fake_vm_run_loop(guest.fake);
+	assert_null(channel());
+}
+
+static void a_held_end_keeps_the_rings_until_the_fault_is_removed(void **state)
+{
+	uint64_t id = add_kind(FAULT_HOLD_CLOSE, FAULT_ANY);
+	uint32_t gpadl;
+
+	connect();
+	gpadl = vmbus_guest_open(&guest, relids[0], RING_PAGES);
+	vmbus_guest_close(&guest, relids[0]);
+	vmbus_guest_tear_down(&guest, relids[0], gpadl);
+	vmbus_guest_expect_nothing(&guest);
+	assert_int_equal(channel()->state, CHANNEL_CLOSING);
+	remove_fault(id);
+	vmbus_guest_expect(&guest, VMBUS_MSG_GPADL_TORNDOWN, NULL, 0);
+	assert_int_equal(channel()->state, CHANNEL_CLOSED);
+	vmbus_guest_open(&guest, relids[0], RING_PAGES);
+}
+
+static void a_reset_ends_what_is_held(void **state)
+{
+	add_kind(FAULT_HOLD_CLOSE, FAULT_ANY);
+	connect();
+	vmbus_guest_open(&guest, relids[0], RING_PAGES);
+	vmbus_guest_close(&guest, relids[0]);
+	assert_int_equal(channel()->device, DEVICE_CLOSING);
+	faults_end_all(faults, FAULT_END_RESET);
+	assert_int_equal(channel()->device, DEVICE_CLOSED);
+	assert_int_equal(faults_active(faults), 0);
+}
+
 #define FAULT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -333,6 +424,12 @@ int main(void)
 		FAULT_TEST(reordered_messages_of_the_guest_change_places),
 		FAULT_TEST(a_duplicated_message_comes_twice),
 		FAULT_TEST(a_duplicated_message_of_the_guest_is_dealt_with_twice),
+		FAULT_TEST(a_held_device_starts_when_the_fault_is_removed),
+		FAULT_TEST(a_held_device_starts_when_the_time_is_over),
+		FAULT_TEST(a_guest_that_leaves_while_a_device_is_held_gets_its_answer_later),
+		FAULT_TEST(a_removed_device_that_is_held_goes_with_the_fault),
+		FAULT_TEST(a_held_end_keeps_the_rings_until_the_fault_is_removed),
+		FAULT_TEST(a_reset_ends_what_is_held),
 	};
 
 	return cmocka_run_group_tests_name("vmbus-fault", tests, NULL, NULL);
