@@ -34,6 +34,8 @@ enum cli_exit run_synic_kick(struct cli *cli, const struct invocation *invocatio
 
 /* action-ic.c */
 enum cli_exit run_ic_request(struct cli *cli, const struct invocation *invocation);
+enum cli_exit run_ic_items(struct cli *cli, const struct invocation *invocation);
+enum cli_exit run_kvp_get(struct cli *cli, const struct invocation *invocation);
 
 /* action-device.c */
 enum cli_exit run_devices_add(struct cli *cli, const struct invocation *invocation);

@@ -34,6 +34,17 @@
 	{ .name = "NAME", .key = "name", .metavar = "NAME",                      \
 		.help = "the device", .type = ARG_TEXT, .place = PLACE_PATH,         \
 		.completer = COMPLETE_DEVICE, .flags = ARG_REQUIRED }
+#define POOL_OPTION                                                          \
+	{ .name = "--pool", .key = "pool", .metavar = "POOL",                    \
+		.help = "external (default; what the host set), guest, auto, ...",   \
+		.type = ARG_CHOICE, .place = PLACE_BODY,                             \
+		.completer = COMPLETE_CHOICES, .choices = pools }
+#define KEY_ARG                                                              \
+	{ .name = "KEY", .key = "key", .metavar = "KEY", .help = "the key",      \
+		.type = ARG_TEXT, .place = PLACE_BODY, .flags = ARG_REQUIRED }
+#define ADDRESSES_OPTION(option, word, text)                                 \
+	{ .name = (option), .key = (word), .metavar = "LIST", .help = (text),    \
+		.type = ARG_TEXT, .place = PLACE_BODY }
 #define VP_ARG \
 	{ .name = "VP", .key = "vp", .metavar = "VP", .help = "index of the virtual processor", \
 	  .type = ARG_UINT, .place = PLACE_PATH, .completer = COMPLETE_VP, .flags = ARG_REQUIRED }
@@ -85,7 +96,9 @@
 		.help = "id of the device's channel; may be left away where there is one", \
 		.type = ARG_UINT, .place = PLACE_BODY, .completer = COMPLETE_RELID }
 
-static const char *const components[] = {"heartbeat", "timesync", "shutdown", NULL};
+static const char *const components[] = {"heartbeat", "timesync", "shutdown", "kvp", "vss", NULL};
+static const char *const pools[] = {
+	"external", "guest", "auto", "auto_external", "internal", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 const struct command commands[] = {
@@ -466,6 +479,132 @@ const struct command commands[] = {
 		},
 	},
 
+	{
+		.noun = "ic", .verb = "osinfo",
+		.help = "ask the guest what it is: system, version, host name",
+		.example = "hvctl ic osinfo",
+		.method = "POST", .path = "/v1/ic/kvp/osinfo",
+		.columns = "key,value",
+		.names = "key",
+		.flags = COMMAND_LIST,
+		.run = run_ic_items,
+	},
+	{
+		.noun = "ic", .verb = "ips",
+		.help = "ask the guest for its IP addresses, or for all that one adapter has",
+		.example = "hvctl ic ips --adapter 00:15:5d:01:02:03",
+		.method = "POST", .path = "/v1/ic/kvp/ips",
+		.columns = "key:KIND,value:ADDRESS",
+		.names = "value",
+		.flags = COMMAND_LIST,
+		.run = run_ic_items,
+		.args = {
+			{ .name = "--adapter", .key = "adapter", .metavar = "MAC",
+				.help = "also masks, gateways, name servers, DHCP of this adapter",
+				.type = ARG_TEXT, .place = PLACE_BODY },
+		},
+	},
+	{
+		.noun = "ic", .verb = "set-ips",
+		.help = "give an adapter of the guest its addresses; lists have ';' in between",
+		.example = "hvctl ic set-ips --adapter 00:15:5d:01:02:03 --dhcp",
+		.method = "POST", .path = "/v1/ic/kvp/set-ips",
+		.names = "name",
+		.run = run_ic_request,
+		.args = {
+			{ .name = "--adapter", .key = "adapter", .metavar = "MAC",
+				.help = "the adapter's MAC address", .type = ARG_TEXT,
+				.place = PLACE_BODY, .flags = ARG_REQUIRED },
+			{ .name = "--dhcp", .key = "dhcp", .help = "what DHCP says, instead",
+				.type = ARG_SET, .place = PLACE_BODY },
+			ADDRESSES_OPTION("--address", "address", "its IP addresses"),
+			ADDRESSES_OPTION("--subnet", "subnet", "a mask, or /LENGTH, for each"),
+			ADDRESSES_OPTION("--gateway", "gateway", "default gateways"),
+			ADDRESSES_OPTION("--dns", "dns", "name servers"),
+		},
+	},
+	{
+		.noun = "ic", .verb = "backup",
+		.help = "ask the guest whether it can be backed up",
+		.example = "hvctl ic backup",
+		.method = "POST", .path = "/v1/ic/vss/backup",
+		.names = "name",
+		.run = run_ic_request,
+	},
+	{
+		.noun = "ic", .verb = "freeze",
+		.help = "make the guest freeze its file systems; hvd thaws them by itself in time",
+		.example = "hvctl ic freeze --for 10s",
+		.method = "POST", .path = "/v1/ic/vss/freeze",
+		.names = "name",
+		.run = run_ic_request,
+		.args = {
+			{ .name = "--for", .key = "for_ns", .metavar = "DURATION",
+				.help = "at most this long: 100ms to 60s (default 10s)",
+				.type = ARG_DURATION, .place = PLACE_BODY },
+		},
+	},
+	{
+		.noun = "ic", .verb = "thaw",
+		.help = "make the guest thaw its file systems",
+		.example = "hvctl ic thaw",
+		.method = "POST", .path = "/v1/ic/vss/thaw",
+		.names = "name",
+		.run = run_ic_request,
+	},
+	{
+		.noun = "kvp", .verb = "list",
+		.help = "list the keys and values of a pool of the guest",
+		.example = "hvctl kvp list --pool guest",
+		.method = "POST", .path = "/v1/ic/kvp/list",
+		.columns = "key,value",
+		.names = "key",
+		.flags = COMMAND_LIST,
+		.run = run_ic_items,
+		.args = {
+			POOL_OPTION,
+		},
+	},
+	{
+		.noun = "kvp", .verb = "get",
+		.help = "print the value of a key",
+		.example = "hvctl kvp get site",
+		.method = "POST", .path = "/v1/ic/kvp/get",
+		.columns = "key,value",
+		.names = "value",
+		.run = run_kvp_get,
+		.args = {
+			KEY_ARG,
+			POOL_OPTION,
+		},
+	},
+	{
+		.noun = "kvp", .verb = "set",
+		.help = "set the value of a key in the guest",
+		.example = "hvctl kvp set site berlin",
+		.method = "POST", .path = "/v1/ic/kvp/set",
+		.names = "name",
+		.run = run_ic_request,
+		.args = {
+			KEY_ARG,
+			{ .name = "VALUE", .key = "value", .metavar = "VALUE",
+				.help = "the value, not empty", .type = ARG_TEXT,
+				.place = PLACE_BODY, .flags = ARG_REQUIRED },
+			POOL_OPTION,
+		},
+	},
+	{
+		.noun = "kvp", .verb = "delete",
+		.help = "remove a key",
+		.example = "hvctl kvp delete site",
+		.method = "POST", .path = "/v1/ic/kvp/delete",
+		.names = "name",
+		.run = run_ic_request,
+		.args = {
+			KEY_ARG,
+			POOL_OPTION,
+		},
+	},
 	/* ---- devices of the bus --------------------------------------------- */
 	{
 		.noun = "devices", .verb = "list",

@@ -64,7 +64,7 @@ static bool is_excused(const struct look *look)
 
 	if (!ic)
 		return false;
-	return (ic->needs_daemon && ic->state == IC_NEGOTIATING) ||
+	return ic->state == IC_NO_DAEMON || (ic->needs_daemon && ic->state == IC_NEGOTIATING) ||
 	       (ic->lock_step && ic->pipelined > 0);
 }
 

@@ -39,12 +39,18 @@ static bool ring_unmoved(const struct look *look)
 	return now->present && then->present && now->read_index == then->read_index;
 }
 
+/* hvd calls it so itself, after two seconds. */
+static bool may_lack_daemon(const struct doctor_ic *ic)
+{
+	return ic->needs_daemon && (ic->state == IC_NEGOTIATING || ic->state == IC_NO_DAEMON);
+}
+
 bool check_no_daemon(struct look *look)
 {
 	const struct doctor_ic *now = look->ic, *then = look->ic_then;
 
-	if (!now->needs_daemon || now->state != IC_NEGOTIATING || then->state != IC_NEGOTIATING ||
-		!ring_unmoved(look) || look->channel->to_guest.unread_packets != 1 ||
+	if (!may_lack_daemon(now) || !may_lack_daemon(then) || !ring_unmoved(look) ||
+		look->channel->to_guest.unread_packets != 1 ||
 		!lasts(now->time_in_state_ns, look->limits->stuck_ns))
 		return false;
 	diagnose(look, "%s does not run in the guest, so that its driver reads nothing",

@@ -71,7 +71,7 @@ _Static_assert(sizeof(struct ic_heartbeat) == 40, "layout");
 enum { IC_TIME_SYNC = 1, IC_TIME_SAMPLE = 2 };
 #define IC_TIME_UNIX_EPOCH_100NS UINT64_C(116444736000000000) /* since 1601-01-01 */
 
-struct ic_timesync { /* version 4.0 */
+struct ic_timesync {             /* version 4.0 */
 	uint64_t parent_time;    /* 100 ns since 1601-01-01 UTC */
 	uint64_t reference_time; /* the partition's, when the time was taken */
 	uint8_t flags, leap, stratum;
@@ -93,3 +93,96 @@ struct ic_shutdown {
 	uint8_t message[2048];
 };
 _Static_assert(sizeof(struct ic_shutdown) == 2060, "layout");
+
+/* ---- key-value exchange ---------------------------------------------------------------------- */
+
+enum ic_kvp_operation {
+	IC_KVP_GET = 0,
+	IC_KVP_SET = 1,
+	IC_KVP_DELETE = 2,
+	IC_KVP_ENUMERATE = 3,
+	IC_KVP_GET_IP_INFO = 4,
+	IC_KVP_SET_IP_INFO = 5,
+};
+
+enum ic_kvp_pool {
+	IC_KVP_POOL_EXTERNAL = 0, /* what the host set */
+	IC_KVP_POOL_GUEST = 1,    /* what the guest set */
+	IC_KVP_POOL_AUTO = 2,     /* what the guest's daemon knows */
+	IC_KVP_POOL_AUTO_EXTERNAL = 3,
+	IC_KVP_POOL_INTERNAL = 4,
+	IC_KVP_POOLS,
+};
+
+/* Where Linux's daemon keeps them in the pool auto. */
+enum { IC_KVP_AUTO_IPV4 = 2, IC_KVP_AUTO_IPV6 = 3 };
+
+enum ic_kvp_type {
+	IC_KVP_STRING = 1,
+	IC_KVP_U32 = 4,
+	IC_KVP_U64_LINUX = 8, /* as Linux's header has it */
+	IC_KVP_U64 = 11,      /* as the registry has it */
+};
+
+enum { IC_KVP_KEY_BYTES = 512, IC_KVP_VALUE_BYTES = 2048 };
+
+/* Text is UTF-16LE; sizes are in bytes and count its final 0. */
+struct ic_kvp_value {
+	uint32_t type; /* enum ic_kvp_type */
+	uint32_t key_size, value_size;
+	uint8_t key[IC_KVP_KEY_BYTES];
+	uint8_t value[IC_KVP_VALUE_BYTES];
+};
+
+/* Of all operations but those with IP_INFO; the guest answers in the packet that came. */
+struct ic_kvp {
+	uint8_t operation, pool;
+	uint16_t pad;
+	union {
+		struct {
+			uint32_t index;
+			struct ic_kvp_value item;
+		} enumerate;
+		struct ic_kvp_value item; /* GET, SET */
+		struct {
+			uint32_t key_size;
+			uint8_t key[IC_KVP_KEY_BYTES];
+		} remove;
+	};
+};
+_Static_assert(sizeof(struct ic_kvp) == 2580, "layout");
+
+enum { IC_KVP_FAMILY_IPV4 = 1, IC_KVP_FAMILY_IPV6 = 2 };
+
+/* Text is UTF-16LE up to a 0; lists have ';' between their members. */
+struct ic_kvp_ip_info {
+	uint8_t operation, pool;
+	uint8_t adapter[256]; /* its MAC: "00:15:5D:01:02:03" */
+	uint8_t family;       /* IC_KVP_FAMILY_*, or both */
+	uint8_t dhcp;
+	uint8_t address[2048];
+	uint8_t subnet[2048]; /* "255.255.255.0", "/64" */
+	uint8_t gateway[1024];
+	uint8_t dns[2048];
+};
+_Static_assert(sizeof(struct ic_kvp_ip_info) == 7428, "layout");
+
+/* ---- backup ---------------------------------------------------------------------------------- */
+
+enum ic_vss_operation {
+	IC_VSS_CREATE = 0,
+	IC_VSS_DELETE = 1,
+	IC_VSS_HOT_BACKUP = 2,
+	IC_VSS_GET_DM_INFO = 3,
+	IC_VSS_BACKUP_COMPLETE = 4,
+	IC_VSS_FREEZE = 5,
+	IC_VSS_THAW = 6,
+	IC_VSS_AUTO_RECOVER = 7,
+};
+
+struct ic_vss {
+	uint8_t operation; /* enum ic_vss_operation */
+	uint8_t reserved[7];
+	uint32_t flags;
+};
+_Static_assert(sizeof(struct ic_vss) == 12, "layout");

@@ -11,9 +11,11 @@ const struct vmbus_device_kind *const vmbus_device_kinds[] = {
 	&vmbus_echo_kind,
 	&vmbus_heartbeat_kind,
 	&vmbus_hvsock_kind,
+	&vmbus_kvp_kind,
 	&vmbus_null_kind,
 	&vmbus_shutdown_kind,
 	&vmbus_timesync_kind,
+	&vmbus_vss_kind,
 	NULL,
 };
 

@@ -104,9 +104,11 @@ int device_option_guid(const struct device_options *options, const char *key,
 extern const struct vmbus_device_kind vmbus_echo_kind;
 extern const struct vmbus_device_kind vmbus_heartbeat_kind;
 extern const struct vmbus_device_kind vmbus_hvsock_kind;
+extern const struct vmbus_device_kind vmbus_kvp_kind;
 extern const struct vmbus_device_kind vmbus_null_kind;
 extern const struct vmbus_device_kind vmbus_shutdown_kind;
 extern const struct vmbus_device_kind vmbus_timesync_kind;
+extern const struct vmbus_device_kind vmbus_vss_kind;
 
 /* ---- inspection: any thread, takes the lock ---- */
 

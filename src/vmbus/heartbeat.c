@@ -14,7 +14,10 @@ struct heartbeat {
 };
 
 static const struct ic_version versions[] = {{3, 0}};
-static const char *const requests[] = {"ping", NULL};
+static const struct ic_question questions[] = {
+	{.name = "ping", .answered = "the guest lives"},
+	{0},
+};
 
 static size_t heartbeat_fill(struct ic *ic, const struct ic_call *call, void *body)
 {
@@ -25,15 +28,18 @@ static size_t heartbeat_fill(struct ic *ic, const struct ic_call *call, void *bo
 	return sizeof(message);
 }
 
-static bool heartbeat_accepts(struct ic *ic, const void *body, size_t size)
+static enum ic_outcome heartbeat_take(
+	struct ic *ic, const struct ic_call *call, const struct ic_reply *reply, bool *ret_more)
 {
 	const struct heartbeat *heartbeat = container_of(ic, struct heartbeat, ic);
 	struct ic_heartbeat message;
 
-	if (size < sizeof(message))
-		return false;
-	memcpy(&message, body, sizeof(message));
-	return message.sequence == heartbeat->sequence + 1;
+	if (reply->size < sizeof(message))
+		return IC_BAD_ANSWER;
+	memcpy(&message, reply->body, sizeof(message));
+	if (message.sequence != heartbeat->sequence + 1)
+		return IC_BAD_ANSWER;
+	return ic_outcome_of(reply->status);
 }
 
 static int heartbeat_create(struct vmbus *bus, const struct device_options *options,
@@ -61,8 +67,7 @@ const struct ic_ops heartbeat_ops = {
 	.size = sizeof(struct heartbeat),
 	.period_ns = PERIOD_NS,
 	.patience_ns = 2 * PERIOD_NS,
-	.requests = requests,
-	.answered = "the guest lives",
+	.questions = questions,
 	.fill = heartbeat_fill,
-	.accepts = heartbeat_accepts,
+	.take = heartbeat_take,
 };

@@ -12,17 +12,27 @@
 /* Packets taken from the ring before others get their turn on the main loop. */
 enum { PACKETS_AT_ONCE = 64 };
 
+/* A driver whose daemon does not run leaves the first packet unread: after this long it is said. */
+#define DAEMON_PATIENCE_NS (2 * NSEC_PER_SEC)
+
 static const struct ic_version framework_versions[] = {{1, 0}, {3, 0}};
 
 const struct ic_ops *const ic_components[IC_COMPONENTS] = {
 	[IC_COMPONENT_HEARTBEAT] = &heartbeat_ops,
 	[IC_COMPONENT_TIMESYNC] = &timesync_ops,
 	[IC_COMPONENT_SHUTDOWN] = &shutdown_ops,
+	[IC_COMPONENT_KVP] = &kvp_ops,
+	[IC_COMPONENT_VSS] = &vss_ops,
 };
 
 static uint64_t now_ns(const struct ic *ic)
 {
 	return clock_now_ns(ic->bus->vm->clock);
+}
+
+static size_t packet_limit(const struct ic *ic)
+{
+	return ic->ops->packet_limit ? ic->ops->packet_limit : IC_PACKET_DEFAULT;
 }
 
 /* ---- state -------------------- */
@@ -57,8 +67,12 @@ static void finish_call(
 
 	ic->done = NULL;
 	ic->calling = false;
-	if (done)
-		done(ic->done_arg, &answer);
+	if (!done)
+		return;
+	hv_record(ic->bus->vm->recorder, HV_EVENT_IC_ANSWER, RECORD_NO_VP, 0, RECORD_NO_SINT,
+		ic->component, outcome, status, vmbus_channel_relid(ic->channel),
+		latency_ns == UINT64_MAX ? 0 : latency_ns);
+	done(ic->done_arg, &answer);
 }
 
 /* ---- to the guest -------------------- */
@@ -144,13 +158,15 @@ static void send_call(struct ic *ic)
 	ic->calling = !guest_is_behind(ic) && ask(ic, &ic->call);
 	if (!ic->calling)
 		finish_call(ic, IC_LOST, 0, UINT64_MAX);
+	else if (ic->call.step == 0)
+		ic->asked_ns = ic->sent_ns;
 }
 
 static void send_next(struct ic *ic)
 {
 	if (ic->done) {
 		send_call(ic);
-	} else if (ic->ops->period_ns && now_ns(ic) >= ic->next_ns) {
+	} else if (now_ns(ic) >= ic->next_ns) {
 		ic->next_ns = now_ns(ic) + ic->ops->period_ns;
 		if (!guest_is_behind(ic))
 			ask(ic, NULL);
@@ -164,36 +180,55 @@ static uint64_t settled_ns(const struct ic *ic)
 	return ic->since_ns + ic->ops->settle_ns;
 }
 
+/* When the guest has taken too long to answer what is out. */
+static uint64_t overdue_ns(const struct ic *ic)
+{
+	return (ic->calling ? ic->asked_ns : ic->sent_ns) + ic->ops->patience_ns;
+}
+
 static bool is_overdue(const struct ic *ic)
 {
-	return ic->state == IC_READY && ic->out == IC_OUT &&
-	       now_ns(ic) - ic->sent_ns >= ic->ops->patience_ns;
+	return ic->state == IC_READY && ic->out == IC_OUT && now_ns(ic) >= overdue_ns(ic);
+}
+
+static bool lacks_daemon(const struct ic *ic)
+{
+	return ic->ops->daemon && guest_is_behind(ic);
 }
 
 static void lose(struct ic *ic)
 {
 	ic->out = IC_OVERDUE;
 	ic->lost++;
-	set_state(ic, ic->state, IC_LOST_COMMUNICATION);
+	set_state(ic, lacks_daemon(ic) ? IC_NO_DAEMON : ic->state, IC_LOST_COMMUNICATION);
 	if (ic->calling)
 		finish_call(ic, IC_LOST, 0, UINT64_MAX);
+}
+
+static uint64_t daemon_missed_ns(const struct ic *ic)
+{
+	return ic->sent_ns + DAEMON_PATIENCE_NS;
 }
 
 /* When to look again; 0: not for the clock's sake. */
 static uint64_t deadline_ns(const struct ic *ic)
 {
+	if (ic->state == IC_NEGOTIATING && ic->ops->daemon && now_ns(ic) < daemon_missed_ns(ic))
+		return daemon_missed_ns(ic);
 	if (ic->state != IC_READY)
 		return 0;
 	if (ic->out == IC_OUT)
-		return ic->sent_ns + ic->ops->patience_ns;
+		return overdue_ns(ic);
 	if (ic->done)
 		return settled_ns(ic);
-	return ic->ops->period_ns ? MAX(ic->next_ns, settled_ns(ic)) : 0;
+	return ic->next_ns == IC_NEVER ? 0 : MAX(ic->next_ns, settled_ns(ic));
 }
 
 /* After whatever happened: does what is due, and sees to it that it looks again in time. */
 static void look(struct ic *ic)
 {
+	if (ic->state == IC_NEGOTIATING && now_ns(ic) >= daemon_missed_ns(ic) && lacks_daemon(ic))
+		set_state(ic, IC_NO_DAEMON, IC_NO_HANDSHAKE);
 	if (is_overdue(ic))
 		lose(ic);
 	if (ic->state == IC_READY && ic->out != IC_OUT && now_ns(ic) >= settled_ns(ic))
@@ -213,13 +248,9 @@ void ic_tick(void *arg)
 
 /* ---- from the guest -------------------- */
 
-/* What a packet holds, after its lengths were checked. */
-struct ic_reply {
-	struct ic_header header;
-	const uint8_t *body; /* header.body_size bytes */
-};
-
-static bool parse(const uint8_t *payload, size_t size, struct ic_reply *ret_reply)
+/* False: the lengths do not fit together, or it is no answer. */
+static bool parse(const uint8_t *payload, size_t size, struct ic_header *ret_header,
+	struct ic_reply *ret_reply)
 {
 	struct ic_header header;
 
@@ -231,7 +262,8 @@ static bool parse(const uint8_t *payload, size_t size, struct ic_reply *ret_repl
 		header.body_size > header.pipe_size - (sizeof(header) - IC_PIPE_HEADER_BYTES) ||
 		!(header.flags & IC_FLAG_RESPONSE))
 		return false;
-	*ret_reply = (struct ic_reply){header, payload + sizeof(header)};
+	*ret_header = header;
+	*ret_reply = (struct ic_reply){header.status, payload + sizeof(header), header.body_size};
 	return true;
 }
 
@@ -254,15 +286,14 @@ struct ic_choice {
 static bool read_choice(const struct ic_reply *reply, struct ic_choice *ret_choice)
 {
 	struct ic_choice choice = {0};
-	size_t size = reply->header.body_size;
 	bool none;
 
-	if (size < sizeof(choice.counts))
+	if (reply->size < sizeof(choice.counts))
 		return false;
-	memcpy(&choice, reply->body, MIN(size, sizeof(choice)));
+	memcpy(&choice, reply->body, MIN(reply->size, sizeof(choice)));
 	none = choice.counts.framework_count == 0 && choice.counts.message_count == 0;
 	if (!none && (choice.counts.framework_count != 1 || choice.counts.message_count != 1 ||
-			     size < sizeof(choice)))
+			     reply->size < sizeof(choice)))
 		return false;
 	*ret_choice = choice;
 	return true;
@@ -292,50 +323,70 @@ static void on_negotiated(struct ic *ic, const struct ic_reply *reply)
 	} else {
 		ic->framework = choice.framework;
 		ic->version = choice.version;
-		ic->next_ns = 0;
+		ic->next_ns = ic->ops->period_ns ? 0 : IC_NEVER;
 		ic->fresh = true;
 		set_state(ic, IC_READY, IC_CONTACT_OK);
+		if (ic->ops->ready)
+			ic->ops->ready(ic);
 		return;
 	}
 	set_state(ic, IC_FAILED, IC_NO_HANDSHAKE);
 }
 
-static enum ic_outcome judge(struct ic *ic, const struct ic_reply *reply)
+enum ic_outcome ic_outcome_of(uint32_t status)
 {
-	if (ic->ops->accepts && !ic->ops->accepts(ic, reply->body, reply->header.body_size)) {
-		ic->malformed++;
-		note_problem(ic, "an answer does not fit what was asked");
-		return IC_BAD_ANSWER;
-	}
-	ic->responses++;
-	ic->last_status = reply->header.status;
-	if (ic->last_status == IC_STATUS_OK)
-		return IC_ANSWERED;
-	ic->refused++;
-	return IC_REFUSED;
+	return status == IC_STATUS_OK ? IC_ANSWERED : IC_REFUSED;
 }
 
-/* Late or not, a guest that answers is there. */
+static enum ic_outcome judge(
+	struct ic *ic, const struct ic_call *call, const struct ic_reply *reply, bool *ret_more)
+{
+	enum ic_outcome outcome = ic_outcome_of(reply->status);
+
+	if (ic->ops->take)
+		outcome = ic->ops->take(ic, call, reply, ret_more);
+	if (outcome == IC_BAD_ANSWER) {
+		ic->malformed++;
+		note_problem(ic, "an answer does not fit what was asked");
+		return outcome;
+	}
+	ic->responses++;
+	ic->refused += outcome == IC_REFUSED;
+	ic->last_status = reply->status;
+	ic->answered_ns = now_ns(ic);
+	ic->last_latency_ns = ic->answered_ns - ic->sent_ns;
+	set_state(ic, IC_READY, IC_CONTACT_OK);
+	return outcome;
+}
+
+/* Late or not, a guest that answers is there. Of a late answer nobody waits for anything. */
 static void on_answer(struct ic *ic, const struct ic_reply *reply)
 {
-	bool late = ic->out == IC_OVERDUE;
-	enum ic_outcome outcome = judge(ic, reply);
+	bool more = false;
+	enum ic_outcome outcome = judge(ic, ic->calling ? &ic->call : NULL, reply, &more);
 
+	ic->late += ic->out == IC_OVERDUE;
 	ic->out = IC_NOTHING_OUT;
-	ic->late += late;
-	if (outcome != IC_BAD_ANSWER) {
-		ic->answered_ns = now_ns(ic);
-		ic->last_latency_ns = ic->answered_ns - ic->sent_ns;
-		set_state(ic, ic->state, IC_CONTACT_OK);
+	if (!ic->calling)
+		return;
+	if (outcome == IC_ANSWERED && more) {
+		ic->call.step++;
+		ic->calling = false;
+	} else {
+		finish_call(ic, outcome, reply->status, now_ns(ic) - ic->asked_ns);
 	}
-	if (ic->calling && !late)
-		finish_call(ic, outcome, reply->header.status, now_ns(ic) - ic->sent_ns);
+}
+
+/* Whether the answer that is waited for is that to the offered versions. */
+static bool has_agreed(const struct ic *ic)
+{
+	return ic->version.major != 0;
 }
 
 static bool is_to_the_last(
 	const struct ic *ic, const struct ring_packet *packet, const struct ic_header *header)
 {
-	enum ic_message_type asked = ic->state == IC_NEGOTIATING ? IC_NEGOTIATE : ic->ops->type;
+	enum ic_message_type asked = has_agreed(ic) ? ic->ops->type : IC_NEGOTIATE;
 
 	return ic->out != IC_NOTHING_OUT && packet->transaction_id == ic->transaction &&
 	       header->transaction == (uint8_t)ic->transaction && header->type == asked;
@@ -343,19 +394,20 @@ static bool is_to_the_last(
 
 static void on_packet(struct ic *ic, const struct ring_packet *packet)
 {
+	struct ic_header header;
 	struct ic_reply reply;
 
 	if (packet->type != VMBUS_PACKET_DATA_INBAND ||
-		!parse(ic->packet + packet->header_bytes, packet->payload_bytes, &reply)) {
+		!parse(ic->packet + packet->header_bytes, packet->payload_bytes, &header, &reply)) {
 		ic->malformed++;
 		note_problem(ic, "a packet of the guest is no answer");
-	} else if (!is_to_the_last(ic, packet, &reply.header)) {
+	} else if (!is_to_the_last(ic, packet, &header)) {
 		ic->stray++;
 		note_problem(ic, "an answer to nothing that was asked");
-	} else if (ic->state == IC_NEGOTIATING) {
-		on_negotiated(ic, &reply);
-	} else {
+	} else if (has_agreed(ic)) {
 		on_answer(ic, &reply);
+	} else {
+		on_negotiated(ic, &reply);
 	}
 }
 
@@ -366,7 +418,7 @@ static void read_packets(struct ic *ic)
 	int r = 0;
 
 	for (unsigned i = 0; i < PACKETS_AT_ONCE; i++) {
-		r = vmbus_channel_peek(ic->channel, ic->packet, sizeof(ic->packet), &packet);
+		r = vmbus_channel_peek(ic->channel, ic->packet, packet_limit(ic), &packet);
 		if (r == 0) {
 			on_packet(ic, &packet);
 			r = vmbus_channel_consume(ic->channel);
@@ -401,6 +453,8 @@ static int on_close(struct vmbus_channel *channel, void *arg)
 
 	set_state(ic, IC_CLOSED, IC_NO_CONTACT);
 	ic->out = IC_NOTHING_OUT;
+	if (ic->ops->closed)
+		ic->ops->closed(ic);
 	loop_timer_arm(ic->timer, 0);
 	finish_call(ic, IC_ENDED, 0, UINT64_MAX);
 	return 0;
@@ -432,7 +486,7 @@ static int offer(struct ic *ic)
 		.chn_flags = VMBUS_OFFER_ENUMERATE_DEVICE_INTERFACE | VMBUS_OFFER_NAMED_PIPE_MODE,
 		.pipe_mode = VMBUS_PIPE_MODE_MESSAGE,
 		.monitor_id = VMBUS_MONITOR_NONE,
-		.packet_limit = IC_PACKET_MAX,
+		.packet_limit = packet_limit(ic),
 	};
 
 	return vmbus_channel_add(ic->bus, &offer, &ic->channel_ops, ic, &ic->channel);
@@ -494,6 +548,8 @@ static int check_request(const struct ic *ic)
 {
 	if (!ic)
 		return -ENOENT;
+	if (ic->state == IC_NO_DAEMON)
+		return IC_E_NO_DAEMON;
 	if (ic->state != IC_READY)
 		return IC_E_NOT_READY;
 	if (ic->done)

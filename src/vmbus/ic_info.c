@@ -4,8 +4,12 @@
 #include <string.h>
 #include "vmbus/ic.h"
 #include "vmbus/internal.h"
+#include "vmbus/vss.h"
 
-static const char *const component_names[] = {"heartbeat", "timesync", "shutdown", NULL};
+static const char *const component_names[] = {
+	"heartbeat", "timesync", "shutdown", "kvp", "vss", NULL};
+static const char *const freeze_names[] = {
+	"thawed", "freezing", "frozen", "thawing", "unknown", NULL};
 _Static_assert(ARRAY_LEN(component_names) == IC_COMPONENTS + 1, "a name for every component");
 
 static void format_version(char *text, size_t size, struct ic_version version)
@@ -38,6 +42,8 @@ static void fill(const struct ic *ic, enum ic_component component, struct ic_inf
 	};
 	memcpy(ret_info->device, ic->device.name, sizeof(ret_info->device));
 	memcpy(ret_info->problem, ic->problem, sizeof(ret_info->problem));
+	if (component == IC_COMPONENT_VSS)
+		vss_info(ic, &ret_info->freeze);
 	format_version(
 		ret_info->framework_version, sizeof(ret_info->framework_version), ic->framework);
 	format_version(ret_info->message_version, sizeof(ret_info->message_version), ic->version);
@@ -71,13 +77,31 @@ static void list_ics(void *owner, const uint64_t *key, unsigned fixed, const uin
 	}
 }
 
+static const struct field freeze_fields[] = {
+	{FIELD_E(struct ic_freeze_info, state, 0, freeze_names,
+		"What they were told last. unknown: the channel was closed before they were thawed; "
+		"that is done when it is open again.")},
+	{FIELD_U(struct ic_freeze_info, time_in_state_ns, FIELD_NULLABLE,
+		"Time in that state; null: from the beginning.")},
+	{FIELD_U(struct ic_freeze_info, thaw_due_in_ns, FIELD_NULLABLE,
+		"When hvd thaws them by itself; null: there is nothing to thaw, or no channel.")},
+	{FIELD_U(struct ic_freeze_info, freezes, 0, "Times that they were frozen.")},
+	{FIELD_U(struct ic_freeze_info, thaws, 0, "Times that they were thawed.")},
+	{FIELD_U(struct ic_freeze_info, automatic_thaws, 0,
+		"Thaws that hvd asked for by itself, whatever became of them.")},
+};
+static const struct field_table freeze_table = FIELD_TABLE(struct ic_freeze_info, "ic_freeze",
+	"Whether the guest's file systems are frozen.", freeze_fields);
+
 static const struct field ic_fields[] = {
 	{FIELD_E(struct ic_info, name, 0, component_names, "The integration component.")},
 	{FIELD_S(struct ic_info, device, 0, "The name of its --device.")},
 	{FIELD_U(struct ic_info, relid, 0, "Its channel.")},
 	{FIELD_E(struct ic_info, state, 0, ic_state_names,
 		"closed: no driver has the channel. waiting: it was opened a moment ago. negotiating: "
-		"versions were offered. ready: they were agreed on. failed: they were not.")},
+		"versions were offered. ready: they were agreed on. failed: they were not. no_daemon: the "
+		"guest's driver reads nothing, as long as the daemon does not run that would answer; "
+		"it goes on when that is started.")},
 	{FIELD_E(struct ic_info, contact, 0, ic_contact_names,
 		"no_contact: the channel is closed. no_handshake: open, and nothing agreed on. "
 		"lost_communication: the last request was not answered in time. ok: it was.")},
@@ -101,6 +125,8 @@ static const struct field ic_fields[] = {
 	{FIELD_U(struct ic_info, waiting_ns, FIELD_NULLABLE,
 		"How long an answer has been waited for; null: nothing is out.")},
 	{FIELD_S(struct ic_info, problem, FIELD_NULLABLE, "What was wrong last, in words.")},
+	{FIELD_O(struct ic_info, freeze, FIELD_NULLABLE, &freeze_table,
+		"Component vss: the guest's file systems.")},
 };
 static const struct field_table ic_table = FIELD_TABLE(struct ic_info, "ic",
 	"An integration component: a service of the guest that the host may ask.", ic_fields);

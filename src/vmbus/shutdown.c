@@ -10,10 +10,11 @@
 enum shutdown_request { SHUTDOWN_POWER_OFF, SHUTDOWN_REBOOT };
 
 static const struct ic_version versions[] = {{3, 0}, {3, 1}, {3, 2}};
-static const char *const requests[] = {
-	[SHUTDOWN_POWER_OFF] = "power-off",
-	[SHUTDOWN_REBOOT] = "reboot",
-	NULL,
+#define AGREED "the guest agreed; it has yet to do it"
+static const struct ic_question questions[] = {
+	[SHUTDOWN_POWER_OFF] = {.name = "power-off", .takes = IC_FORCE, .answered = AGREED},
+	[SHUTDOWN_REBOOT] = {.name = "reboot", .takes = IC_FORCE, .answered = AGREED},
+	{0},
 };
 
 /* Never on its own: there is a call. */
@@ -54,8 +55,6 @@ const struct ic_ops shutdown_ops = {
 	.size = sizeof(struct ic),
 	.patience_ns = 3 * NSEC_PER_SEC,
 	.settle_ns = NSEC_PER_SEC,
-	.requests = requests,
-	.takes_force = true,
-	.answered = "the guest agreed; it has yet to do it",
+	.questions = questions,
 	.fill = shutdown_fill,
 };

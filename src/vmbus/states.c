@@ -10,7 +10,8 @@ const char *const vmbus_channel_state_names[] = {"client_released", "closed", "o
 	"closing_client_release", NULL};
 const char *const vmbus_device_state_names[] = {"closed", "opening", "open", "closing", NULL};
 const char *const vmbus_gpadl_state_names[] = {"assembling", "accepted", "tearing_down", NULL};
-const char *const ic_state_names[] = {"closed", "waiting", "negotiating", "ready", "failed", NULL};
+const char *const ic_state_names[] = {
+	"closed", "waiting", "negotiating", "ready", "failed", "no_daemon", NULL};
 const char *const ic_contact_names[] = {
 	"no_contact", "no_handshake", "lost_communication", "ok", NULL};
 

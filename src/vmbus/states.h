@@ -54,6 +54,7 @@ enum ic_state {
 	IC_NEGOTIATING,
 	IC_READY,
 	IC_FAILED,
+	IC_NO_DAEMON, /* of the guest: its driver reads nothing */
 	IC_STATES,
 };
 

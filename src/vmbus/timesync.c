@@ -11,7 +11,10 @@
 #include "vmbus/internal.h"
 
 static const struct ic_version versions[] = {{3, 0}, {4, 0}};
-static const char *const requests[] = {"sync", NULL};
+static const struct ic_question questions[] = {
+	{.name = "sync", .answered = "the guest was told the time"},
+	{0},
+};
 
 static uint64_t utc_100ns(void)
 {
@@ -69,7 +72,6 @@ const struct ic_ops timesync_ops = {
 	.size = sizeof(struct ic),
 	.period_ns = 5 * NSEC_PER_SEC,
 	.patience_ns = 4 * NSEC_PER_SEC,
-	.requests = requests,
-	.answered = "the guest was told the time",
+	.questions = questions,
 	.fill = timesync_fill,
 };

@@ -40,8 +40,8 @@
 	"opening_client_release|closing_client_release"
 #define VMBUS_STATE_WORDS "disconnected|connecting|negotiated|connected|disconnecting"
 /* enum ic_component, ic_state and ic_contact (vmbus/ic.h), in order. */
-#define IC_NAME_WORDS    "heartbeat|timesync|shutdown"
-#define IC_STATE_WORDS   "closed|waiting|negotiating|ready|failed"
+#define IC_NAME_WORDS    "heartbeat|timesync|shutdown|kvp|vss"
+#define IC_STATE_WORDS   "closed|waiting|negotiating|ready|failed|no_daemon"
 #define IC_CONTACT_WORDS "no_contact|no_handshake|lost_communication|ok"
 /* enum echo_outcome (vmbus/echo.h), in order. */
 #define ECHO_WORDS "none|running|complete|stalled|stopped|broken"
@@ -51,6 +51,9 @@
 	"drop_message|delay_message|duplicate_message|reorder_message|hold_message|"             \
 	"hold_open|hold_close"
 #define FAULT_END_WORDS "count|time|removed|reset"
+/* enum ic_outcome and enum vss_state (vmbus/vss.h), in order. */
+#define IC_OUTCOME_WORDS "answered|refused|bad_answer|lost|ended"
+#define VSS_STATE_WORDS  "thawed|freezing|frozen|thawing|unknown"
 
 #define HV_EVENTS(X)                                                                               \
 	X(HV_EVENT_VM_STATE, "vm.state", "the VM changed state", "from:=created|running|paused|stopped", "to:=created|running|paused|stopped", "reason:=" VM_STOP_WORDS, NULL, NULL) \
@@ -92,7 +95,9 @@
 	X(HV_EVENT_ECHO, "echo", "a run of the device echo began or ended", "relid:u", "outcome:=" ECHO_WORDS, "sent:u", "received:u", "lost:u") \
 	X(HV_EVENT_FAULT_ADDED, "fault.added", "somebody made hvd misbehave on purpose; relid 0: any channel", "id:u", "kind:=" FAULT_KIND_WORDS, "uid:u", "pid:u", "relid:u") \
 	X(HV_EVENT_FAULT_HIT, "fault.hit", "a fault that was added on purpose did what its kind says", "id:u", "kind:=" FAULT_KIND_WORDS, "hit:u", "relid:u", "message:=none|" VMBUS_MESSAGE_NAMES) \
-	X(HV_EVENT_FAULT_ENDED, "fault.ended", "a fault that was added on purpose is over; what it kept goes on", "id:u", "kind:=" FAULT_KIND_WORDS, "hits:u", "why:=" FAULT_END_WORDS, NULL)
+	X(HV_EVENT_FAULT_ENDED, "fault.ended", "a fault that was added on purpose is over; what it kept goes on", "id:u", "kind:=" FAULT_KIND_WORDS, "hits:u", "why:=" FAULT_END_WORDS, NULL) \
+	X(HV_EVENT_IC_ANSWER, "ic.answer", "what became of a client's request to the guest", "name:=" IC_NAME_WORDS, "outcome:=" IC_OUTCOME_WORDS, "status:x", "relid:u", "latency_ns:u") \
+	X(HV_EVENT_IC_FREEZE, "ic.freeze", "the guest's file systems, as far as backups go", "from:=" VSS_STATE_WORDS, "to:=" VSS_STATE_WORDS, "relid:u", NULL, NULL)
 
 enum hv_event {
 #define HV_EVENT_ENUM(id, ...) id,

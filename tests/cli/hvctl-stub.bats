@@ -303,6 +303,65 @@ fails_with() {
 	assert_line --regexp '^round_trip_median_ns: +90 us'
 }
 
+@test "kvp list and get, ic ips: what the guest has to say cannot act on a terminal" {
+	start_stub
+	run "$HVCTL" kvp list
+	assert_success
+	assert_line --index 0 --regexp '^KEY +VALUE'
+	assert_equal "${#lines[@]}" 5
+	refute_output --partial $'\x1b'
+	run tail -n 1 "$requests"
+	assert_output 'POST /v1/ic/kvp/list {"start":2}'
+	run "$HVCTL" kvp list -o name --sort -key
+	assert_output $'k3\nk2\nk1\nk0'
+	run "$HVCTL" kvp get site
+	assert_success
+	assert_output --partial 'va\x1b'
+	refute_output --partial $'\x1b'
+	run "$HVCTL" -j kvp get site --pool auto
+	assert_success
+	run tail -n 1 "$requests"
+	assert_output 'POST /v1/ic/kvp/get {"key":"site","pool":"auto"}'
+	run "$HVCTL" ic ips --adapter 00:15:5d:01:02:03 -o name
+	assert_output 10.0.0.2
+	run tail -n 1 "$requests"
+	assert_output 'POST /v1/ic/kvp/ips {"adapter":"00:15:5d:01:02:03"}'
+	run "$HVCTL" ic osinfo
+	assert_success
+}
+
+@test "kvp list of a pool without end stops, and says so" {
+	start_stub
+	run --separate-stderr "$HVCTL" kvp list --pool guest -o name
+	assert_success
+	assert_equal "${#lines[@]}" 4096
+	[[ $stderr == *'there are more'* ]]
+}
+
+@test "kvp set, delete, ic freeze, thaw, backup and set-ips answer in a sentence" {
+	start_stub
+	run "$HVCTL" kvp set site berlin
+	assert_output 'kvp: answered in 84 us: the guest lives'
+	run tail -n 1 "$requests"
+	assert_output 'POST /v1/ic/kvp/set {"key":"site","value":"berlin"}'
+	run "$HVCTL" kvp delete site --pool guest
+	assert_success
+	run "$HVCTL" ic freeze --for 1500ms
+	assert_success
+	run tail -n 1 "$requests"
+	assert_output 'POST /v1/ic/vss/freeze {"for_ns":1500000000}'
+	run "$HVCTL" ic thaw
+	assert_success
+	run "$HVCTL" ic backup
+	assert_success
+	run "$HVCTL" ic set-ips --adapter 00:15:5d:01:02:03 --address '10.0.0.2;::2' --subnet '255.0.0.0;/64'
+	assert_success
+	run tail -n 1 "$requests"
+	assert_output 'POST /v1/ic/kvp/set-ips {"adapter":"00:15:5d:01:02:03","address":"10.0.0.2;::2","subnet":"255.0.0.0;/64"}'
+	run "$HVCTL" ic set-ips --dhcp
+	assert_failure 2
+}
+
 @test "vm pause answers in a sentence, or with the object" {
 	start_stub
 	run "$HVCTL" vm pause

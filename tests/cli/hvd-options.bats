@@ -46,7 +46,7 @@ teardown() {
 	run "$HVD" --demo --device vmbus
 	assert_failure 64
 	assert_output --partial \
-		"device: 'vmbus' is no device; there are echo, heartbeat, hvsock, null, shutdown, timesync"
+		"device: 'vmbus' is no device; there are echo, heartbeat, hvsock, kvp, null, shutdown, timesync, vss"
 }
 
 @test "an option that a device does not have: 64, named" {

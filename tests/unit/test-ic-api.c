@@ -11,6 +11,7 @@
 #include "inspect/catalog.h"
 #include "inspect_rig.h"
 #include "vmbus/internal.h"
+#include "common/utf16.h"
 #include "vmbus/ic.h"
 #include "vmbus_guest.h"
 
@@ -40,6 +41,8 @@ static int set_up(void **state)
 	add("null");
 	add("heartbeat,id=pulse");
 	add("shutdown");
+	add("kvp");
+	add("vss");
 	serve(guest.bus);
 	return 0;
 }
@@ -157,7 +160,7 @@ static void without_a_bus_there_is_none(void **state)
 
 /* ---- requests -------------------- */
 
-enum { RING_PAGES = 8, PACKET_BYTES = 2100 };
+enum { RING_PAGES = 8, PACKET_BYTES = IC_PACKET_MAX };
 
 /* What the guest has in hand: a packet as it came, to be sent back. */
 struct packet {
@@ -202,14 +205,14 @@ static void answer(const struct ic *ic, struct packet *packet, uint32_t status)
 }
 
 /* Opens the channel and agrees on the versions of the lists that stand first in it. */
-static struct ic *make_ready(enum ic_component component, uint16_t minor)
+static struct ic *make_ready(enum ic_component component, uint16_t major, uint16_t minor)
 {
 	struct ic *ic = ic_find(guest.bus, component);
-	const uint16_t choice[] = {1, 1, 0, 0, 3, 0, 3, minor};
+	const uint16_t choice[] = {1, 1, 0, 0, 3, 0, major, minor};
 	struct packet packet;
-	uint32_t relids[4];
+	uint32_t relids[8];
 
-	vmbus_guest_connect(&guest, relids, 4);
+	vmbus_guest_connect(&guest, relids, 8);
 	vmbus_guest_open(&guest, vmbus_channel_relid(ic->channel), RING_PAGES);
 	vmbus_guest_rings(&guest, RING_PAGES, pages, &to_host, &from_host);
 	channel_recheck(ic->channel);
@@ -254,7 +257,7 @@ static void answer_heartbeat(const struct ic *ic)
 
 static void a_ping_tells_how_long_the_guest_took(void **state)
 {
-	struct ic *ic = make_ready(IC_COMPONENT_HEARTBEAT, 0);
+	struct ic *ic = make_ready(IC_COMPONENT_HEARTBEAT, 3, 0);
 	struct answer a;
 	int fd;
 
@@ -272,7 +275,7 @@ static void a_ping_tells_how_long_the_guest_took(void **state)
 
 static void shutdown_is_asked_with_force_and_may_be_refused(void **state)
 {
-	struct ic *ic = make_ready(IC_COMPONENT_SHUTDOWN, 2);
+	struct ic *ic = make_ready(IC_COMPONENT_SHUTDOWN, 3, 2);
 	struct packet packet;
 	struct answer a;
 	int fd;
@@ -305,7 +308,7 @@ static void shutdown_is_asked_with_force_and_may_be_refused(void **state)
 
 static void a_guest_that_leaves_is_no_timeout(void **state)
 {
-	struct ic *ic = make_ready(IC_COMPONENT_HEARTBEAT, 0);
+	struct ic *ic = make_ready(IC_COMPONENT_HEARTBEAT, 3, 0);
 	struct answer a;
 	int fd;
 
@@ -332,6 +335,19 @@ static void what_cannot_be_asked_is_refused(void **state)
 		{"/v1/ic/heartbeat/ping", "{\"force\":true}", 422, "bad_value"},
 		{"/v1/ic/shutdown/reboot", "{\"force\":1}", 422, "bad_value"},
 		{"/v1/ic/shutdown/reboot", "{\"hard\":true}", 400, "unknown_key"},
+		{"/v1/ic/shutdown/reboot", "{\"pool\":\"guest\"}", 422, "bad_value"},
+		{"/v1/ic/kvp/list", "{}", 409, "ic_not_ready"},
+		{"/v1/ic/kvp/list", "{\"pool\":\"swimming\"}", 422, "bad_value"},
+		{"/v1/ic/kvp/list", "{\"key\":\"k\"}", 422, "bad_value"},
+		{"/v1/ic/kvp/list", "{\"start\":1048577}", 422, "bad_value"},
+		{"/v1/ic/kvp/get", "{}", 422, "bad_value"},
+		{"/v1/ic/kvp/set", "{\"key\":\"k\"}", 422, "bad_value"},
+		{"/v1/ic/kvp/set", "{\"key\":\"k\",\"value\":\"\"}", 422, "bad_value"},
+		{"/v1/ic/kvp/ips", "{\"adapter\":\"eth0\"}", 422, "bad_value"},
+		{"/v1/ic/kvp/set-ips", "{\"dhcp\":true}", 422, "bad_value"},
+		{"/v1/ic/vss/freeze", "{\"for_ns\":99999999}", 422, "bad_value"},
+		{"/v1/ic/vss/freeze", "{\"for_ns\":60000000001}", 422, "bad_value"},
+		{"/v1/ic/vss/thaw", "{\"for_ns\":1000000000}", 422, "bad_value"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -340,6 +356,166 @@ static void what_cannot_be_asked_is_refused(void **state)
 		rig_expect_problem(&a, rows[i].status, rows[i].code);
 		answer_free(&a);
 	}
+}
+
+/* ---- key-value exchange -------------------- */
+
+static void answer_item(const struct ic *ic, const char *key, const char *value)
+{
+	struct packet packet = take();
+	struct ic_kvp message;
+	size_t key_size, value_size;
+
+	memcpy(&message, packet.bytes + sizeof(packet.header), sizeof(message));
+	assert_int_equal(message.operation, IC_KVP_ENUMERATE);
+	message.enumerate.item.type = IC_KVP_STRING;
+	assert_int_equal(utf16_from_utf8(key, message.enumerate.item.key,
+				 sizeof(message.enumerate.item.key), &key_size),
+		0);
+	assert_int_equal(utf16_from_utf8(value, message.enumerate.item.value,
+				 sizeof(message.enumerate.item.value), &value_size),
+		0);
+	message.enumerate.item.key_size = (uint32_t)key_size;
+	message.enumerate.item.value_size = (uint32_t)value_size;
+	memcpy(packet.bytes + sizeof(packet.header), &message, sizeof(message));
+	answer(ic, &packet, 0);
+}
+
+static void answer_status(const struct ic *ic, uint32_t status)
+{
+	struct packet packet = take();
+
+	answer(ic, &packet, status);
+}
+
+static void expect_item(const struct answer *a, size_t i, const char *key, const char *value)
+{
+	const json_t *item = json_array_get(json_object_get(a->json, "items"), i);
+
+	assert_string_equal(text_of(item, "key"), key);
+	assert_string_equal(text_of(item, "value"), value);
+}
+
+static void a_pool_is_listed_whatever_the_guest_wrote_there(void **state)
+{
+	struct ic *ic = make_ready(IC_COMPONENT_KVP, 4, 0);
+	int fd = post("/v1/ic/kvp/list", "{\"pool\":\"guest\"}");
+	struct answer a;
+
+	answer_item(ic, "a\"b", "\x1b[31m\xe2\x82\xac\n");
+	answer_item(ic, "", "");
+	answer_status(ic, IC_STATUS_NO_MORE_ITEMS);
+	a = receive(fd);
+	assert_int_equal(a.status, 200);
+	assert_string_equal(text_of(a.json, "request"), "list");
+	assert_int_equal(json_array_size(json_object_get(a.json, "items")), 2);
+	expect_item(&a, 0, "a\"b", "\x1b[31m\xe2\x82\xac\n");
+	assert_null(strchr(a.text, '\x1b'));
+	assert_true(json_is_null(json_object_get(a.json, "next")));
+	answer_free(&a);
+}
+
+static void a_long_pool_says_where_it_goes_on(void **state)
+{
+	struct ic *ic = make_ready(IC_COMPONENT_KVP, 4, 0);
+	int fd = post("/v1/ic/kvp/list", "{\"start\":3}");
+	struct answer a;
+
+	for (unsigned i = 0; i < 64; i++)
+		answer_item(ic, "k", "v");
+	a = receive(fd);
+	assert_int_equal(a.status, 200);
+	assert_int_equal(json_integer_value(json_object_get(a.json, "next")), 67);
+	answer_free(&a);
+}
+
+static void a_key_is_found_or_not(void **state)
+{
+	struct ic *ic = make_ready(IC_COMPONENT_KVP, 4, 0);
+	int fd = post("/v1/ic/kvp/get", "{\"key\":\"site\"}");
+	struct answer a;
+
+	answer_item(ic, "site", "berlin");
+	a = receive(fd);
+	assert_int_equal(a.status, 200);
+	expect_item(&a, 0, "site", "berlin");
+	answer_free(&a);
+	fd = post("/v1/ic/kvp/get", "{\"key\":\"town\"}");
+	answer_item(ic, "site", "berlin");
+	answer_status(ic, IC_STATUS_NO_MORE_ITEMS);
+	a = receive(fd);
+	rig_expect_problem(&a, 404, "not_found");
+	answer_free(&a);
+}
+
+static void a_key_that_cannot_be_deleted_is_refused_with_a_reason(void **state)
+{
+	struct ic *ic = make_ready(IC_COMPONENT_KVP, 4, 0);
+	int fd = post("/v1/ic/kvp/delete", "{\"key\":\"site\"}");
+	struct answer a;
+
+	answer_status(ic, IC_STATUS_NO_MORE_ITEMS);
+	a = receive(fd);
+	rig_expect_problem(&a, 409, "guest_refused");
+	assert_non_null(strstr(a.text, "no such key"));
+	answer_free(&a);
+	fd = post("/v1/ic/kvp/set", "{\"key\":\"site\",\"value\":\"berlin\"}");
+	answer_status(ic, IC_STATUS_OK);
+	a = receive(fd);
+	assert_int_equal(a.status, 200);
+	answer_free(&a);
+}
+
+static void a_missing_daemon_is_named(void **state)
+{
+	struct ic *ic = ic_find(guest.bus, IC_COMPONENT_KVP);
+	uint32_t relids[8];
+	struct answer a;
+
+	vmbus_guest_connect(&guest, relids, 8);
+	vmbus_guest_open(&guest, vmbus_channel_relid(ic->channel), RING_PAGES);
+	channel_recheck(ic->channel);
+	fake_vm_advance_ns(guest.fake, 2 * NSEC_PER_SEC);
+	ic_tick(ic);
+	a = rig_call(&rig, RIG_API, "GET", "/v1/ic/kvp", NULL);
+	assert_string_equal(text_of(a.json, "state"), "no_daemon");
+	assert_true(json_is_null(json_object_get(a.json, "problem")));
+	answer_free(&a);
+	a = rig_call(&rig, RIG_API, "POST", "/v1/ic/kvp/ips", "{}");
+	rig_expect_problem(&a, 409, "ic_not_ready");
+	assert_non_null(strstr(a.text, "waits: the daemon of the guest (hv_kvp_daemon)"));
+	answer_free(&a);
+}
+
+/* ---- backup -------------------- */
+
+static void a_freeze_shows_when_it_ends(void **state)
+{
+	struct ic *ic = make_ready(IC_COMPONENT_VSS, 5, 0);
+	int fd = post("/v1/ic/vss/freeze", "{\"for_ns\":5000000000}");
+	struct answer a;
+	json_t *freeze;
+
+	answer_status(ic, IC_STATUS_OK);
+	answer_status(ic, IC_STATUS_OK);
+	a = receive(fd);
+	assert_int_equal(a.status, 200);
+	answer_free(&a);
+	fake_vm_advance_ns(guest.fake, NSEC_PER_SEC);
+	a = rig_call(&rig, RIG_API, "GET", "/v1/ic/vss", NULL);
+	freeze = json_object_get(a.json, "freeze");
+	assert_string_equal(text_of(freeze, "state"), "frozen");
+	assert_int_equal(
+		json_integer_value(json_object_get(freeze, "time_in_state_ns")), NSEC_PER_SEC);
+	assert_int_equal(
+		json_integer_value(json_object_get(freeze, "thaw_due_in_ns")), 4 * NSEC_PER_SEC);
+	answer_free(&a);
+	fd = post("/v1/ic/vss/thaw", "{}");
+	answer_status(ic, IC_STATUS_FAIL);
+	a = receive(fd);
+	rig_expect_problem(&a, 409, "guest_refused");
+	assert_non_null(strstr(a.text, "hv_vss_daemon"));
+	answer_free(&a);
 }
 
 static void without_a_bus_nothing_can_be_asked(void **state)
@@ -364,6 +540,12 @@ int main(void)
 		API_TEST(shutdown_is_asked_with_force_and_may_be_refused),
 		API_TEST(a_guest_that_leaves_is_no_timeout),
 		API_TEST(what_cannot_be_asked_is_refused),
+		API_TEST(a_pool_is_listed_whatever_the_guest_wrote_there),
+		API_TEST(a_long_pool_says_where_it_goes_on),
+		API_TEST(a_key_is_found_or_not),
+		API_TEST(a_key_that_cannot_be_deleted_is_refused_with_a_reason),
+		API_TEST(a_missing_daemon_is_named),
+		API_TEST(a_freeze_shows_when_it_ends),
 		cmocka_unit_test_setup_teardown(
 			without_a_bus_nothing_can_be_asked, set_up_without_a_bus, tear_down),
 		cmocka_unit_test_setup_teardown(
