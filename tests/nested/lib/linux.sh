@@ -37,6 +37,11 @@ echo "guest up after $(cut -d' ' -f1 /proc/uptime) s"
 exec setsid cttyhack sh
 EOT
 	chmod +x "$guest_tree/init"
+	pack_initrd
+}
+
+# Again, with what was put into the tree meanwhile.
+pack_initrd() {
 	(cd "$guest_tree" && find . | cpio -o -H newc) >"$initrd" 2>/dev/null
 }
 
@@ -129,10 +134,14 @@ powers_off() {
 	within 20 has_ended && wait "$hvd"
 }
 
-# reboots: for the first time.
+# comes_up_again COMMAND...: after the command the guest boots once more.
+comes_up_again() {
+	before=$(grep -c '^guest up after' "$console")
+	"$@" && within "$boot_seconds" boots "$((before + 1))"
+}
+
 reboots() {
-	type_in 'reboot -f'
-	within "$boot_seconds" boots 2
+	comes_up_again type_in 'reboot -f'
 }
 
 tell_boot() {
