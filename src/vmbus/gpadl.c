@@ -237,9 +237,12 @@ static bool counts_are_possible(const struct vmbus_gpadl_header *message)
 	       message->range_buf_len / least >= message->range_count;
 }
 
+/* Whether the guest has it still: it may have let go while the device is stopping. */
 static bool knows_channel(const struct vmbus_channel *channel)
 {
-	return channel && channel->state != CHANNEL_CLIENT_RELEASED;
+	return channel && channel->state != CHANNEL_CLIENT_RELEASED &&
+	       channel->state != CHANNEL_OPENING_CLIENT_RELEASE &&
+	       channel->state != CHANNEL_CLOSING_CLIENT_RELEASE;
 }
 
 enum vmbus_verdict gpadl_on_header(struct vmbus *bus, struct vmbus_channel *channel,
@@ -278,7 +281,7 @@ enum vmbus_verdict gpadl_on_body(
 {
 	struct vmbus_gpadl *gpadl = find_assembling(bus, message->gpadl);
 
-	if (!gpadl)
+	if (!gpadl || !knows_channel(gpadl->channel))
 		return VMBUS_ILLEGAL;
 	return add_bytes(gpadl, message->ranges, size - sizeof(*message));
 }
@@ -301,7 +304,8 @@ static void tear_down(struct vmbus_gpadl *gpadl)
 enum vmbus_verdict gpadl_on_teardown(struct vmbus *bus, struct vmbus_channel *channel,
 	const struct vmbus_gpadl_teardown *message)
 {
-	struct vmbus_gpadl *gpadl = channel ? gpadl_find(channel, message->gpadl) : NULL;
+	struct vmbus_gpadl *gpadl = knows_channel(channel) ? gpadl_find(channel, message->gpadl)
+							   : NULL;
 
 	if (!gpadl)
 		return VMBUS_ILLEGAL;
@@ -320,6 +324,10 @@ void gpadl_finish_teardowns(struct vmbus_channel *channel)
 {
 	struct vmbus_gpadl *gpadl = TAILQ_FIRST(&channel->bus->gpadls);
 
+	/* Whoever let go of the channel, or was reset, waits for nothing: gpadl_drop_all() follows.
+	 */
+	if (!knows_channel(channel))
+		return;
 	while (gpadl) {
 		struct vmbus_gpadl *next = TAILQ_NEXT(gpadl, link);
 
