@@ -137,7 +137,11 @@ hvsock_again() {
 modules_go() {
 	in_guest 'for m in hv_utils hv_sock hv_vmbus; do rmmod $m || echo failed; done' >/tmp/rmmod
 	cat /tmp/rmmod
-	! grep -q failed /tmp/rmmod && bus_is disconnected null && unloaded
+	! grep -q failed /tmp/rmmod && bus_is disconnected null || return 1
+	# Behind the answer Linux lets go of its relids.
+	hvctl vmbus history -o jsonl --columns message.message >/tmp/history
+	cat /tmp/history
+	grep -v relid_released /tmp/history | head -n 1 | grep -q unload_response
 }
 
 reset_from_outside() {
