@@ -30,10 +30,14 @@ static int connect_to(const struct sockaddr_un *address)
 	return TAKE_FD(fd);
 }
 
-/* Somebody who listens answers a connect, or is too busy; a socket file left behind refuses it. */
+/*
+ * Somebody who listens answers a connect, or is too busy; a socket file left behind refuses it. So
+ * does any other file, which is none of our business.
+ */
 static int remove_stale(const struct sockaddr_un *address)
 {
 	int r = connect_to(address);
+	struct stat st;
 
 	if (r >= 0)
 		close(r);
@@ -41,6 +45,10 @@ static int remove_stale(const struct sockaddr_un *address)
 		return -EADDRINUSE;
 	if (r != -ECONNREFUSED)
 		return r == -ENOENT ? 0 : r;
+	if (lstat(address->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
 	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 

@@ -7,7 +7,8 @@
  * Threads: any, but for unix_listen(): only where no other thread makes files meanwhile, since for
  *          a moment it sets the umask, which is the process's. Nothing here blocks.
  * Errors:  a descriptor, or negative errno: -ENAMETOOLONG; listening: -EADDRINUSE somebody listens
- *          there; connecting: -ENOENT, -ECONNREFUSED, -EAGAIN too many wait there already.
+ *          there, -ENOTSOCK something else stands there; connecting: -ENOENT, -ECONNREFUSED,
+ *          -EAGAIN too many wait there already.
  *
  * The descriptors do not block and are closed on exec.
  */

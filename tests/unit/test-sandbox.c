@@ -162,32 +162,6 @@ static void test_sockets(void **state)
 	assert_int_equal(in_child(try_sockets), 0);
 }
 
-static int mode_of(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 ? (int)(st.st_mode & 07777) : -1;
-}
-
-static void test_socket_mode(void **state)
-{
-	static const mode_t umasks[] = {0, 022, 077, 0777};
-	char path[80];
-
-	snprintf(path, sizeof(path), "%s/door", dir);
-	for (size_t i = 0; i < ARRAY_LEN(umasks); i++) {
-		mode_t before = umask(umasks[i]);
-		int fd = unix_listen(path), mode = mode_of(path);
-		mode_t after = umask(before);
-
-		assert_true(fd >= 0);
-		assert_int_equal(mode, 0660);
-		assert_int_equal(after, umasks[i]);
-		close(fd);
-		assert_int_equal(unlink(path), 0);
-	}
-}
-
 static void *execute(void *arg)
 {
 	char *const argv[] = {(char[]){"true"}, NULL};
@@ -229,8 +203,6 @@ int main(void)
 		{"the runtime directory stays usable", test_runtime_dir, NULL, NULL, NULL},
 		{"a device may listen and connect, on unix sockets of the runtime directory",
 			test_sockets, NULL, NULL, NULL},
-		{"a listener's file is 0660 whatever the umask, which stays", test_socket_mode,
-			NULL, NULL, NULL},
 		{"no thread starts a program", test_calls, NULL, NULL, NULL},
 	};
 
