@@ -5,8 +5,6 @@
 #include <string.h>
 #include "common/clock.h"
 
-enum { ARG_NAME_BYTES = 32 };
-
 static void write_status(struct writer *w, uint64_t value)
 {
 	int64_t status = (int64_t)value;
@@ -74,16 +72,15 @@ static void write_arg_value(
 	}
 }
 
-/* `spec` is "name:kind" of vmm/event.h. */
 static void write_arg(
 	struct writer *w, const struct record_names *names, const char *spec, uint64_t value)
 {
-	size_t length = strcspn(spec, ":");
-	char name[ARG_NAME_BYTES];
+	struct record_field field;
 
-	snprintf(name, sizeof(name), "%.*s", (int)length, spec);
-	writer_key(w, name);
-	write_arg_value(w, names, spec + length + 1, value);
+	while (record_field_next(&spec, &field)) {
+		writer_key(w, field.name);
+		write_arg_value(w, names, field.kind, record_field_value(&field, value));
+	}
 }
 
 static void write_args(

@@ -316,26 +316,87 @@ static void write_arg_schema(struct writer *w, const char *kind)
 	writer_object_end(w);
 }
 
-/* Arguments are "name:kind", see vmm/event.h. */
+static bool same_name(const struct record_event *a, const struct record_event *b)
+{
+	return strcmp(a->name, b->name) == 0;
+}
+
+static bool has_field(const struct record_event *desc, const char *name)
+{
+	for (size_t i = 0; i < RECORD_ARGS; i++) {
+		const char *spec = desc->args[i];
+		struct record_field field;
+
+		while (record_field_next(&spec, &field)) {
+			if (strcmp(field.name, name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Of the kinds before this one that have its name. */
+static bool was_written(const struct record_event *desc, const char *name)
+{
+	for (const struct record_event *other = hv_event_desc; other < desc; other++) {
+		if (same_name(other, desc) && has_field(other, name))
+			return true;
+	}
+	return false;
+}
+
+static bool all_have_field(const struct record_event *desc, const char *name)
+{
+	for (size_t i = 0; i < HV_EVENT_COUNT; i++) {
+		if (same_name(&hv_event_desc[i], desc) && !has_field(&hv_event_desc[i], name))
+			return false;
+	}
+	return true;
+}
+
+static void write_fields_schema(struct writer *w, const struct record_event *desc)
+{
+	for (size_t i = 0; i < RECORD_ARGS; i++) {
+		const char *spec = desc->args[i];
+		struct record_field field;
+
+		while (record_field_next(&spec, &field)) {
+			if (was_written(desc, field.name))
+				continue;
+			writer_key(w, field.name);
+			write_arg_schema(w, field.kind);
+		}
+	}
+}
+
+static void write_required_fields(struct writer *w, const struct record_event *desc)
+{
+	for (size_t i = 0; i < RECORD_ARGS; i++) {
+		const char *spec = desc->args[i];
+		struct record_field field;
+
+		while (record_field_next(&spec, &field)) {
+			if (all_have_field(desc, field.name))
+				writer_string(w, field.name);
+		}
+	}
+}
+
+/* What any kind of this name may have; what all of them have is required. */
 static void write_args_schema(struct writer *w, const struct record_event *desc)
 {
 	writer_object_begin(w);
 	writer_key_string(w, "type", "object");
 	writer_key(w, "properties");
 	writer_object_begin(w);
-	for (size_t i = 0; i < RECORD_ARGS && desc->args[i]; i++) {
-		char name[32];
-		size_t length = strcspn(desc->args[i], ":");
-
-		snprintf(name, sizeof(name), "%.*s", (int)length, desc->args[i]);
-		writer_key(w, name);
-		write_arg_schema(w, desc->args[i] + length + 1);
+	for (size_t i = 0; i < HV_EVENT_COUNT; i++) {
+		if (same_name(&hv_event_desc[i], desc))
+			write_fields_schema(w, &hv_event_desc[i]);
 	}
 	writer_object_end(w);
 	writer_key(w, "required");
 	writer_array_begin(w);
-	for (size_t i = 0; i < RECORD_ARGS && desc->args[i]; i++)
-		writer_string_n(w, desc->args[i], strcspn(desc->args[i], ":"));
+	write_required_fields(w, desc);
 	writer_array_end(w);
 	writer_key_bool(w, "additionalProperties", false);
 	writer_object_end(w);
@@ -417,12 +478,24 @@ static void write_special_schema(struct writer *w, const char *type, const char 
 	writer_object_end(w);
 }
 
+/* A kind before it has its name. */
+static bool is_repeated(const struct record_event *desc)
+{
+	for (const struct record_event *other = hv_event_desc; other < desc; other++) {
+		if (same_name(other, desc))
+			return true;
+	}
+	return false;
+}
+
 static void write_log_variants(struct writer *w)
 {
 	writer_key(w, "oneOf");
 	writer_array_begin(w);
-	for (size_t i = 0; i < HV_EVENT_COUNT; i++)
-		write_event_schema(w, &hv_event_desc[i]);
+	for (size_t i = 0; i < HV_EVENT_COUNT; i++) {
+		if (!is_repeated(&hv_event_desc[i]))
+			write_event_schema(w, &hv_event_desc[i]);
+	}
 	write_special_schema(w, "gap", "lost", "{\"type\":\"integer\",\"minimum\":1}",
 		"Records up to seq were overwritten before this reader came to them");
 	write_special_schema(w, "heartbeat", NULL, NULL, "Nothing new; the stream is alive");

@@ -191,28 +191,6 @@ static struct vmbus_channel *channel_of(
 	return channel_by_relid(bus, optional_word_at(message, row->relid));
 }
 
-/*
- * The message is noted before it is dealt with, so that it stands before what it is answered with;
- * that it was refused is noted afterwards.
- */
-static void run_noted(struct vmbus *bus, const struct row *row, const void *message, size_t size)
-{
-	struct call call = {
-		.bus = bus,
-		.channel = channel_of(bus, row, message),
-		.message = message,
-		.size = size,
-	};
-	uint32_t relid = optional_word_at(message, row->relid);
-	uint32_t value = optional_word_at(message, row->value);
-	enum vmbus_verdict verdict;
-
-	vmbus_note_in(bus, call.channel, word_at(message, 0), relid, value);
-	verdict = run(row, &call);
-	if (verdict != VMBUS_OK)
-		vmbus_note_refusal(bus, relid, word_at(message, 0), verdict);
-}
-
 static const struct row *row_of(const void *message, size_t size)
 {
 	bool whole = size >= sizeof(struct vmbus_message_header);
@@ -232,16 +210,44 @@ uint32_t vmbus_message_relid(struct vmbus *bus, const void *message, size_t size
 	return channel ? channel->relid : optional_word_at(message, row->relid);
 }
 
+/*
+ * The message is noted before it is dealt with, so that it stands before what it is answered with;
+ * that it was refused is noted afterwards.
+ */
+static void run_noted(struct vmbus *bus, const struct row *row, const void *message, size_t size)
+{
+	struct call call = {
+		.bus = bus,
+		.channel = channel_of(bus, row, message),
+		.message = message,
+		.size = size,
+	};
+	const struct vmbus_noted noted = {
+		.type = word_at(message, 0),
+		.relid = vmbus_message_relid(bus, message, size),
+		.value = optional_word_at(message, row->value),
+		.message = message,
+		.size = size,
+	};
+	enum vmbus_verdict verdict;
+
+	vmbus_note_in(bus, call.channel, &noted);
+	verdict = run(row, &call);
+	if (verdict != VMBUS_OK)
+		vmbus_note_refusal(bus, noted.relid, noted.type, verdict);
+}
+
 void vmbus_dispatch(struct vmbus *bus, const void *message, size_t size)
 {
 	bool whole = size >= sizeof(struct vmbus_message_header);
 	uint32_t type = whole ? word_at(message, 0) : VMBUS_MSG_INVALID;
 	const struct row *row = row_of(message, size);
+	const struct vmbus_noted noted = {.type = type, .message = message, .size = size};
 
 	if (row->run && size >= row->size) {
 		run_noted(bus, row, message, size);
 		return;
 	}
-	vmbus_note_in(bus, NULL, type, 0, 0);
+	vmbus_note_in(bus, NULL, &noted);
 	vmbus_note_refusal(bus, 0, type, VMBUS_MALFORMED);
 }

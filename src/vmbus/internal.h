@@ -62,12 +62,17 @@ struct vmbus_history {
 	uint64_t count; /* ever; the newest is entry[(count - 1) % VMBUS_HISTORY] */
 };
 
-/*
- * Notes a message for the connection and, if there is one, for the channel; counts and records it.
- * `relid` 0: none. `value`: version, GPADL, status, whatever the message is about.
- */
-void vmbus_note_in(struct vmbus *bus, struct vmbus_channel *channel, uint32_t type, uint32_t relid, uint32_t value);
-void vmbus_note_out(struct vmbus *bus, uint32_t type, uint32_t relid, uint32_t value);
+struct vmbus_noted {
+	uint32_t type;
+	uint32_t relid; /* 0: none */
+	uint32_t value; /* version, GPADL, status, whatever the message is about */
+	const void *message; /* borrows for the call */
+	size_t size;
+};
+
+/* Notes a message for the connection and, if there is one, for the channel; counts and records it. */
+void vmbus_note_in(struct vmbus *bus, struct vmbus_channel *channel, const struct vmbus_noted *noted);
+void vmbus_note_out(struct vmbus *bus, const struct vmbus_noted *noted);
 /* The message from the guest that was noted last was not obeyed. */
 void vmbus_note_refusal(struct vmbus *bus, uint32_t relid, uint32_t type, enum vmbus_verdict verdict);
 

@@ -105,9 +105,17 @@ void outgoing_add(struct vmbus *bus, struct vmbus_out_message *out)
 {
 	const struct vmbus_message_header *header = (const void *)out->payload;
 
+	const struct vmbus_noted noted = {
+		.type = header->type,
+		.relid = out->relid,
+		.value = out->value,
+		.message = out->payload,
+		.size = out->size,
+	};
+
 	STAILQ_INSERT_TAIL(&bus->out, out, link);
 	bus->out_count++;
-	vmbus_note_out(bus, header->type, out->relid, out->value);
+	vmbus_note_out(bus, &noted);
 	pump(bus);
 }
 

@@ -11,6 +11,7 @@
  * unused; its suffix says how it is shown: "name:x" hex string, "name:u" integer, "name:i" signed
  * integer, "name:b" boolean, "name:s" enum hv_status, "name:e" errno-style status (0 or negative
  * errno, by name), "name:m" synthetic MSR by name, "name:=a|b|c" one of these words, 0 being a.
+ * "name:x@0+8,other:u@8+56" are two fields: shift and number of bits. Kinds may share a name.
  */
 #include <stdint.h>
 #include "common/record.h"
@@ -55,6 +56,33 @@
 #define IC_OUTCOME_WORDS "answered|refused|bad_answer|lost|ended"
 #define VSS_STATE_WORDS  "thawed|freezing|frozen|thawing|unknown"
 
+/*
+ * A channel message with what stands in it: a kind of record for each layout, of one name. They are
+ * chosen in vmbus/history.c.
+ */
+#define VMBUS_MESSAGE_ROW(X, id, a, b)                                                             \
+	X(id, "vmbus.message", "a VMBus channel message", "direction:=in|out",                     \
+		"message:=" VMBUS_MESSAGE_WORDS, "relid:u", a, b)
+#define VMBUS_MESSAGE_EVENTS(X)                                                                    \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE, NULL, NULL) \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_UNKNOWN, "type:x", NULL) \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_OFFER, "monitor_id:u@0+8,monitor_allocated:b@8+8,connection_id:u@32+32", "class:x@0+32,chn_flags:x@32+16") \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_OPEN, "open_id:u@0+32,ring_gpadl:x@32+32", "target_vp:u@0+32,downstream_offset:u@32+32") \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_OPEN_RESULT, "open_id:u@0+32,status:x@32+32", NULL) \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_GPADL_HEADER, "gpadl:x@0+32,range_buf_len:u@32+16,range_count:u@48+16", "byte_count:u@0+32,byte_offset:u@32+32") \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_GPADL_BODY, "message_number:u@0+32,gpadl:x@32+32", NULL) \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_GPADL_CREATED, "gpadl:x@0+32,status:x@32+32", NULL) \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_GPADL, "gpadl:x", NULL) \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_CONTACT, "version:x@0+32,target_vp:u@32+32", "sint:u@0+8,vtl:u@8+8,feature_flags:x@32+32") \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_OLD_CONTACT, "version:x@0+32,target_vp:u@32+32", "interrupt_page:x") \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_VERSION, "supported:b@0+8,connection_state:u@8+8,selected:x@32+32", NULL) \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_OPEN_RESERVED, "target_vp:u@0+32,target_sint:u@32+32", "ring_gpadl:x@0+32,downstream_offset:u@32+32") \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_CLOSE_RESERVED, "target_vp:u@0+32,target_sint:u@32+32", NULL) \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_CONNECT, "endpoint:x@0+32,service:x@32+32", NULL) \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_CONNECT_RESULT, "endpoint:x@0+32,service:x@32+32", "status:x") \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_MODIFY, "target_vp:u", NULL) \
+	VMBUS_MESSAGE_ROW(X, HV_EVENT_VMBUS_MESSAGE_STATUS, "status:x", NULL)
+
 #define HV_EVENTS(X)                                                                               \
 	X(HV_EVENT_VM_STATE, "vm.state", "the VM changed state", "from:=created|running|paused|stopped", "to:=created|running|paused|stopped", "reason:=" VM_STOP_WORDS, NULL, NULL) \
 	X(HV_EVENT_VP_STATE, "vp.state", "a VP changed state", "from:=created|running|parked|stopped", "to:=created|running|parked|stopped", NULL, NULL, NULL) \
@@ -86,7 +114,7 @@
 	X(HV_EVENT_API, "api", "a client changed something", "uid:u", "pid:u", "action:=" API_ACTION_WORDS, "status:u", NULL) \
 	X(HV_EVENT_IOCTL, "ioctl.failed", "KVM refused a call, and the VM goes on without", "ioctl:=set_gsi_routing|irqfd|irq_line", "status:e", "gsi:u", NULL, NULL) \
 	X(HV_EVENT_CRASH, "crash", "the guest reported a crash through the crash MSRs", "p0:x", "p1:x", "p2:x", "p3:x", "p4:x") \
-	X(HV_EVENT_VMBUS_MESSAGE, "vmbus.message", "a VMBus channel message", "direction:=in|out", "message:=" VMBUS_MESSAGE_WORDS, "relid:u", "value:x", NULL) \
+	VMBUS_MESSAGE_EVENTS(X) \
 	X(HV_EVENT_VMBUS_REFUSED, "vmbus.refused", "a VMBus channel message of the guest was not obeyed", "message:=" VMBUS_MESSAGE_WORDS, "relid:u", "verdict:=" VMBUS_VERDICT_WORDS, NULL, NULL) \
 	X(HV_EVENT_VMBUS_CHANNEL, "vmbus.channel", "a VMBus channel changed state", "relid:u", "from:=" VMBUS_CHANNEL_WORDS, "to:=" VMBUS_CHANNEL_WORDS, NULL, NULL) \
 	X(HV_EVENT_VMBUS_SIGNAL, "vmbus.signal", "one end of a VMBus channel signalled the other that its rings want a look", "direction:=in|out", "relid:u", "status:e", NULL, NULL) \
