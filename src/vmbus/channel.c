@@ -81,6 +81,7 @@ void channel_send_offer(struct vmbus_channel *channel)
 	memcpy(message.pipe_user_defined, offer->pipe_user_defined,
 		sizeof(message.pipe_user_defined));
 	channel_set_state(channel, CHANNEL_CLOSED);
+	channel->notes.offers++;
 	vmbus_send(channel->bus, &message, sizeof(message), channel->relid, 0, NULL);
 }
 
@@ -138,10 +139,21 @@ static void on_signalled(struct loop_work *work)
 	struct vmbus *bus = channel->bus;
 
 	vmbus_lock(bus);
+	channel->notes.signal_in_ns = clock_now_ns(bus->vm->clock);
 	look_at_rings(channel);
 	if (channel->state == CHANNEL_FAILED)
 		stop_device(channel);
 	vmbus_unlock(bus);
+}
+
+static void note_signal(struct vmbus_channel *channel, int r)
+{
+	struct channel_notes *notes = &channel->notes;
+
+	notes->signal_out_ns = clock_now_ns(channel->bus->vm->clock);
+	notes->wakes++;
+	notes->events_set += r == 0;
+	notes->events_lost += r < 0;
 }
 
 void vmbus_channel_signal(struct vmbus_channel *channel)
@@ -152,6 +164,7 @@ void vmbus_channel_signal(struct vmbus_channel *channel)
 		return;
 	channel->signals_out++;
 	r = guest_event_port_signal(channel->signals, NULL);
+	note_signal(channel, r);
 	hv_record(channel->bus->vm->recorder, HV_EVENT_VMBUS_SIGNAL, channel->request.target_vp, 0,
 		channel->bus->connection.sint, SIGNAL_OUT, channel->relid, (uint64_t)MIN(r, 0));
 	if (r < 0)
@@ -233,12 +246,20 @@ static int map_rings(struct vmbus_channel *channel)
 	return r;
 }
 
+/* Whether the VP that the guest named can have the channel's events. */
+static void note_target(struct vmbus_channel *channel, uint32_t vp, int r)
+{
+	channel->notes.refused_vp = r < 0 ? vp : UINT32_MAX;
+}
+
 static int connect_rings(struct vmbus_channel *channel)
 {
 	int r = map_rings(channel);
 
-	if (r == 0)
+	if (r == 0) {
 		r = make_signals(channel, channel->request.target_vp, &channel->signals);
+		note_target(channel, channel->request.target_vp, r);
+	}
 	if (r == 0)
 		r = add_port(channel);
 	return r;
@@ -295,6 +316,11 @@ static void destroy(struct vmbus_channel *channel)
 	offer_successor(bus, &offer);
 }
 
+static const struct channel_notes no_notes = {
+	.previous_vp = UINT32_MAX,
+	.refused_vp = UINT32_MAX,
+};
+
 /* The guest has let go: the relid may be offered again, or the channel goes for good. */
 static void client_released(struct vmbus_channel *channel)
 {
@@ -304,6 +330,7 @@ static void client_released(struct vmbus_channel *channel)
 	channel_set_state(channel, CHANNEL_CLIENT_RELEASED);
 	channel->failure[0] = '\0';
 	channel->reoffer = false;
+	channel->notes = no_notes;
 	if (channel->removing || channel->offer.once)
 		destroy(channel);
 	else if (reoffer)
@@ -357,6 +384,8 @@ static void start_device(struct vmbus_channel *channel)
 	channel_set_state(channel, CHANNEL_OPENING);
 	channel->device = DEVICE_OPENING;
 	channel->opens++;
+	channel->notes.opens++;
+	channel->notes.previous_vp = UINT32_MAX;
 	channel->failure[0] = '\0';
 	if (r < 0)
 		vmbus_channel_opened(channel, r);
@@ -448,6 +477,8 @@ static void open_succeeded(struct vmbus_channel *channel)
 		return;
 	}
 	channel_set_state(channel, CHANNEL_OPEN);
+	channel->notes.opened_ns = channel->since_ns;
+	channel->notes.early_teardowns = channel->notes.wakes = 0;
 	send_open_result(channel, VMBUS_STATUS_SUCCESS);
 	loop_timer_arm(recheck, clock_now_ns(channel->bus->vm->clock) + recheck_after_ns);
 }
@@ -488,6 +519,7 @@ enum vmbus_verdict channel_on_open(
 		channel_set_state(channel, CHANNEL_CLOSING_REOPEN);
 		return VMBUS_OK;
 	case CHANNEL_REVOKED:
+		channel->notes.requests_after_revoke++;
 		return VMBUS_IGNORED; /* the RESCIND is the guest's answer */
 	default:
 		return VMBUS_ILLEGAL;
@@ -553,8 +585,10 @@ static int retarget(struct vmbus_channel *channel, uint32_t vp)
 	struct guest_event_port *signals;
 	int r = make_signals(channel, vp, &signals);
 
+	note_target(channel, vp, r);
 	if (r < 0)
 		return r;
+	channel->notes.previous_vp = channel->request.target_vp;
 	guest_event_port_free(channel->signals);
 	channel->signals = signals;
 	channel->request.target_vp = vp;
@@ -693,6 +727,7 @@ int vmbus_channel_add(struct vmbus *bus, const struct vmbus_offer *offer,
 	channel->signalled_work.run = on_signalled;
 	channel->free_work.run = free_on_loop;
 	channel->since_ns = clock_now_ns(bus->vm->clock);
+	channel->notes = no_notes;
 	bus->last_relid = relid;
 	bus->by_relid[relid] = channel;
 	insert_in_order(bus, channel);
@@ -724,6 +759,7 @@ bool channel_is_offered(const struct vmbus_channel *channel)
 
 static void take_offer_back(struct vmbus_channel *channel)
 {
+	channel->notes.before_revoke = channel->state;
 	channel_set_state(channel, CHANNEL_REVOKED);
 	send_rescind(channel);
 	stop_device(channel);
@@ -832,10 +868,21 @@ static void capture_received(
 	capture_packet(channel, CAPTURE_TO_HOST, packet, &iov, 1);
 }
 
+/* After its own signal. */
+static void note_packet(struct vmbus_channel *channel, uint64_t bytes)
+{
+	struct channel_notes *notes = &channel->notes;
+
+	notes->write_ns = clock_now_ns(channel->bus->vm->clock);
+	notes->wakes = 0;
+	notes->largest_packet = MAX(notes->largest_packet, bytes - VMBUS_PACKET_TRAILER_BYTES);
+}
+
 int vmbus_channel_send(struct vmbus_channel *channel, uint64_t transaction_id, bool completion,
 	const struct iovec *iov, unsigned iov_count)
 {
 	uint16_t flags = completion ? VMBUS_PACKET_FLAG_COMPLETION_REQUESTED : 0;
+	uint64_t before = channel->out.bytes;
 	bool signal;
 	int r;
 
@@ -849,6 +896,7 @@ int vmbus_channel_send(struct vmbus_channel *channel, uint64_t transaction_id, b
 		capture_sent(channel, transaction_id, flags, iov, iov_count);
 	if (signal)
 		vmbus_channel_signal(channel);
+	note_packet(channel, channel->out.bytes - before);
 	return 0;
 }
 

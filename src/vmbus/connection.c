@@ -106,6 +106,11 @@ static void answer(struct vmbus *bus, uint32_t version, bool supported, vmbus_se
 		.selected = version >= VMBUS_VERSION_5_0 ? VMBUS_CONNECTION_NEW : version,
 	};
 
+	bus->connection.contact_ns = 0;
+	if (supported)
+		bus->connection.contacts = bus->connection.contacts_refused = 0;
+	else
+		bus->connection.contacts_refused++;
 	vmbus_send(bus, &response, sizeof(response), 0, supported ? version : 0, sent);
 }
 
@@ -182,6 +187,9 @@ static void negotiate(struct vmbus *bus, const struct vmbus_initiate_contact *co
 enum vmbus_verdict connection_on_contact(
 	struct vmbus *bus, const struct vmbus_initiate_contact *contact)
 {
+	bus->owed_count = 0; /* a guest that starts anew waits for nothing else */
+	bus->connection.contacts++;
+	bus->connection.contact_ns = clock_now_ns(bus->vm->clock);
 	if (bus->connection.state == VMBUS_DISCONNECTED) {
 		negotiate(bus, contact);
 		return VMBUS_OK;
@@ -216,12 +224,14 @@ static void answer_unload(struct vmbus *bus)
 {
 	const struct vmbus_message_header response = {.type = VMBUS_MSG_UNLOAD_RESPONSE};
 
+	bus->connection.unload_ns = 0;
 	vmbus_send(bus, &response, sizeof(response), 0, 0, NULL);
 }
 
 /* Also without a connection: a guest that waits for the answer waits for ever. */
 enum vmbus_verdict connection_on_unload(struct vmbus *bus)
 {
+	bus->connection.unload_ns = clock_now_ns(bus->vm->clock);
 	switch (bus->connection.state) {
 	case VMBUS_DISCONNECTED:
 		answer_unload(bus);
@@ -241,6 +251,8 @@ static void do_next(struct vmbus *bus)
 
 	bus->connection.next = NEXT_NOTHING;
 	forget_connection(bus);
+	if (next == NEXT_NOTHING)
+		bus->connection.contact_ns = bus->connection.unload_ns = 0;
 	if (next == NEXT_CONTACT)
 		negotiate(bus, &bus->connection.contact);
 	else if (next == NEXT_UNLOAD)

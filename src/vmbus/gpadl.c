@@ -222,6 +222,7 @@ static enum vmbus_verdict add_bytes(struct vmbus_gpadl *gpadl, const void *bytes
 	size_t wanted = MIN(size, (size_t)(gpadl->expected - gpadl->filled));
 
 	memcpy(gpadl->ranges + gpadl->filled, bytes, wanted);
+	gpadl->filled_ns = clock_now_ns(gpadl->channel->bus->vm->clock);
 	gpadl->filled = (uint16_t)(gpadl->filled + wanted);
 	return gpadl->filled == gpadl->expected ? finish(gpadl) : VMBUS_OK;
 }
@@ -261,6 +262,8 @@ enum vmbus_verdict gpadl_on_header(struct vmbus *bus, struct vmbus_channel *chan
 			bus->gpadls_assembling < VMBUS_GPADLS_ASSEMBLING_MAX)
 			gpadl = gpadl_new(channel, message);
 	}
+	if (channel && channel->state == CHANNEL_REVOKED)
+		channel->notes.requests_after_revoke++;
 	if (gpadl)
 		return add_bytes(gpadl, message->ranges, size - sizeof(*message));
 	answer_created(bus, message->child_relid, message->gpadl, status);
@@ -314,8 +317,10 @@ enum vmbus_verdict gpadl_on_teardown(struct vmbus *bus, struct vmbus_channel *ch
 		return VMBUS_OK;
 	}
 	if (channel->state == CHANNEL_OPENING || channel->state == CHANNEL_OPEN ||
-		channel->state == CHANNEL_FAILED)
+		channel->state == CHANNEL_FAILED) {
+		channel->notes.early_teardowns++;
 		return VMBUS_ILLEGAL;
+	}
 	set_state(gpadl, GPADL_TEARING_DOWN);
 	return VMBUS_OK;
 }

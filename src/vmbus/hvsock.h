@@ -130,6 +130,8 @@ void hvsock_connection_end(struct hvsock_connection *connection, const char *why
 void hvsock_connection_tick(struct hvsock_connection *connection, uint64_t now_ns);
 bool hvsock_connection_needs_tick(const struct hvsock_connection *connection);
 
+/* The client has bytes, or an end, for which the ring has no room: the guest has to read first. */
+bool hvsock_waits_for_room(const struct hvsock_connection *connection);
 /* The connection of a channel, or NULL when it has none. */
 struct hvsock_connection *hvsock_connection_of(const struct vmbus_channel *channel);
 

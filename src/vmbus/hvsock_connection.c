@@ -148,6 +148,12 @@ static const struct vmbus_device_ops ops = {
 	.released = on_released,
 };
 
+bool hvsock_waits_for_room(const struct hvsock_connection *connection)
+{
+	return connection->state == HVSOCK_OPEN && !connection->want_read &&
+	       !connection->fin_sent && !connection->hung_up;
+}
+
 struct hvsock_connection *hvsock_connection_of(const struct vmbus_channel *channel)
 {
 	return channel->ops == &ops ? channel->arg : NULL;

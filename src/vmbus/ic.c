@@ -103,6 +103,7 @@ static int send_packet(struct ic *ic, enum ic_message_type type, size_t body_siz
 	int r;
 
 	memcpy(ic->packet, &header, sizeof(header));
+	ic->pipelined = guest_is_behind(ic) ? ic->pipelined + 1 : 0;
 	r = vmbus_channel_send(ic->channel, ic->transaction + 1, false, &iov, 1);
 	if (r < 0) {
 		note_problem(ic, "a packet could not be sent: %s", strerror(-r));

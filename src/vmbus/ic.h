@@ -186,6 +186,7 @@ struct ic {
 	uint64_t asked_ns; /* when the first packet of the call was sent */
 
 	uint64_t requests, responses, refused, lost, late, stray, malformed;
+	uint64_t pipelined; /* packets sent behind one that the guest had not read */
 	uint32_t last_status;
 	uint64_t last_latency_ns; /* UINT64_MAX: none */
 

@@ -49,6 +49,7 @@ static bool dequeue(struct vmbus *bus, struct vmbus_in_message *ret_message)
 		*ret_message = bus->in[bus->in_first];
 		bus->in_first = (bus->in_first + 1) % VMBUS_INCOMING_MAX;
 		bus->in_count--;
+		bus->in_taken_ns = clock_now_ns(bus->vm->clock);
 	}
 	pthread_mutex_unlock(&bus->in_lock);
 	return any;

@@ -7,6 +7,7 @@
  *	incoming.c    message ports, the queue of what the guest sent
  *	dispatch.c    lengths, versions, states: which handler a message gets
  *	outgoing.c    the FIFO of what the guest is sent, one in flight
+ *	owed.c        answers that were made and that the guest has not been given
  *	connection.c  INITIATE_CONTACT, REQUEST_OFFERS, UNLOAD
  *	channel.c     offers, OPEN, CLOSE, RELID_RELEASED, MODIFY
  *	gpadl.c       guest memory that a channel may use
@@ -85,6 +86,19 @@ struct ring_looks {
 	struct ring_snapshot old, recent;
 };
 
+/* What the doctor wants to know of a channel, since the guest let go of it last. */
+struct channel_notes {
+	enum vmbus_channel_state before_revoke; /* client_released: it was not taken back */
+	uint64_t offers, opens, opened_ns;
+	uint64_t requests_after_revoke; /* OPEN_CHANNEL and GPADL_HEADER */
+	uint64_t early_teardowns;       /* of the rings, refused */
+	uint32_t previous_vp, refused_vp; /* UINT32_MAX: none */
+	uint64_t events_set, events_lost; /* signals that set the flag anew; that no flag took */
+	uint64_t signal_in_ns, signal_out_ns, write_ns; /* the last ones, 0: never */
+	uint64_t wakes;          /* signals since the last packet, beside its own */
+	uint64_t largest_packet; /* bytes with header */
+};
+
 struct vmbus_channel {
 	TAILQ_ENTRY(vmbus_channel) link; /* in the order of offers */
 	struct vmbus *bus;               /* borrows */
@@ -116,6 +130,7 @@ struct vmbus_channel {
 
 	unsigned gpadls;
 	uint64_t opens, refused, signals_out;
+	struct channel_notes notes;
 	struct vmbus_history history;
 };
 
@@ -157,7 +172,7 @@ struct vmbus_gpadl {
 	struct vmbus_channel *channel; /* borrows; GPADLs go before their channel */
 	uint32_t id;
 	enum vmbus_gpadl_state state;
-	uint64_t since_ns;
+	uint64_t since_ns, filled_ns; /* in this state; the last bytes of it */
 	uint16_t range_count, expected, filled; /* bytes of ranges */
 	uint8_t *ranges;                        /* owns, while assembling */
 	uint8_t **page;                         /* owns, once accepted; guest RAM, in order */
@@ -192,6 +207,10 @@ struct vmbus_connection {
 	uint64_t interrupt_page, monitor_page_p2c, monitor_page_c2p; /* 0: none */
 	enum vmbus_next next; /* after disconnecting */
 	struct vmbus_initiate_contact contact; /* NEXT_CONTACT */
+
+	/* For the doctor: attempts since one succeeded; asked and not answered yet, 0: not. */
+	uint64_t contacts, contacts_refused;
+	uint64_t contact_ns, unload_ns;
 };
 
 void connection_set_state(struct vmbus *bus, enum vmbus_state state);
@@ -216,7 +235,8 @@ struct vmbus_out_message {
 	STAILQ_ENTRY(vmbus_out_message) link;
 	uint32_t size;
 	uint32_t relid, value; /* for the history */
-	vmbus_sent_fn sent;    /* it reached the slot; may be NULL */
+	uint64_t made_ns;
+	vmbus_sent_fn sent; /* it reached the slot; may be NULL */
 	_Alignas(8) uint8_t payload[VMBUS_MESSAGE_MAX];
 };
 
@@ -232,6 +252,19 @@ int outgoing_set_target(struct vmbus *bus, uint32_t vp, uint8_t sint) MUST_CHECK
 /* Drops what waits. */
 void outgoing_flush(struct vmbus *bus);
 void outgoing_deinit(struct vmbus *bus);
+
+enum { VMBUS_OWED_MAX = 64 };
+
+/* An answer or a RESCIND that was made, on its way to the slot or lost on it. */
+struct vmbus_owed {
+	uint32_t type, relid;
+	uint64_t id, since_ns; /* id: of a GPADL; UINT64_MAX: none */
+};
+
+/* Notes the message if the guest waits for its kind; beyond VMBUS_OWED_MAX it does not. */
+void owed_note(struct vmbus *bus, const void *message, uint32_t relid);
+/* It reached the slot. */
+void owed_settle(struct vmbus *bus, const void *message, uint32_t relid);
 
 int incoming_init(struct vmbus *bus) MUST_CHECK;
 /* Takes messages from the queue until it is empty or an answer has to be waited for. */
@@ -295,6 +328,10 @@ struct vmbus {
 	_Atomic bool out_done;
 
 	struct message_faults faults;
+	struct vmbus_owed owed[VMBUS_OWED_MAX]; /* in the order in which they were made */
+	unsigned owed_count;
+	uint64_t messages_delivered; /* to their slot */
+	uint64_t in_taken_ns;        /* the last message of the guest, 0: none yet; by in_lock */
 
 	struct vmbus_connection connection;
 	TAILQ_HEAD(, vmbus_channel) channels;

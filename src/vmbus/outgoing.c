@@ -64,11 +64,17 @@ static void pop(struct vmbus *bus)
 /* An interrupt that could not be raised does not undo the message: it is in its slot. */
 static void finish_first(struct vmbus *bus)
 {
-	vmbus_sent_fn sent = STAILQ_FIRST(&bus->out)->sent;
+	const struct vmbus_out_message *first = STAILQ_FIRST(&bus->out);
+	bool reached = atomic_load(&bus->out_status) != -ECANCELED;
+	vmbus_sent_fn sent = first->sent;
 
+	if (reached) {
+		bus->messages_delivered++;
+		owed_settle(bus, first->payload, first->relid);
+	}
 	bus->out_posted = false;
 	pop(bus);
-	if (sent && atomic_load(&bus->out_status) != -ECANCELED)
+	if (sent && reached)
 		sent(bus);
 }
 
@@ -97,7 +103,9 @@ void vmbus_send(struct vmbus *bus, const void *message, size_t size, uint32_t re
 	out->size = (uint32_t)size;
 	out->relid = relid;
 	out->value = value;
+	out->made_ns = clock_now_ns(bus->vm->clock);
 	out->sent = sent;
+	owed_note(bus, message, relid);
 	message_faults_out(bus, out);
 }
 
@@ -159,6 +167,7 @@ void outgoing_flush(struct vmbus *bus)
 	take_back(bus);
 	while (!STAILQ_EMPTY(&bus->out))
 		pop(bus);
+	bus->owed_count = 0;
 }
 
 void outgoing_deinit(struct vmbus *bus)

@@ -240,6 +240,14 @@ static void count(struct vm *vm, const struct call_row *row, enum hv_status stat
 	atomic_fetch_add_explicit(&stat->by_status[place], calls, memory_order_relaxed);
 }
 
+uint64_t hypercall_count(struct vm *vm, uint32_t code, enum hv_status status)
+{
+	const struct hypercall_stat *stat = &vm->hypercalls.code[find_call(code) - call_table];
+	unsigned place = MIN((unsigned)status, HYPERCALL_STAT_STATUSES - 1u);
+
+	return atomic_load_explicit(&stat->by_status[place], memory_order_relaxed);
+}
+
 void hypercall_count_signals(struct vm *vm, uint64_t calls)
 {
 	count(vm, find_call(HV_CALL_SIGNAL_EVENT), HV_STATUS_SUCCESS, calls);

@@ -55,6 +55,8 @@ enum hv_fault hypercall_dispatch(struct vcpu *vcpu, uint8_t vtl, struct hypercal
 uint64_t hypercall_from_kvm(struct vcpu *vcpu, uint64_t control, uint64_t input, uint64_t output);
 /* Any thread: `calls` calls of HvSignalEvent succeeded that KVM answered without an exit. */
 void hypercall_count_signals(struct vm *vm, uint64_t calls);
+/* Any thread: how often a hypercall of the table was answered so. */
+uint64_t hypercall_count(struct vm *vm, uint32_t code, enum hv_status status);
 /* Fills a hypercall page. */
 void hypercall_fill_page(uint8_t page[HV_PAGE_SIZE]);
 /* "invalid_connection_id", ...; never NULL ("unknown"). */

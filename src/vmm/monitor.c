@@ -101,6 +101,7 @@ static unsigned collect(struct monitor *monitor, struct hit hits[HV_MONITOR_COUN
 
 	pthread_mutex_lock(&monitor->lock);
 	monitor->scans++;
+	monitor->scanned_ns = clock_now_ns(monitor->vm->clock);
 	page = page_of(monitor);
 	for (unsigned group = 0; page && group < HV_MONITOR_GROUPS; group++)
 		if (group_used(monitor, group))
@@ -108,6 +109,25 @@ static unsigned collect(struct monitor *monitor, struct hit hits[HV_MONITOR_COUN
 				monitor, group, take_pending(page, group), hits + count);
 	pthread_mutex_unlock(&monitor->lock);
 	return count;
+}
+
+void monitor_observe(struct monitor *monitor, struct monitor_state *ret_state)
+{
+	const struct hv_monitor_page *page;
+
+	pthread_mutex_lock(&monitor->lock);
+	*ret_state = (struct monitor_state){
+		.page_gpa = monitor->page_gpa,
+		.scans = monitor->scans,
+		.scanned_ns = monitor->scanned_ns,
+	};
+	page = page_of(monitor);
+	for (unsigned group = 0; page && group < HV_MONITOR_GROUPS; group++) {
+		uint64_t bits = __atomic_load_n(&page->group[group].pending, __ATOMIC_RELAXED);
+
+		ret_state->pending[group / 2] |= bits << (group % 2 * BITS);
+	}
+	pthread_mutex_unlock(&monitor->lock);
 }
 
 unsigned monitor_service(struct monitor *monitor)

@@ -36,7 +36,7 @@ struct monitor {
 	uint64_t page_gpa; /* UINT64_MAX: none */
 	struct monitor_slot slot[HV_MONITOR_COUNT];
 	unsigned used;
-	uint64_t scans;
+	uint64_t scans, scanned_ns; /* passes over the page; the last one, 0: never */
 };
 
 int monitor_init(struct monitor *monitor, struct vm *vm) MUST_CHECK;
@@ -45,6 +45,13 @@ void monitor_deinit(struct monitor *monitor);
 int monitor_set_page(struct monitor *monitor, uint64_t gpa) MUST_CHECK;
 int monitor_add(struct monitor *monitor, uint8_t id, uint32_t connection_id, uint16_t latency_100ns) MUST_CHECK;
 void monitor_remove(struct monitor *monitor, uint8_t id);
+/*
+ * Bits that the guest has set and nobody has taken, 0-63 and 64-127; UINT64_MAX as the page: none.
+ */
+struct monitor_state {
+	uint64_t page_gpa, scans, scanned_ns, pending[HV_MONITOR_COUNT / 64];
+};
+void monitor_observe(struct monitor *monitor, struct monitor_state *ret_state);
 /* One pass over the page, as the thread does it: for tests. Returns bits serviced. */
 unsigned monitor_service(struct monitor *monitor);
 

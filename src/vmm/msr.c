@@ -266,6 +266,7 @@ void hv_crashed(struct vcpu *vcpu, uint8_t vtl, const uint64_t p[HV_CRASH_PARAME
 
 	pthread_mutex_lock(&hv->lock);
 	hv->crashes++;
+	hv->crashed_ns = clock_now_ns(vcpu->vm->clock);
 	pthread_mutex_unlock(&hv->lock);
 	hv_record(vcpu->vm->recorder, HV_EVENT_CRASH, vcpu->index, vtl, RECORD_NO_SINT, p[0], p[1],
 		p[2], p[3], p[4]);
@@ -503,6 +504,7 @@ void hv_partition_reset(struct hv_partition *hv)
 	hv->hypercall = 0;
 	hv->reference_tsc = 0;
 	hv->crash_ctl = 0;
+	hv->crashed_ns = 0;
 	memset(hv->crash, 0, sizeof(hv->crash));
 	pthread_mutex_unlock(&hv->lock);
 }

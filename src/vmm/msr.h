@@ -39,7 +39,7 @@ struct hv_partition {
 	_Atomic uint64_t hypercall; /* written under lock; hypercalls read it without */
 	uint64_t crash[HV_CRASH_PARAMETERS];
 	uint64_t crash_ctl; /* as written with the last crash; the guest reads capabilities */
-	uint64_t crashes;
+	uint64_t crashes, crashed_ns; /* ever; the last one since power-on, 0: none */
 	struct overlay hypercall_page, tsc_page;
 };
 

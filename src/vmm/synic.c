@@ -318,6 +318,7 @@ static int set_flag_locked(struct synic *synic, unsigned n, unsigned flag, enum 
 	if (old & bit)
 		return 1;
 	sint->events++;
+	sint->last_event_ns = clock_now_ns(synic->vm->clock);
 	return synic_interrupt_locked(synic, n);
 }
 

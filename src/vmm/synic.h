@@ -81,7 +81,8 @@ struct synic_sint {
 	bool timer_turn; /* fairness: a waiting timer goes before the next queued message */
 	struct sint_route *route; /* borrows; written under sint_routes.lock and `lock` */
 	_Atomic uint32_t gsi; /* the SINT's for the VM's life, 0: none yet; by sint_routes.lock */
-	uint64_t last_delivery_ns; /* 0: never */
+	/* 0: never */
+	uint64_t last_delivery_ns, last_event_ns, last_interrupt_ns;
 	uint64_t posted, delivered, busy, dropped, retries, events, interrupts, owed;
 	int last_error;
 };

@@ -111,10 +111,12 @@ void synic_raised_locked(struct synic *synic, unsigned n, uint8_t vector, bool a
 {
 	struct synic_sint *sint = &synic->sint[n];
 
-	if (status == 0)
+	if (status == 0) {
 		sint->interrupts++;
-	else
+		sint->last_interrupt_ns = clock_now_ns(synic->vm->clock);
+	} else {
 		sint->last_error = status;
+	}
 	hv_record(synic->vm->recorder, HV_EVENT_SINT_ASSERT, synic->vcpu->index, synic->vtl,
 		(uint8_t)n, vector, auto_eoi, (uint64_t)(int64_t)status);
 }

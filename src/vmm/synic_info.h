@@ -51,7 +51,8 @@ struct sint_info {
 	uint32_t event_flag_count;
 	uint32_t queue_depth, queue_capacity;
 	bool irq_owed;
-	uint64_t last_eom_age_ns, last_delivery_age_ns; /* all ones: never, or not known */
+	/* All ones: never, or not known. */
+	uint64_t last_eom_age_ns, last_delivery_age_ns, last_event_age_ns, last_interrupt_age_ns;
 	uint64_t posted, delivered, busy, dropped, retries, events, interrupts, owed;
 	int32_t last_error;
 };

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * The machine's part of a sample of the doctor: VPs, the SINT of the bus on each, the monitor page.
+ *
+ * Purpose: fill machine and vps of a struct doctor_sample (doctor/model.h).
+ * Threads: any; short locks, no waiting.
+ * Errors:  none: what is not known is said to be so in the sample.
+ */
+#include <stdint.h>
+
+struct doctor_sample;
+struct vm;
+
+/*
+ * `sint` 0-15: the one that the bus uses. `answered`: bit per VP whose registers were read for this
+ * sample, by the functions of vcpu_sample.h.
+ */
+void vm_doctor_sample(
+	struct vm *vm, unsigned sint, uint64_t answered, struct doctor_sample *sample);
