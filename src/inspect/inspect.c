@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/clock.h"
+#include "inspect/doctor.h"
 #include "inspect/http.h"
 #include "common/unix_socket.h"
 #include "inspect/listen.h"
@@ -18,9 +19,12 @@ static int add_own_nodes(struct inspect *inspect)
 {
 	const struct node_provider recorder = {&recorder_node_class, inspect->config.recorder};
 	const struct node_provider daemon = {&daemon_node_class, inspect};
+	const struct node_provider doctor = {&doctor_watch_node_class, inspect->doctor};
 	int r = inspect_add_provider(inspect, &recorder);
 
-	return r < 0 ? r : inspect_add_provider(inspect, &daemon);
+	if (r == 0)
+		r = inspect_add_provider(inspect, &daemon);
+	return r < 0 ? r : inspect_add_provider(inspect, &doctor);
 }
 
 static int init(struct inspect *inspect, const struct inspect_config *config)
@@ -43,6 +47,8 @@ static int init(struct inspect *inspect, const struct inspect_config *config)
 		r = operations_init(&inspect->operations, config->loop, inspect->http_loop);
 	if (r == 0)
 		r = http_new(inspect, &limits, &inspect->http);
+	if (r == 0)
+		r = doctor_rounds_new(inspect, &inspect->doctor);
 	if (r == 0)
 		r = rest_init(inspect);
 	return r < 0 ? r : add_own_nodes(inspect);
@@ -71,6 +77,7 @@ struct inspect *inspect_free(struct inspect *inspect)
 		return NULL;
 	inspect_stop(inspect);
 	http_free(inspect->http);
+	doctor_rounds_free(inspect->doctor);
 	operations_deinit(&inspect->operations);
 	rest_deinit(inspect);
 	registry_deinit(&inspect->registry);
@@ -138,6 +145,7 @@ void inspect_stop(struct inspect *inspect)
 	atomic_store(&inspect->ready, false);
 	atomic_store(&inspect->stopping, true);
 	operations_close_main(&inspect->operations);
+	doctor_rounds_stop(inspect->doctor);
 	if (inspect->http)
 		http_stop(inspect->http);
 	operations_stop_worker(&inspect->operations);

@@ -29,10 +29,15 @@ const struct field *json_find_field(const struct field_table *table, const char 
 uint64_t json_field_value(const struct field *field, const void *info);
 
 /*
- * Reads a value for one writable leaf into `ret_value` (field->size bytes, laid out as in the info
+ * Reads one value into `ret_value` (field->size bytes, laid out as in the info
  * struct). False when the value is not of the field's type or range.
  */
 bool json_read_field(const struct field *field, const json_t *value, void *ret_value) MUST_CHECK;
+/*
+ * Reads what json_write_info() wrote: every field must be there. False when it is not so;
+ * *ret_info (table->size bytes) then holds a mixture.
+ */
+bool json_read_info(const struct field_table *table, const json_t *object, void *ret_info) MUST_CHECK;
 
 enum { JSON_MAX_DEPTH = 32 };
 /*

@@ -5,6 +5,7 @@
 #include "inspect/rest.h"
 
 #include "inspect/discovery.h"
+#include "inspect/doctor.h"
 #include "inspect/log.h"
 #include "inspect/metrics.h"
 #include "inspect/tree.h"
@@ -75,6 +76,25 @@ const struct route fixed_routes[] = {
 		.statuses = {200},
 		.doc = "Recorded events: a page, or with follow=1 a stream of log records (NDJSON, or "
 		       "server-sent events when asked for by Accept)",
+	},
+	{
+		.method = "GET",
+		.pattern = "/v1/doctor",
+		.handle = doctor_handle,
+		.query = &doctor_query_table,
+		.reply_schema = "doctor-report",
+		.statuses = {200},
+		.doc = "What is stuck, and why: two samples, stuck_after apart, judged by the rules of "
+		       "docs/doctor.md",
+	},
+	{
+		.method = "GET",
+		.pattern = "/v1/doctor/samples",
+		.handle = doctor_handle,
+		.query = &doctor_query_table,
+		.reply_schema = "doctor-samples",
+		.statuses = {200},
+		.doc = "The two samples themselves, to be judged elsewhere",
 	},
 	{
 		.method = "POST",

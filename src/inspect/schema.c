@@ -5,6 +5,7 @@
 #include <string.h>
 #include "common/cleanup.h"
 #include "inspect/actions.h"
+#include "inspect/doctor_schema.h"
 #include "inspect/openapi.h"
 #include "inspect/problem.h"
 #include "inspect/rest.h"
@@ -526,6 +527,26 @@ static int emit_log(struct generator *generator)
 				NULL);
 }
 
+/* ---- the doctor ------------------------------------------------------------------------------ */
+
+static int emit_doctor(struct generator *generator)
+{
+	CLEANUP(writer) struct writer report = {0};
+	CLEANUP(writer) struct writer samples = {0};
+	int r = emit_table(generator, &doctor_finding_table);
+
+	if (r != 0)
+		return r;
+	begin_schema(&report, "doctor-report");
+	doctor_write_report_schema(&report);
+	r = end_schema(generator, "doctor-report", &report);
+	if (r != 0)
+		return r;
+	begin_schema(&samples, "doctor-samples");
+	doctor_write_samples_schema(&samples);
+	return end_schema(generator, "doctor-samples", &samples);
+}
+
 /* ---- what hvctl adds ------------------------------------------------------------------------ */
 
 /*
@@ -690,6 +711,8 @@ int schema_generate(struct inspect *inspect, schema_emit_fn emit, void *arg)
 		r = emit_requests(&generator);
 	if (r == 0)
 		r = emit_log(&generator);
+	if (r == 0)
+		r = emit_doctor(&generator);
 	if (r == 0)
 		r = emit_kernel_record(&generator);
 	if (r == 0)

@@ -17,6 +17,7 @@
 #include "inspect/registry.h"
 #include "inspect/reply_log.h"
 
+struct doctor_rounds;
 struct http;
 struct bound_route;
 
@@ -32,6 +33,7 @@ struct inspect {
 	struct loop *http_loop; /* owns: the HTTP thread's */
 	struct operations operations;
 	struct http *http; /* owns */
+	struct doctor_rounds *doctor; /* owns */
 	struct reply_log reply_log;
 
 	_Atomic bool ready, stopping;

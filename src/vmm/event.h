@@ -56,6 +56,10 @@
 #define IC_OUTCOME_WORDS "answered|refused|bad_answer|lost|ended"
 #define VSS_STATE_WORDS  "thawed|freezing|frozen|thawing|unknown"
 
+/* enum doctor_severity and doctor_role (doctor/doctor.h), in order. */
+#define DOCTOR_SEVERITY_WORDS "info|warn|error"
+#define DOCTOR_ROLE_WORDS     "cause|consequence"
+
 /*
  * A channel message with what stands in it: a kind of record for each layout, of one name. They are
  * chosen in vmbus/history.c.
@@ -125,7 +129,8 @@
 	X(HV_EVENT_FAULT_HIT, "fault.hit", "a fault that was added on purpose did what its kind says", "id:u", "kind:=" FAULT_KIND_WORDS, "hit:u", "relid:u", "message:=none|" VMBUS_MESSAGE_NAMES) \
 	X(HV_EVENT_FAULT_ENDED, "fault.ended", "a fault that was added on purpose is over; what it kept goes on", "id:u", "kind:=" FAULT_KIND_WORDS, "hits:u", "why:=" FAULT_END_WORDS, NULL) \
 	X(HV_EVENT_IC_ANSWER, "ic.answer", "what became of a client's request to the guest", "name:=" IC_NAME_WORDS, "outcome:=" IC_OUTCOME_WORDS, "status:x", "relid:u", "latency_ns:u") \
-	X(HV_EVENT_IC_FREEZE, "ic.freeze", "the guest's file systems, as far as backups go", "from:=" VSS_STATE_WORDS, "to:=" VSS_STATE_WORDS, "relid:u", NULL, NULL)
+	X(HV_EVENT_IC_FREEZE, "ic.freeze", "the guest's file systems, as far as backups go", "from:=" VSS_STATE_WORDS, "to:=" VSS_STATE_WORDS, "relid:u", NULL, NULL) \
+	X(HV_EVENT_DOCTOR_FINDING, "doctor.finding", "the doctor, while it watches, found something, or no longer does; relid 0: no single channel", "rule:u", "severity:=" DOCTOR_SEVERITY_WORDS, "what:=appeared|cleared", "role:=" DOCTOR_ROLE_WORDS, "relid:u")
 
 enum hv_event {
 #define HV_EVENT_ENUM(id, ...) id,

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * The doctor's requests: what one asks for, and the reply.
+ *
+ * Purpose: between doctor.c, which takes samples, and HTTP.
+ * Threads: noted per function.
+ * Errors:  problems in the reply.
+ */
+#include "doctor/doctor.h"
+#include "inspect/operation.h"
+
+/* Channels whose findings are asked for. */
+struct doctor_wanted {
+	bool all;
+	uint8_t relids[256]; /* bit per relid */
+};
+
+/* A request that waits for its two samples. */
+struct doctor_operation {
+	struct operation base;
+	struct doctor_limits limits;
+	bool want_samples; /* they are the answer, not what is concluded from them */
+	struct doctor_wanted wanted;
+};
+
+/* Main loop, doctor.c: runs the operation. */
+void doctor_rounds_run(struct operation *operation);
+
+/* Main loop: answers and finishes the operation. */
+void doctor_reply_report(struct doctor_operation *operation, const struct doctor_limits *limits,
+	const struct doctor_report *report);
+void doctor_reply_samples(struct doctor_operation *operation, const struct doctor_sample *then,
+	const struct doctor_sample *now);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The doctor over HTTP: what may be asked, and how the answer looks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "inspect/catalog.h"
+#include "inspect/doctor_json.h"
+#include "inspect_rig.h"
+#include "vmbus/device.h"
+#include "vmbus_guest.h"
+
+enum { RING_PAGES = 8 };
+
+static struct vmbus_guest guest;
+static struct rig rig;
+static uint32_t relids[4];
+
+static int set_up(void **state UNUSED)
+{
+	struct node_provider providers[CATALOG_MAX + 1] = {0};
+	char text[DEVICE_ERROR_BYTES];
+
+	vmbus_guest_start(&guest);
+	assert_int_equal(vmbus_device_add(guest.bus, "null", text), 0);
+	assert_int_equal(vmbus_guest_connect(&guest, relids, 4), 1);
+	vmbus_guest_open(&guest, relids[0], RING_PAGES);
+	atomic_store(&guest.fake->vm.state, VM_RUNNING);
+	rig_init(&rig);
+	rig.bus = guest.bus;
+	catalog_providers(&guest.fake->vm, guest.bus, providers);
+	rig_serve(&rig, &guest.fake->vm, NULL, providers);
+	return 0;
+}
+
+static int tear_down(void **state UNUSED)
+{
+	rig_stop(&rig);
+	rig_free(&rig);
+	vmbus_devices_remove_all(guest.bus);
+	vmbus_guest_end(&guest);
+	return 0;
+}
+
+#define CALL(target) struct answer a = rig_call(&rig, RIG_API, "GET", (target), NULL)
+
+/* The test's clock stands still: nothing can be judged, and the report says why. */
+static void a_report_has_its_summary_also_when_nothing_was_judged(void **state UNUSED)
+{
+	CALL("/v1/doctor?stuck_after=50ms&relid=1,2&driver_after=3s");
+
+	assert_int_equal(a.status, 200);
+	assert_true(json_is_false(json_object_get(a.json, "judged")));
+	assert_string_equal(json_string_value(json_object_get(a.json, "why_not")),
+		"no time has passed between the samples");
+	assert_int_equal(json_array_size(json_object_get(a.json, "items")), 0);
+	answer_free(&a);
+}
+
+static void samples_read_back_as_they_were_written(void **state UNUSED)
+{
+	const struct doctor_channel *channel;
+	struct doctor_sample *sample;
+	CALL("/v1/doctor/samples?stuck_after=50ms");
+
+	assert_int_equal(a.status, 200);
+	sample = doctor_read_sample(json_array_get(json_object_get(a.json, "samples"), 1));
+	assert_non_null(sample);
+	assert_true(sample->machine.running);
+	assert_int_equal(sample->vp_count, 2);
+	channel = doctor_find_channel(sample, relids[0]);
+	assert_non_null(channel);
+	assert_string_equal(channel->device, "null");
+	assert_true(channel->to_host.present);
+	assert_int_equal(channel->to_host.size_bytes, (RING_PAGES / 2 - 1) * 4096);
+	doctor_sample_free(sample);
+	answer_free(&a);
+}
+
+static void a_sample_that_lacks_anything_is_refused(void **state UNUSED)
+{
+	json_t *object;
+	CALL("/v1/doctor/samples?stuck_after=50ms");
+
+	object = json_array_get(json_object_get(a.json, "samples"), 0);
+	json_object_del(json_object_get(object, "machine"), "running");
+	assert_null(doctor_read_sample(object));
+	assert_null(doctor_read_sample(NULL));
+	answer_free(&a);
+}
+
+static void limits_must_be_durations_and_relids_relids(void **state UNUSED)
+{
+	static const struct {
+		const char *target, *pointer;
+	} rows[] = {
+		{"/v1/doctor?stuck_after=soon", "?stuck_after"},
+		{"/v1/doctor?stuck_after=1ms", "?stuck_after"},
+		{"/v1/doctor?stuck_after=2m", "?stuck_after"},
+		{"/v1/doctor?event_after=0s", "?event_after"},
+		{"/v1/doctor?relid=4,x", "?relid"},
+		{"/v1/doctor?relid=4000", "?relid"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CALL(rows[i].target);
+
+		rig_expect_problem(&a, 422, "bad_value");
+		assert_string_equal(rig_pointer(&a), rows[i].pointer);
+		answer_free(&a);
+	}
+}
+
+static bool is_watching(void)
+{
+	CALL("/v1/doctor/watch");
+	bool watching = json_is_true(json_object_get(a.json, "watching"));
+
+	assert_int_equal(a.status, 200);
+	answer_free(&a);
+	return watching;
+}
+
+static void set_watching(const char *body)
+{
+	struct answer a = rig_call(&rig, RIG_API, "PATCH", "/v1/tree/doctor/watch/watching", body);
+
+	assert_int_equal(a.status, 200);
+	answer_free(&a);
+}
+
+static void watching_is_switched_on_and_off(void **state UNUSED)
+{
+	assert_false(is_watching());
+	set_watching("{\"value\":true}");
+	assert_true(is_watching());
+	set_watching("{\"value\":false}");
+	assert_false(is_watching());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_report_has_its_summary_also_when_nothing_was_judged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			samples_read_back_as_they_were_written, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_sample_that_lacks_anything_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			limits_must_be_durations_and_relids_relids, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(watching_is_switched_on_and_off, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests_name("doctor-api", tests, NULL, NULL);
+}
