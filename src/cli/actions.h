@@ -41,6 +41,9 @@ enum cli_exit run_kvp_get(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_devices_add(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_devices_remove(struct cli *cli, const struct invocation *invocation);
 
+/* action-doctor.c */
+enum cli_exit run_doctor(struct cli *cli, const struct invocation *invocation);
+
 /* action-echo.c */
 enum cli_exit run_echo_run(struct cli *cli, const struct invocation *invocation);
 

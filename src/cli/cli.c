@@ -80,8 +80,9 @@ static enum cli_exit run_watching(struct cli *cli, const struct invocation *invo
 
 static bool shows_state(const struct command *command)
 {
-	return command->verb &&
-	       (strcmp(command->verb, "list") == 0 || strcmp(command->verb, "show") == 0);
+	return command->flags & COMMAND_STATE ||
+	       (command->verb &&
+		       (strcmp(command->verb, "list") == 0 || strcmp(command->verb, "show") == 0));
 }
 
 /* Global options that mean nothing for this command are refused, not ignored. */
@@ -91,7 +92,7 @@ static enum cli_exit check_options(const struct cli_options *options, const stru
 	if (command->run == run_shell)
 		return CLI_OK;
 	if (options->watch && !shows_state(command))
-		return problem_usage(options, "it repeats list and show commands",
+		return problem_usage(options, "it repeats list and show commands, and doctor",
 			"--watch makes no sense with \"%s%s%s\"", command->noun,
 			command->verb ? " " : "", command->verb ? command->verb : "");
 	if ((options->filter || options->sort) && !(command->flags & COMMAND_LIST))

@@ -22,6 +22,7 @@ enum cli_exit {
 	CLI_DENIED = 5,
 	CLI_NO_CONNECTION = 6,
 	CLI_TIMEOUT = 7,
+	CLI_FOUND = 8, /* the doctor found something */
 	CLI_INTERRUPTED = 130,
 };
 

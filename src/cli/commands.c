@@ -101,6 +101,8 @@ static const char *const pools[] = {
 	"external", "guest", "auto", "auto_external", "internal", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
+static const char *const fail_on[] = {"warn", "error", NULL};
+
 const struct command commands[] = {
 	/* ---- the VM ------------------------------------------------------- */
 	{
@@ -1026,6 +1028,39 @@ const struct command commands[] = {
 		.wide = "delay_ns:DELAY,status,keeps",
 		.names = "kind",
 		.flags = COMMAND_LIST,
+	},
+
+	/* ---- the doctor ------------------------------------------------------ */
+	{
+		.noun = "doctor",
+		.help = "say what is stuck and why, with evidence and what to do about it",
+		.example = "hvctl doctor 4 --fail-on warn",
+		.method = "GET", .path = "/v1/doctor",
+		.columns =
+			"severity,rule,role,subject,diagnosis,because_rule:BECAUSE",
+		.wide = "remedy,advice,guest_shows:GUEST",
+		.names = "subject",
+		.flags = COMMAND_LIST | COMMAND_STATE,
+		.run = run_doctor,
+		.args = {
+			{ .name = "RELID", .key = "relid", .metavar = "RELID",
+				.help = "channels to report on, and what lies below them "
+					"(default: all)",
+				.type = ARG_UINT, .completer = COMPLETE_RELID,
+				.flags = ARG_REPEAT },
+			{ .name = "--stuck-after", .key = "stuck_after", .metavar = "DURATION",
+				.help = "time between the two looks, and how long something "
+					"may stand still (default 1s)",
+				.type = ARG_DURATION },
+			{ .name = "--fail-on", .key = "fail_on", .metavar = "warn|error",
+				.help = "exit with 8 when there is such a finding or a worse "
+					"one (default error)",
+				.type = ARG_CHOICE, .completer = COMPLETE_CHOICES,
+				.choices = fail_on },
+			{ .name = "--from", .key = "from", .metavar = "FILE",
+				.help = "examine a snapshot instead of a VM",
+				.type = ARG_TEXT, .completer = COMPLETE_FILE },
+		},
 	},
 
 	/* ---- the tree and the API itself ------------------------------------ */
