@@ -39,6 +39,38 @@ struct vmbus_channel *channel_by_relid(struct vmbus *bus, uint32_t relid)
 	return relid < VMBUS_RELIDS ? bus->by_relid[relid] : NULL;
 }
 
+/* ---- faults -------------------- */
+
+static bool takes_fault(
+	struct vmbus_channel *channel, enum fault_kind kind, struct fault_effect *ret_effect)
+{
+	const struct fault_place place = {
+		.relid = channel->relid,
+		.vp = channel->request.target_vp,
+		.sint = channel->bus->connection.sint,
+		.message = FAULT_ANY,
+		.direction = FAULT_ANY,
+	};
+
+	return fault_hit(&channel->bus->vm->faults, kind, &place, ret_effect);
+}
+
+bool channel_take_fault(struct vmbus_channel *channel, enum fault_kind kind)
+{
+	return takes_fault(channel, kind, NULL);
+}
+
+/* Whether a fault keeps the device from going on; channels_go_on() comes back to it. */
+static bool holds(struct vmbus_channel *channel, enum fault_kind kind)
+{
+	struct fault_effect effect;
+
+	if (!takes_fault(channel, kind, &effect))
+		return false;
+	channel->held_by = effect.id;
+	return true;
+}
+
 /* ---- offers -------------------- */
 
 static bool same_device(const struct vmbus_channel *channel, const struct vmbus_offer *offer)
@@ -83,6 +115,10 @@ void channel_send_offer(struct vmbus_channel *channel)
 	channel_set_state(channel, CHANNEL_CLOSED);
 	channel->notes.offers++;
 	vmbus_send(channel->bus, &message, sizeof(message), channel->relid, 0, NULL);
+	if (channel_is_hit(channel, FAULT_DUPLICATE_OFFER)) {
+		channel->notes.offers++;
+		vmbus_send(channel->bus, &message, sizeof(message), channel->relid, 0, NULL);
+	}
 }
 
 static void send_rescind(struct vmbus_channel *channel)
@@ -163,6 +199,10 @@ void vmbus_channel_signal(struct vmbus_channel *channel)
 	if (!channel->signals)
 		return;
 	channel->signals_out++;
+	if (channel_is_hit(channel, FAULT_SKIP_EVENT)) {
+		note_signal(channel, 0);
+		return;
+	}
 	r = guest_event_port_signal(channel->signals, NULL);
 	note_signal(channel, r);
 	hv_record(channel->bus->vm->recorder, HV_EVENT_VMBUS_SIGNAL, channel->request.target_vp, 0,
@@ -185,7 +225,7 @@ void channel_recheck(void *arg)
 	if (channel->device == DEVICE_OPEN && channel->state == CHANNEL_OPEN) {
 		ring_observe(&channel->out, &out);
 		ring_observe(&channel->in, &in);
-		if ((out.used > 0 && !out.interrupt_mask) ||
+		if ((out.used > 0 && !out.interrupt_mask && !channel->early) ||
 			(in.pending_send_sz > 0 && in.size - in.used >= in.pending_send_sz))
 			vmbus_channel_signal(channel);
 		look_at_rings(channel);
@@ -337,33 +377,6 @@ static void client_released(struct vmbus_channel *channel)
 		channel_send_offer(channel);
 }
 
-/* ---- faults -------------------- */
-
-static bool is_hit(
-	struct vmbus_channel *channel, enum fault_kind kind, struct fault_effect *ret_effect)
-{
-	const struct fault_place place = {
-		.relid = channel->relid,
-		.vp = channel->request.target_vp,
-		.sint = channel->bus->connection.sint,
-		.message = FAULT_ANY,
-		.direction = FAULT_ANY,
-	};
-
-	return fault_hit(&channel->bus->vm->faults, kind, &place, ret_effect);
-}
-
-/* Whether a fault keeps the device from going on; channels_go_on() comes back to it. */
-static bool holds(struct vmbus_channel *channel, enum fault_kind kind)
-{
-	struct fault_effect effect;
-
-	if (!is_hit(channel, kind, &effect))
-		return false;
-	channel->held_by = effect.id;
-	return true;
-}
-
 /* ---- the device starts and stops -------------------- */
 
 /* A guest that has gone meanwhile needs no device any more. */
@@ -377,6 +390,14 @@ static void ask_device_to_open(struct vmbus_channel *channel)
 		vmbus_channel_opened(channel, r);
 }
 
+/* The guest takes the event, and has no handler yet; the one it was for is not sent again. */
+static void signal_early(struct vmbus_channel *channel)
+{
+	channel->early = channel_is_hit(channel, FAULT_EARLY_EVENT);
+	if (channel->early)
+		vmbus_channel_signal(channel);
+}
+
 static void start_device(struct vmbus_channel *channel)
 {
 	int r = connect_rings(channel);
@@ -387,6 +408,8 @@ static void start_device(struct vmbus_channel *channel)
 	channel->notes.opens++;
 	channel->notes.previous_vp = UINT32_MAX;
 	channel->failure[0] = '\0';
+	if (r == 0)
+		signal_early(channel);
 	if (r < 0)
 		vmbus_channel_opened(channel, r);
 	else if (!holds(channel, FAULT_HOLD_OPEN))
@@ -878,24 +901,66 @@ static void note_packet(struct vmbus_channel *channel, uint64_t bytes)
 	notes->largest_packet = MAX(notes->largest_packet, bytes - VMBUS_PACKET_TRAILER_BYTES);
 }
 
+/* The longest packet that a fault makes is one more than the limit of hv_sock, in pages. */
+enum { PADDED_MAX = 12 };
+
+/* The same with zeros behind it, eight bytes too long; NULL: it has too many parts for that. */
+static const struct iovec *pad(
+	struct iovec padded[PADDED_MAX], const struct iovec *iov, unsigned *iov_count, size_t limit)
+{
+	static uint8_t zeros[VMBUS_PAGE_SIZE]; /* only read */
+	size_t wanted = limit - sizeof(struct vmbus_packet_header) + 8, bytes = 0;
+	unsigned count = 0;
+
+	for (; count < *iov_count && count < PADDED_MAX; count++) {
+		padded[count] = iov[count];
+		bytes += iov[count].iov_len;
+	}
+	for (; bytes < wanted && count < PADDED_MAX; count++) {
+		padded[count] = (struct iovec){zeros, MIN(wanted - bytes, sizeof(zeros))};
+		bytes += padded[count].iov_len;
+	}
+	if (bytes < wanted || count < *iov_count)
+		return NULL;
+	*iov_count = count;
+	return padded;
+}
+
+/* The event of the first packet has been sent already, when a fault was early with it. */
+static void signal_packet(struct vmbus_channel *channel)
+{
+	if (channel->early)
+		channel->early = false;
+	else
+		vmbus_channel_signal(channel);
+}
+
 int vmbus_channel_send(struct vmbus_channel *channel, uint64_t transaction_id, bool completion,
 	const struct iovec *iov, unsigned iov_count)
 {
 	uint16_t flags = completion ? VMBUS_PACKET_FLAG_COMPLETION_REQUESTED : 0;
 	uint64_t before = channel->out.bytes;
+	size_t limit = channel->offer.packet_limit;
+	struct iovec padded[PADDED_MAX];
 	bool signal;
 	int r;
 
 	if (!usable(channel))
 		return -ESHUTDOWN;
+	if (limit && channel_is_hit(channel, FAULT_OVERSIZE_PACKET)) {
+		const struct iovec *longer = pad(padded, iov, &iov_count, limit);
+
+		iov = longer ? longer : iov;
+		limit = longer ? 0 : limit;
+	}
 	r = ring_write(&channel->out, VMBUS_PACKET_DATA_INBAND, flags, transaction_id, iov,
-		iov_count, channel->offer.packet_limit, &signal);
+		iov_count, limit, &signal);
 	if (r < 0)
 		return broken(channel, r, bad_read_index);
 	if (capture_wanted(&channel->bus->vm->capture))
 		capture_sent(channel, transaction_id, flags, iov, iov_count);
 	if (signal)
-		vmbus_channel_signal(channel);
+		signal_packet(channel);
 	note_packet(channel, channel->out.bytes - before);
 	return 0;
 }
@@ -937,7 +1002,15 @@ int vmbus_channel_consume(struct vmbus_channel *channel)
 	bool signal = false;
 	int r = usable(channel) ? ring_consume(&channel->in, &signal) : -ESHUTDOWN;
 
-	if (signal)
+	if (signal && !channel_is_hit(channel, FAULT_SKIP_ROOM_SIGNAL))
 		vmbus_channel_signal(channel);
 	return broken(channel, r, "guest to host: the write index is not one");
+}
+
+bool vmbus_channel_idle(struct vmbus_channel *channel)
+{
+	if (!channel_is_hit(channel, FAULT_LEAVE_MASKED))
+		return ring_reader_idle(&channel->in);
+	ring_mask(&channel->in);
+	return false;
 }

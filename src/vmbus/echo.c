@@ -131,7 +131,7 @@ static void on_signalled(struct vmbus_channel *channel, void *arg)
 	ring_mask(in);
 	more = read_packets(echo);
 	more |= echo_run_send(echo);
-	if (more || ring_reader_idle(in))
+	if (more || vmbus_channel_idle(channel))
 		loop_defer(echo->bus->vm->loop, &channel->signalled_work);
 }
 

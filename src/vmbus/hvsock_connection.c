@@ -97,6 +97,8 @@ static int on_open(struct vmbus_channel *channel, void *arg)
 	struct hvsock_connection *connection = arg;
 	char text[32];
 
+	if (connection->fd < 0)
+		return -ESHUTDOWN; /* opened once more, after a fault left it on offer */
 	if (connection->direction == HVSOCK_FROM_HOST) {
 		snprintf(text, sizeof(text), "OK %u\n",
 			vmbus_channel_offer(channel)->interface_instance.a);
@@ -119,7 +121,10 @@ static int on_close(struct vmbus_channel *channel, void *arg)
 	if (connection->state == HVSOCK_CLOSED)
 		return 0;
 	hvsock_flush_to_client(connection);
-	hvsock_connection_end(connection, NULL);
+	if (channel->state == CHANNEL_CLOSING && channel_is_hit(channel, FAULT_SKIP_RESCIND))
+		close_socket(connection, NULL); /* the guest waits; channels rescind helps it */
+	else
+		hvsock_connection_end(connection, NULL);
 	return 0;
 }
 

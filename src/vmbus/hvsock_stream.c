@@ -213,7 +213,7 @@ static int move_to_client(struct hvsock_connection *connection, const struct rin
 /* Nothing is left: the guest is asked to signal. True: something came meanwhile. */
 static bool sleep_until_signalled(struct hvsock_connection *connection)
 {
-	return ring_reader_idle(vmbus_channel_in(connection->channel));
+	return vmbus_channel_idle(connection->channel);
 }
 
 static int next_packet(struct hvsock_connection *connection, struct ring_packet *ret_packet)

@@ -140,6 +140,15 @@ static void negotiate(struct ic *ic)
 		set_state(ic, IC_NEGOTIATING, IC_NO_HANDSHAKE);
 }
 
+/* A fault does not wait for the answer to the first. */
+static void ask_again(struct ic *ic, const struct ic_call *call)
+{
+	size_t size = ic->ops->fill(ic, call, packet_body(ic));
+
+	if (size > 0 && send_packet(ic, ic->ops->type, size) == 0)
+		ic->requests++;
+}
+
 /* A packet of the component; `call` NULL: on its own. Whether it went out. */
 static bool ask(struct ic *ic, const struct ic_call *call)
 {
@@ -151,6 +160,8 @@ static bool ask(struct ic *ic, const struct ic_call *call)
 		return false;
 	ic->requests++;
 	ic->fresh = false;
+	if (channel_is_hit(ic->channel, FAULT_PIPELINE_IC))
+		ask_again(ic, call);
 	return true;
 }
 
@@ -429,7 +440,7 @@ static void read_packets(struct ic *ic)
 	}
 	if (r == -EMSGSIZE)
 		vmbus_channel_fail(ic->channel, "guest to host: a packet larger than any answer");
-	if (r == 0)
+	if (r == 0 || (r == -EAGAIN && vmbus_channel_idle(ic->channel)))
 		loop_defer(ic->bus->vm->loop, &ic->channel->signalled_work);
 	else if (r != -EAGAIN)
 		note_problem(ic, "the guest broke its rings");

@@ -25,18 +25,67 @@ static bool enqueue(struct vmbus *bus, const struct hv_post_message_input *input
 	return room;
 }
 
+static void note_refused(struct vmbus *bus)
+{
+	pthread_mutex_lock(&bus->in_lock);
+	bus->in_refused++;
+	pthread_mutex_unlock(&bus->in_lock);
+}
+
+/* Whether a fault refuses the message, and how. */
+static bool refuses(struct vmbus *bus, const struct vcpu *caller,
+	const struct hv_post_message_input *input, enum hv_status *ret_status)
+{
+	struct fault_place place = {FAULT_ANYWHERE};
+	struct fault_effect effect;
+
+	if (!fault_possible(&bus->vm->faults, FAULT_REFUSE_POST))
+		return false;
+	if (caller)
+		place.vp = caller->index;
+	if (input->payload_size >= sizeof(place.message))
+		memcpy(&place.message, input->payload, sizeof(place.message));
+	if (!fault_hit(&bus->vm->faults, FAULT_REFUSE_POST, &place, &effect))
+		return false;
+	note_refused(bus);
+	*ret_status = (enum hv_status)effect.status;
+	return true;
+}
+
 /* Any VP's thread, or the API's. ports.c has checked the size. */
 static enum hv_status on_message(
 	void *arg, struct vcpu *caller, const struct hv_post_message_input *input)
 {
 	struct vmbus *bus = arg;
+	enum hv_status status;
 
 	if (input->message_type != HV_MESSAGE_TYPE_VMBUS)
 		return HV_STATUS_INVALID_PARAMETER;
+	if (refuses(bus, caller, input, &status))
+		return status;
 	if (!enqueue(bus, input))
 		return HV_STATUS_INSUFFICIENT_BUFFERS;
 	loop_defer(bus->vm->loop, &bus->in_work);
 	return HV_STATUS_SUCCESS;
+}
+
+static bool is_empty(struct vmbus *bus)
+{
+	bool empty;
+
+	pthread_mutex_lock(&bus->in_lock);
+	empty = bus->in_count == 0;
+	pthread_mutex_unlock(&bus->in_lock);
+	return empty;
+}
+
+/* A fault lets the guest's messages wait. */
+static bool is_paused(struct vmbus *bus)
+{
+	static const struct fault_place place = {FAULT_ANYWHERE};
+
+	return fault_possible(&bus->vm->faults, FAULT_PAUSE_PUMP) && !is_empty(bus) &&
+	       fault_hit(&bus->vm->faults, FAULT_PAUSE_PUMP, &place, NULL);
 }
 
 static bool dequeue(struct vmbus *bus, struct vmbus_in_message *ret_message)
@@ -59,7 +108,7 @@ void incoming_pump(struct vmbus *bus)
 {
 	struct vmbus_in_message message;
 
-	while (outgoing_is_empty(bus)) {
+	while (outgoing_is_empty(bus) && !is_paused(bus)) {
 		if (message_faults_resume_in(bus))
 			continue;
 		if (!dequeue(bus, &message))

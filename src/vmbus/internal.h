@@ -127,6 +127,7 @@ struct vmbus_channel {
 	struct loop_work signalled_work, free_work;
 
 	uint64_t held_by; /* a fault keeps the device from going on; 0: none does */
+	bool early;       /* a fault sent the event of the first packet before OPEN_RESULT */
 
 	unsigned gpadls;
 	uint64_t opens, refused, signals_out;
@@ -152,6 +153,11 @@ bool channel_unread(const struct vmbus_channel *channel, unsigned ring, uint32_t
 /* A look at a ring, which must be there, for ring_check(). */
 void channel_look_at_ring(const struct vmbus_channel *channel, unsigned ring, struct ring_snapshot *ret_look);
 
+/* Whether a fault of this kind hits the channel, here and now; the second: one is active. */
+bool channel_take_fault(struct vmbus_channel *channel, enum fault_kind kind);
+#define channel_is_hit(channel, kind)                               \
+	(fault_possible(&(channel)->bus->vm->faults, (kind)) &&     \
+		channel_take_fault((channel), (kind)))
 /* Fault `id` has ended: the devices that it held go on. */
 void channels_go_on(struct vmbus *bus, uint64_t id);
 

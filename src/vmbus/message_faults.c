@@ -131,6 +131,7 @@ static void on_fault_ended(
 	vmbus_lock(bus);
 	go_on_if(bus, is_of_fault, id);
 	channels_go_on(bus, id);
+	incoming_pump(bus);
 	vmbus_unlock(bus);
 }
 

@@ -125,6 +125,11 @@ int vmbus_channel_peek(struct vmbus_channel *channel, void *buffer, size_t capac
 	struct ring_packet *ret_packet) MUST_CHECK;
 /* Locked: done with it; signals a guest that waits for room. Errors as above. */
 int vmbus_channel_consume(struct vmbus_channel *channel) MUST_CHECK;
+/*
+ * Locked: the reader has seen an empty ring and goes to sleep, as ring_reader_idle(). True: something
+ * came meanwhile, do not sleep.
+ */
+bool vmbus_channel_idle(struct vmbus_channel *channel) MUST_CHECK;
 /* Locked: sets the channel's event flag on its VP. Harmless when there is no need. */
 void vmbus_channel_signal(struct vmbus_channel *channel);
 /*

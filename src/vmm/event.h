@@ -49,8 +49,10 @@
 
 /* enum fault_kind and fault_end (vmm/fault.h), in order. */
 #define FAULT_KIND_WORDS                                                                           \
-	"drop_message|delay_message|duplicate_message|reorder_message|hold_message|"             \
-	"hold_open|hold_close"
+	"drop_message|delay_message|duplicate_message|reorder_message|hold_message|refuse_post|"   \
+	"pause_pump|hold_open|hold_close|lose_pending|skip_assert|skip_event|skip_room_signal|"    \
+	"leave_masked|skip_monitor|skip_rescind|early_event|oversize_packet|duplicate_offer|"      \
+	"pipeline_ic"
 #define FAULT_END_WORDS "count|time|removed|reset"
 /* enum ic_outcome and enum vss_state (vmbus/vss.h), in order. */
 #define IC_OUTCOME_WORDS "answered|refused|bad_answer|lost|ended"

@@ -66,12 +66,15 @@ struct hit {
 	uint32_t connection_id;
 };
 
-static uint32_t take_pending(struct hv_monitor_page *page, unsigned group)
+static uint32_t take_pending(struct faults *faults, struct hv_monitor_page *page, unsigned group)
 {
+	static const struct fault_place place = {FAULT_ANYWHERE};
 	uint32_t *pending = &page->group[group].pending;
 
 	/* Do not dirty the guest's cache line for nothing. */
 	if (!__atomic_load_n(pending, __ATOMIC_RELAXED))
+		return 0;
+	if (fault_hit(faults, FAULT_SKIP_MONITOR, &place, NULL))
 		return 0;
 	return __atomic_exchange_n(pending, 0, __ATOMIC_ACQ_REL);
 }
@@ -105,8 +108,8 @@ static unsigned collect(struct monitor *monitor, struct hit hits[HV_MONITOR_COUN
 	page = page_of(monitor);
 	for (unsigned group = 0; page && group < HV_MONITOR_GROUPS; group++)
 		if (group_used(monitor, group))
-			count += collect_group(
-				monitor, group, take_pending(page, group), hits + count);
+			count += collect_group(monitor, group,
+				take_pending(&monitor->vm->faults, page, group), hits + count);
 	pthread_mutex_unlock(&monitor->lock);
 	return count;
 }

@@ -45,6 +45,11 @@ static bool write_if_free(struct hv_message *slot, const struct hv_message *mess
 		__ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
+bool slot_write_silently(struct hv_message *slot, const struct hv_message *message)
+{
+	return write_if_free(slot, message, false);
+}
+
 bool slot_write(struct hv_message *slot, const struct hv_message *message, bool more)
 {
 	if (write_if_free(slot, message, more))

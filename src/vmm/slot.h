@@ -31,5 +31,7 @@ bool slot_pending(const struct hv_message *slot);
  * False: the slot is occupied and the occupant carries the pending flag.
  */
 bool slot_write(struct hv_message *slot, const struct hv_message *message, bool more) MUST_CHECK;
+/* The same without asking the occupant for an EOM: for a fault that loses the pending flag. */
+bool slot_write_silently(struct hv_message *slot, const struct hv_message *message) MUST_CHECK;
 /* A copy for inspection; false when the slot changed meanwhile. */
 bool slot_read(const struct hv_message *slot, struct hv_message *ret_message) MUST_CHECK;

@@ -99,7 +99,7 @@ static void reset_locked(struct synic *synic)
 	dropped = synic_flush_locked(synic, -ECANCELED);
 	for (unsigned n = 0; n < HV_SINT_COUNT; n++)
 		reset_sint(&synic->sint[n]);
-	synic->waiting_sints = 0;
+	synic->waiting_sints = synic->lost_sints = 0;
 	synic->work_sints = 0;
 	synic->last_eom_ns = 0;
 	synic_arm_locked(synic);
@@ -234,7 +234,7 @@ static enum hv_fault write_eom(struct synic *synic)
 	uint16_t acked;
 
 	pthread_mutex_lock(&synic->lock);
-	acked = synic->waiting_sints;
+	acked = synic->waiting_sints | synic->lost_sints;
 	synic->eoms++;
 	synic->last_eom_ns = clock_now_ns(synic->vm->clock);
 	hv_record(synic->vm->recorder, HV_EVENT_EOM, synic->vcpu->index, synic->vtl, RECORD_NO_SINT,

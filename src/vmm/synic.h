@@ -101,6 +101,7 @@ struct synic {
 	uint64_t armed_ns;        /* what `timer` is set to; it may fire without cause */
 	uint64_t retry_ns;        /* 0: no retry wanted */
 	uint16_t waiting_sints;   /* bit per SINT: a message or timer could not go into its slot */
+	uint16_t lost_sints;      /* bit per SINT: a fault lost its pending flag; no retry */
 	uint16_t work_sints;      /* mode kernel, bit per SINT: its slot waits for the VP's thread */
 	uint64_t eoms, last_eom_ns; /* an EOM is for all SINTs */
 	/* Resets so far. What waits outside the FIFOs since an earlier count is void. */

@@ -131,6 +131,19 @@ static int assert_in_kvm(struct synic *synic, unsigned n)
 	return synic->vm->accel->assert_sint(synic->vcpu, gsi);
 }
 
+static bool is_hit(struct synic *synic, enum fault_kind kind, unsigned n)
+{
+	const struct fault_place place = {
+		.relid = FAULT_ANY,
+		.vp = synic->vcpu->index,
+		.sint = n,
+		.message = FAULT_ANY,
+		.direction = FAULT_ANY,
+	};
+
+	return fault_hit(&synic->vm->faults, kind, &place, NULL);
+}
+
 int synic_raise_locked(struct synic *synic, unsigned n)
 {
 	uint8_t vector;
@@ -139,6 +152,8 @@ int synic_raise_locked(struct synic *synic, unsigned n)
 
 	if (synic_vector_locked(synic, n, &vector, &auto_eoi) != 0)
 		return SYNIC_WITHHELD;
+	if (is_hit(synic, FAULT_SKIP_ASSERT, n))
+		return 0;
 	if (synic_is_kernel(synic)) {
 		status = assert_in_kvm(synic, n);
 		if (status == -EPERM)
@@ -287,6 +302,19 @@ static void capture_delivery(struct synic *synic, unsigned n, const struct hv_me
 	capture_add(&synic->vm->capture, &meta, &payload, 1);
 }
 
+/* As slot_write(), unless a fault loses the flag that asks the guest for an EOM. */
+static bool write_slot(struct synic *synic, unsigned n, const struct hv_message *message)
+{
+	struct hv_message *slot = synic_slot_locked(synic, n);
+	bool more = more_wait(synic, n);
+
+	if ((more || slot_type(slot) != 0) && is_hit(synic, FAULT_LOSE_PENDING, n)) {
+		synic->lost_sints |= (uint16_t)BIT64(n);
+		return slot_write_silently(slot, message);
+	}
+	return slot_write(slot, message, more);
+}
+
 /* One candidate. True: it left without filling the slot, so the next one may be tried. */
 static bool deliver_one(struct synic *synic, unsigned n)
 {
@@ -302,7 +330,7 @@ static bool deliver_one(struct synic *synic, unsigned n)
 	if (next.timer)
 		timer_message(synic, next.timer, &timer);
 	message = next.timer ? &timer : &next.entry->message;
-	if (slot_write(slot, message, more_wait(synic, n))) {
+	if (write_slot(synic, n, message)) {
 		capture_delivery(synic, n, message);
 		written(synic, n, next);
 	} else {
@@ -383,9 +411,10 @@ void synic_scan_locked(struct synic *synic, unsigned n)
 	}
 	if (slot_type(synic_slot_locked(synic, n)) != 0)
 		drop_lazy_ticks(synic, n);
+	synic->lost_sints &= (uint16_t)~bit;
 	while (has_candidate(synic, n) && deliver_one(synic, n))
 		;
-	if (has_candidate(synic, n)) {
+	if (has_candidate(synic, n) && !(synic->lost_sints & bit)) {
 		synic->waiting_sints |= bit;
 		wait_for_ack(synic, n);
 	} else {

@@ -166,6 +166,29 @@ static void a_heartbeat_goes_out_every_two_seconds(void **state)
 	assert_int_equal(hv.ic->malformed + hv.ic->stray + hv.ic->lost, 0);
 }
 
+/* A fault: the first answer is then to nothing, and all goes on with the second. */
+static void a_fault_asks_twice_without_waiting(void **state)
+{
+	const struct fault_spec spec = {.kind = FAULT_PIPELINE_IC, .place = {FAULT_ANYWHERE}};
+	struct fault_refusal refusal;
+	struct ic_packet first, second;
+	struct fault fault;
+
+	assert_int_equal(faults_add(&hv.guest.fake->vm.faults, &spec, &fault, &refusal), 0);
+	ic_guest_negotiate(&hv, 3, 0);
+	first = ic_guest_take(&hv, IC_HEARTBEAT);
+	second = ic_guest_take(&hv, IC_HEARTBEAT);
+	ic_guest_expect_silence(&hv);
+	assert_int_equal(hv.ic->requests, 2);
+	answer_heartbeat(&first);
+	assert_int_equal(hv.ic->stray, 1);
+	answer_heartbeat(&second);
+	assert_int_equal(hv.ic->responses, 1);
+	ic_guest_pass(&hv, 2 * NSEC_PER_SEC);
+	ic_guest_take(&hv, IC_HEARTBEAT);
+	ic_guest_expect_silence(&hv);
+}
+
 static void no_answer_within_two_periods_is_lost_communication(void **state)
 {
 	struct ic_packet packet;
@@ -693,6 +716,7 @@ int main(void)
 		HEARTBEAT_TEST(a_choice_that_is_none_fails_the_component),
 		HEARTBEAT_TEST(a_choice_that_is_cut_short_fails_the_component),
 		HEARTBEAT_TEST(a_heartbeat_goes_out_every_two_seconds),
+		HEARTBEAT_TEST(a_fault_asks_twice_without_waiting),
 		HEARTBEAT_TEST(no_answer_within_two_periods_is_lost_communication),
 		HEARTBEAT_TEST(a_guest_that_reads_and_does_not_answer_is_asked_again),
 		HEARTBEAT_TEST(what_is_no_answer_is_counted_and_changes_nothing),

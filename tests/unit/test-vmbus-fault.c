@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include "hvdef/hv_msr.h"
 #include "vmbus/internal.h"
 #include "vmbus_guest.h"
 #include "vmm/event.h"
@@ -403,7 +404,381 @@ static void a_reset_ends_what_is_held(void **state)
 	assert_int_equal(faults_active(faults), 0);
 }
 
-#define FAULT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+/* ---- refuse_post, pause_pump -------------------- */
+
+static enum hv_status try_contact(void)
+{
+	const struct vmbus_initiate_contact contact = {
+		.header.type = VMBUS_MSG_INITIATE_CONTACT,
+		.version = VMBUS_VERSION_5_3,
+		.sint = VMBUS_SINT,
+	};
+	enum hv_status status = vmbus_guest_post_only(&guest, &contact, sizeof(contact));
+
+	fake_vm_run_loop(guest.fake);
+	return status;
+}
+
+static void a_refused_post_gets_the_status_and_has_no_effect(void **state)
+{
+	struct fault_spec spec = spec_of(FAULT_REFUSE_POST, VMBUS_MSG_UNLOAD);
+
+	add(&spec);
+	spec.place.message = VMBUS_MSG_INITIATE_CONTACT;
+	add(&spec);
+	spec.status = HV_STATUS_INSUFFICIENT_MEMORY;
+	add(&spec);
+	assert_int_equal(try_contact(), HV_STATUS_INSUFFICIENT_BUFFERS);
+	assert_int_equal(try_contact(), HV_STATUS_INSUFFICIENT_MEMORY);
+	vmbus_guest_expect_nothing(&guest);
+	assert_int_equal(guest.bus->in_refused, 2);
+	assert_int_equal(try_contact(), HV_STATUS_SUCCESS);
+	vmbus_guest_expect(&guest, VMBUS_MSG_VERSION_RESPONSE, NULL, 0);
+	assert_int_equal(guest.bus->in_refused, 2);
+}
+
+static void a_paused_pump_lets_messages_wait_until_the_queue_is_full(void **state)
+{
+	struct fault_spec spec = spec_of(FAULT_PAUSE_PUMP, FAULT_ANY);
+
+	spec.for_ns = 3 * NSEC_PER_SEC;
+	add(&spec);
+	for (unsigned i = 0; i < VMBUS_INCOMING_MAX; i++)
+		assert_int_equal(try_contact(), HV_STATUS_SUCCESS);
+	assert_int_equal(try_contact(), HV_STATUS_INSUFFICIENT_BUFFERS);
+	vmbus_guest_expect_nothing(&guest);
+	assert_int_equal(guest.bus->in_count, VMBUS_INCOMING_MAX);
+	/* It is one deed, however often the pump was tried. */
+	assert_int_equal(fake_vm_recorded(guest.fake, HV_EVENT_FAULT_HIT), 1);
+	advance(3 * NSEC_PER_SEC);
+	for (unsigned i = 0; i < VMBUS_INCOMING_MAX; i++)
+		vmbus_guest_expect(&guest, VMBUS_MSG_VERSION_RESPONSE, NULL, 0);
+	vmbus_guest_expect_nothing(&guest);
+}
+
+/* ---- lose_pending, skip_assert -------------------- */
+
+/* Two answers at once: the second waits behind the slot. */
+static void ask_for_offers(void)
+{
+	assert_true(vmbus_guest_contact(&guest, VMBUS_VERSION_5_3));
+	post_header(VMBUS_MSG_REQUEST_OFFERS);
+}
+
+static const struct vmbus_message_header *slot_header(void)
+{
+	return (const void *)fake_vm_slot(guest.fake, 0, VMBUS_SINT)->payload;
+}
+
+static void a_lost_pending_flag_leaves_a_message_behind_a_free_slot(void **state)
+{
+	struct fault_spec spec = spec_of(FAULT_LOSE_PENDING, FAULT_ANY);
+	struct synic *synic = fake_vm_synic(guest.fake, 0);
+	struct hv_message *slot = fake_vm_slot(guest.fake, 0, VMBUS_SINT);
+
+	spec.place.vp = 0;
+	spec.place.sint = VMBUS_SINT;
+	assert_true(vmbus_guest_contact(&guest, VMBUS_VERSION_5_3));
+	add(&spec);
+	post_header(VMBUS_MSG_REQUEST_OFFERS);
+	assert_int_equal(slot_header()->type, VMBUS_MSG_OFFER_CHANNEL);
+	assert_int_equal(slot->header.flags & HV_MESSAGE_FLAG_PENDING, 0);
+	fake_vm_consume(guest.fake, 0, VMBUS_SINT); /* no flag, no EOM */
+	for (unsigned i = 0; i < 100; i++)
+		advance(10 * NSEC_PER_MSEC);
+	vmbus_guest_expect_nothing(&guest);
+	assert_int_equal(synic->sint[VMBUS_SINT].depth, 1);
+	assert_int_equal(faults_hits(faults), 1);
+	assert_int_equal(synic_msr_write(synic, HV_MSR_EOM, 0), HV_FAULT_NONE);
+	vmbus_guest_expect(&guest, VMBUS_MSG_ALL_OFFERS_DELIVERED, NULL, 0);
+}
+
+static void another_sint_keeps_its_pending_flag(void **state)
+{
+	struct fault_spec spec = spec_of(FAULT_LOSE_PENDING, FAULT_ANY);
+
+	spec.place.sint = VMBUS_SINT + 1;
+	add(&spec);
+	ask_for_offers();
+	assert_int_not_equal(
+		fake_vm_slot(guest.fake, 0, VMBUS_SINT)->header.flags & HV_MESSAGE_FLAG_PENDING, 0);
+	assert_int_equal(faults_hits(faults), 0);
+}
+
+static void a_skipped_interrupt_leaves_the_message_unseen(void **state)
+{
+	unsigned before = fake_vm_asserted(guest.fake, 0, FAKE_VECTOR + VMBUS_SINT);
+
+	add_kind(FAULT_SKIP_ASSERT, FAULT_ANY);
+	post_contact();
+	assert_int_equal(slot_header()->type, VMBUS_MSG_VERSION_RESPONSE);
+	assert_int_equal(fake_vm_asserted(guest.fake, 0, FAKE_VECTOR + VMBUS_SINT), before);
+	assert_false(synic_owes(fake_vm_synic(guest.fake, 0), VMBUS_SINT));
+	vmbus_guest_expect(&guest, VMBUS_MSG_VERSION_RESPONSE, NULL, 0);
+	vmbus_guest_request_offers(&guest, relids, ARRAY_LEN(relids));
+	assert_true(fake_vm_asserted(guest.fake, 0, FAKE_VECTOR + VMBUS_SINT) > before);
+}
+
+/* ---- rings: a device that reads what comes, and says what it is told -------------------- */
+
+enum { LIMIT = 64 };
+
+static struct {
+	struct vmbus_channel *channel;
+	uint8_t *pages[RING_PAGES];
+	struct vmbus_ring to_host, to_guest; /* the guest's ends */
+	unsigned packets;
+} reader;
+
+static int reader_open(struct vmbus_channel *at, void *arg)
+{
+	return 0;
+}
+
+static void reader_signalled(struct vmbus_channel *at, void *arg)
+{
+	_Alignas(8) uint8_t bytes[VMBUS_PAGE_SIZE];
+	struct ring_packet packet;
+
+	ring_mask(vmbus_channel_in(at));
+	do {
+		while (vmbus_channel_peek(at, bytes, sizeof(bytes), &packet) == 0 &&
+			vmbus_channel_consume(at) == 0)
+			reader.packets++;
+	} while (vmbus_channel_idle(at));
+}
+
+static void reader_released(struct vmbus_channel *at, void *arg)
+{
+	reader.channel = NULL;
+}
+
+static const struct vmbus_device_ops reader_ops = {
+	.name = "reader",
+	.open = reader_open,
+	.close = reader_open,
+	.signalled = reader_signalled,
+	.released = reader_released,
+};
+
+static int set_up_reader(void **state)
+{
+	const struct vmbus_offer offer = {
+		.interface_type.a = 1,
+		.interface_instance.a = 1,
+		.monitor_id = VMBUS_MONITOR_NONE,
+		.packet_limit = LIMIT,
+	};
+
+	vmbus_guest_start(&guest);
+	faults = &guest.fake->vm.faults;
+	memset(&reader, 0, sizeof(reader));
+	vmbus_lock(guest.bus);
+	assert_int_equal(
+		vmbus_channel_add(guest.bus, &offer, &reader_ops, NULL, &reader.channel), 0);
+	vmbus_unlock(guest.bus);
+	return 0;
+}
+
+static int tear_down_reader(void **state)
+{
+	faults_end_all(faults, FAULT_END_RESET);
+	vmbus_lock(guest.bus);
+	connection_reset(guest.bus);
+	vmbus_channel_remove(reader.channel);
+	vmbus_unlock(guest.bus);
+	return tear_down(state);
+}
+
+static void open_reader(void)
+{
+	connect();
+	vmbus_guest_open(&guest, relids[0], RING_PAGES);
+	vmbus_guest_rings(&guest, RING_PAGES, reader.pages, &reader.to_host, &reader.to_guest);
+}
+
+static bool guest_was_signalled(void)
+{
+	return vmbus_guest_signalled(&guest, 0, relids[0]);
+}
+
+static void host_writes(size_t size)
+{
+	uint8_t bytes[LIMIT] = {0};
+	const struct iovec iov = {bytes, size};
+
+	vmbus_lock(guest.bus);
+	assert_int_equal(vmbus_channel_send(reader.channel, 7, false, &iov, 1), 0);
+	vmbus_unlock(guest.bus);
+}
+
+/* The payload of the next packet; -EAGAIN: there is none. */
+static int guest_reads(void)
+{
+	_Alignas(8) uint8_t bytes[VMBUS_PAGE_SIZE];
+	struct ring_packet packet;
+	bool signal;
+	int r = ring_peek(&reader.to_guest, bytes, sizeof(bytes), &packet);
+
+	if (r < 0)
+		return r;
+	assert_int_equal(ring_consume(&reader.to_guest, &signal), 0);
+	return (int)packet.payload_bytes;
+}
+
+static bool guest_writes(size_t size)
+{
+	static uint8_t bytes[VMBUS_PAGE_SIZE];
+	const struct iovec iov = {bytes, size};
+	bool signal = false;
+
+	assert_int_equal(
+		ring_write(&reader.to_host, VMBUS_PACKET_DATA_INBAND, 0, 1, &iov, 1, 0, &signal),
+		0);
+	return signal;
+}
+
+static void a_skipped_event_is_not_seen_by_the_guest(void **state)
+{
+	struct fault_spec spec = spec_of(FAULT_SKIP_EVENT, FAULT_ANY);
+
+	open_reader();
+	spec.place.relid = relids[0];
+	add(&spec);
+	host_writes(16);
+	assert_false(guest_was_signalled());
+	assert_int_equal(guest_reads(), 16);
+	host_writes(16);
+	assert_true(guest_was_signalled());
+}
+
+static void a_guest_that_waits_for_room_is_not_told(void **state)
+{
+	open_reader();
+	assert_true(guest_writes(3000));
+	reader.to_host.control->pending_send_sz = 2000;
+	add_kind(FAULT_SKIP_ROOM_SIGNAL, FAULT_ANY);
+	vmbus_guest_signal(&guest, relids[0]);
+	assert_int_equal(reader.packets, 1);
+	assert_false(guest_was_signalled());
+	assert_true(guest_writes(3000));
+	reader.to_host.control->pending_send_sz = 2000;
+	vmbus_guest_signal(&guest, relids[0]);
+	assert_int_equal(reader.packets, 2);
+	assert_true(guest_was_signalled());
+}
+
+static void a_ring_left_masked_is_not_read_again(void **state)
+{
+	open_reader();
+	add_kind(FAULT_LEAVE_MASKED, FAULT_ANY);
+	assert_true(guest_writes(16));
+	vmbus_guest_signal(&guest, relids[0]);
+	assert_int_equal(reader.packets, 1);
+	assert_int_equal(reader.to_host.control->interrupt_mask, 1);
+	assert_false(guest_writes(16)); /* and so it does not signal */
+	assert_int_equal(reader.packets, 1);
+	vmbus_guest_signal(&guest, relids[0]); /* all the same: the host gets over it */
+	assert_int_equal(reader.packets, 2);
+	assert_int_equal(reader.to_host.control->interrupt_mask, 0);
+}
+
+static void an_early_event_is_the_only_one(void **state)
+{
+	add_kind(FAULT_EARLY_EVENT, FAULT_ANY);
+	connect();
+	vmbus_guest_post_open(&guest, relids[0], RING_PAGES);
+	assert_true(guest_was_signalled()); /* before its answer */
+	vmbus_guest_expect(&guest, VMBUS_MSG_OPEN_CHANNEL_RESULT, NULL, 0);
+	vmbus_guest_rings(&guest, RING_PAGES, reader.pages, &reader.to_host, &reader.to_guest);
+	host_writes(16);
+	assert_false(guest_was_signalled());
+	assert_int_equal(guest_reads(), 16);
+	host_writes(16);
+	assert_true(guest_was_signalled());
+}
+
+/* Nor does the look after 100 ms help: the host takes the guest for woken. */
+static void what_was_signalled_early_is_not_signalled_by_the_recheck(void **state)
+{
+	add_kind(FAULT_EARLY_EVENT, FAULT_ANY);
+	open_reader();
+	assert_true(guest_was_signalled());
+	channel_recheck(reader.channel);
+	assert_false(guest_was_signalled());
+}
+
+static void an_oversize_packet_is_longer_than_the_limit(void **state)
+{
+	open_reader();
+	add_kind(FAULT_OVERSIZE_PACKET, FAULT_ANY);
+	host_writes(16);
+	assert_int_equal(guest_reads(), LIMIT - sizeof(struct vmbus_packet_header) + 8);
+	host_writes(16);
+	assert_int_equal(guest_reads(), 16);
+}
+
+static void a_duplicate_offer_comes_twice(void **state)
+{
+	add_kind(FAULT_DUPLICATE_OFFER, FAULT_ANY);
+	assert_int_equal(vmbus_guest_connect(&guest, relids, ARRAY_LEN(relids)), 2);
+	assert_int_equal(relids[0], relids[1]);
+	vmbus_guest_open(&guest, relids[0], RING_PAGES);
+}
+
+/* ---- skip_monitor -------------------- */
+
+static void monitor_bits_stay_while_the_fault_lasts(void **state)
+{
+	struct monitor *monitor = &guest.fake->vm.monitor;
+	struct hv_monitor_page *page = (void *)vmbus_guest_page(&guest, GUEST_GPADL_PFN);
+
+	memset(page, 0, VMBUS_PAGE_SIZE);
+	monitor->started = true; /* without its thread */
+	monitor->page_gpa = GUEST_GPADL_PFN * VMBUS_PAGE_SIZE;
+	monitor->slot[3].used = true;
+	page->group[0].pending = 1u << 3;
+	add_kind(FAULT_SKIP_MONITOR, FAULT_ANY);
+	assert_int_equal(monitor_service(monitor), 0);
+	assert_int_equal(monitor_service(monitor), 0);
+	assert_int_equal(page->group[0].pending, 1u << 3);
+	assert_int_equal(fake_vm_recorded(guest.fake, HV_EVENT_FAULT_HIT), 1);
+	advance(fault_kinds[FAULT_SKIP_MONITOR].for_ns);
+	assert_int_equal(monitor_service(monitor), 1);
+	assert_int_equal(page->group[0].pending, 0);
+	monitor->slot[3].used = false;
+	monitor->page_gpa = UINT64_MAX;
+	monitor->started = false;
+}
+
+/* ---- off -------------------- */
+
+/* Faults for another channel, and those that were removed, change nothing. */
+static void faults_that_are_for_others_have_no_effect(void **state)
+{
+	open_reader();
+	for (unsigned kind = 0; kind < FAULT_KINDS; kind++) {
+		struct fault_spec spec = spec_of((enum fault_kind)kind, FAULT_ANY);
+
+		if (!(fault_kinds[kind].selectors & FAULT_BY_RELID))
+			continue;
+		spec.place.relid = relids[0] + 1;
+		add(&spec);
+	}
+	host_writes(16);
+	assert_true(guest_was_signalled());
+	assert_int_equal(guest_reads(), 16);
+	assert_true(guest_writes(16));
+	vmbus_guest_signal(&guest, relids[0]);
+	assert_int_equal(reader.packets, 1);
+	assert_int_equal(reader.to_host.control->interrupt_mask, 0);
+	vmbus_guest_close(&guest, relids[0]);
+	assert_int_equal(channel()->state, CHANNEL_CLOSED);
+	assert_int_equal(faults_hits(faults), 0);
+}
+
+#define READER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_reader, tear_down_reader)
+#define FAULT_TEST(name)  cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
@@ -430,6 +805,20 @@ int main(void)
 		FAULT_TEST(a_removed_device_that_is_held_goes_with_the_fault),
 		FAULT_TEST(a_held_end_keeps_the_rings_until_the_fault_is_removed),
 		FAULT_TEST(a_reset_ends_what_is_held),
+		FAULT_TEST(a_refused_post_gets_the_status_and_has_no_effect),
+		FAULT_TEST(a_paused_pump_lets_messages_wait_until_the_queue_is_full),
+		FAULT_TEST(a_lost_pending_flag_leaves_a_message_behind_a_free_slot),
+		FAULT_TEST(another_sint_keeps_its_pending_flag),
+		FAULT_TEST(a_skipped_interrupt_leaves_the_message_unseen),
+		READER_TEST(a_skipped_event_is_not_seen_by_the_guest),
+		READER_TEST(a_guest_that_waits_for_room_is_not_told),
+		READER_TEST(a_ring_left_masked_is_not_read_again),
+		READER_TEST(an_early_event_is_the_only_one),
+		READER_TEST(what_was_signalled_early_is_not_signalled_by_the_recheck),
+		READER_TEST(an_oversize_packet_is_longer_than_the_limit),
+		READER_TEST(a_duplicate_offer_comes_twice),
+		FAULT_TEST(monitor_bits_stay_while_the_fault_lasts),
+		READER_TEST(faults_that_are_for_others_have_no_effect),
 	};
 
 	return cmocka_run_group_tests_name("vmbus-fault", tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #include "vmbus/device.h"
 #include "vmbus/hvsock.h"
 #include "vmbus/internal.h"
+#include "vmbus/remedy.h"
 #include "vmbus_guest.h"
 
 enum { PAGES = 14, PORT = 5000, DATA_MAX = 16384 };
@@ -694,6 +695,42 @@ static void a_guest_that_closes_is_rescinded(void **state)
 	close(fd);
 }
 
+/* A fault: the guest waits for RESCIND, and the client is gone all the same. */
+static void a_guest_that_closes_is_not_rescinded_when_a_fault_says_so(void **state)
+{
+	const struct fault_spec wanted = {.kind = FAULT_SKIP_RESCIND, .place = {FAULT_ANYWHERE}};
+	struct fault_refusal refusal;
+	struct fault fault;
+	int fd = connected();
+
+	assert_int_equal(faults_add(&guest.fake->vm.faults, &wanted, &fault, &refusal), 0);
+	vmbus_guest_close(&guest, peer.relid);
+	assert_ended(fd);
+	vmbus_guest_tear_down(&guest, peer.relid, peer.gpadl);
+	vmbus_guest_expect(&guest, VMBUS_MSG_GPADL_TORNDOWN, NULL, 0);
+	wait_ns(60 * NSEC_PER_SEC);
+	vmbus_guest_expect_nothing(&guest);
+	assert_int_equal(device()->count, 1);
+	{
+		/* Nobody is there to be talked to. */
+		struct vmbus_open_channel_result result;
+
+		guest.next_pfn = GUEST_GPADL_PFN;
+		vmbus_guest_post_open(&guest, peer.relid, PAGES);
+		vmbus_guest_expect(&guest, VMBUS_MSG_OPEN_CHANNEL_RESULT, &result, sizeof(result));
+		assert_int_not_equal(result.status, 0);
+	}
+	{
+		struct rescind_result result;
+
+		assert_int_equal(vmbus_rescind(guest.bus, peer.relid, false, &result), 0);
+		vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
+		vmbus_guest_release(&guest, peer.relid);
+	}
+	assert_int_equal(device()->count, 0);
+	close(fd);
+}
+
 /* What lies in the ring when the guest closes goes to the client, however slow it is. */
 static void what_a_guest_left_behind_is_delivered(void **state)
 {
@@ -926,6 +963,7 @@ int main(void)
 		HVSOCK_TEST(a_guest_that_writes_no_more_still_reads),
 		HVSOCK_TEST(an_end_comes_without_a_signal_too),
 		HVSOCK_TEST(a_guest_that_closes_is_rescinded),
+		HVSOCK_TEST(a_guest_that_closes_is_not_rescinded_when_a_fault_says_so),
 		HVSOCK_TEST(what_a_guest_left_behind_is_delivered),
 		HVSOCK_TEST(a_guest_that_writes_to_nobody_is_rescinded),
 		HVSOCK_TEST(a_guest_that_does_not_read_is_given_up),
