@@ -652,7 +652,7 @@ const struct command commands[] = {
 		.args = {
 			{ .name = "SPEC", .key = "spec", .metavar = "KIND[,KEY=VALUE...]",
 				.help = "as hvd's --device takes it; see devices kinds",
-				.type = ARG_TEXT, .completer = COMPLETE_DEVICE_KIND,
+				.type = ARG_TEXT, .completer = COMPLETE_DEVICE_SPEC,
 				.flags = ARG_REQUIRED },
 		},
 	},

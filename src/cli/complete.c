@@ -94,6 +94,41 @@ static void offer_sints(const struct context *context)
 		offer_ids(context, target, "sint", "vector");
 }
 
+static void offer_kinds(const struct context *context)
+{
+	offer_ids(context, "/v1/device_kinds?limit=1000", "kind", "help");
+}
+
+/* "hvsock," and what stands behind the last comma: "hvsock,id=", "hvsock,path=". */
+static void offer_spec(const struct context *context)
+{
+	const char *comma = strrchr(context->word, ',');
+	int typed = comma ? (int)(comma + 1 - context->word) : 0;
+	size_t kind = strcspn(context->word, ",");
+	CLEANUP(free) char *target = NULL;
+	json_auto_t *reply = NULL;
+	size_t i;
+	json_t *option;
+
+	if (!comma) {
+		offer_kinds(context);
+		return;
+	}
+	/* Whatever stands for the kind goes into a path only when it can be one. */
+	if (strspn(context->word, "abcdefghijklmnopqrstuvwxyz") < kind)
+		return;
+	target = text_format("/v1/device_kinds/%.*s", (int)kind, context->word);
+	reply = target ? ask(context, target) : NULL;
+	json_array_foreach(json_object_get(reply, "options"), i, option)
+	{
+		CLEANUP(free) char *key = text_value("", json_object_get(option, "option"));
+		CLEANUP(free)
+		char *spec = key ? text_format("%.*s%s=", typed, context->word, key) : NULL;
+
+		offer(context, spec, json_string_value(json_object_get(option, "help")));
+	}
+}
+
 static void offer_vms(const struct context *context)
 {
 	struct cli_options options = context->options;
@@ -202,7 +237,10 @@ static void offer_values(const struct context *context, const struct arg *arg, b
 		offer_ids(context, "/v1/devices?limit=1000", "name", "kind");
 		break;
 	case COMPLETE_DEVICE_KIND:
-		offer_ids(context, "/v1/device_kinds?limit=1000", "kind", "help");
+		offer_kinds(context);
+		break;
+	case COMPLETE_DEVICE_SPEC:
+		offer_spec(context);
 		break;
 	case COMPLETE_EVENT_TYPE:
 		offer_event_types(context);

@@ -431,6 +431,8 @@ recorded() {
 	assert_line --regexp '^nobody	null'
 	run "$HVCTL" complete -- devices add hv
 	assert_line --regexp '^hvsock	stream sockets'
+	run "$HVCTL" complete -- devices add null,id=x,
+	assert_line --regexp '^null,id=x,class=	GUID'
 	run "$HVCTL" devices remove hvsock
 	assert_output 'removed hvsock (hvsock)'
 	[ ! -e "$HVD_RUNTIME_DIR/vm.vsock" ]
