@@ -38,14 +38,15 @@ EOT
 # run in every state of sleep, for then Linux takes the first for broadcasts.
 without_timers=clearcpuid=450 # arat
 
-# In the guest. Linux takes the first device of that name, which is the last processor's, or none.
+# In the guest. Linux takes the first device of that name, which is that of the processor that came
+# online last, or none: so it is tried once for each.
 make_timer_switch() {
 	cat >"$guest_tree/bin/use-apic-timers" <<'EOT'
 #!/bin/sh
-for number in 3 2 1 0; do
+for number in 3 2 1 0 3 2 1 0 3 2 1 0; do
 	cpu=/sys/devices/system/clockevents/clockevent$number
-	[ ! -e $cpu ] || echo 'Hyper-V clockevent' >$cpu/unbind_device
-done
+	! grep -qs Hyper-V $cpu/current_device || echo 'Hyper-V clockevent' >$cpu/unbind_device
+done 2>/dev/null
 cat /sys/devices/system/clockevents/clockevent[0-9]*/current_device
 EOT
 	chmod +x "$guest_tree/bin/use-apic-timers"
