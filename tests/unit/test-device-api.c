@@ -215,6 +215,67 @@ static void a_removed_device_is_shown_once_more_and_rescinded(void **state)
 	answer_free(&a);
 }
 
+/* While the guest is connected, and nothing else is on offer. */
+static void add_and_remove(const struct vmbus_device_kind *kind)
+{
+	bool listens = kind == &vmbus_hvsock_kind;
+	char body[160], target[64];
+	struct answer a;
+
+	snprintf(body, sizeof(body), "{\"kind\":\"%s\",\"id\":\"extra\",\"options\":{%s%s%s}}",
+		kind->name, listens ? "\"path\":\"" : "", listens ? rig.directory : "",
+		listens ? "/door\"" : "");
+	a = add(body);
+	assert_int_equal(a.status, 201);
+	assert_string_equal(text_of(a.json, "kind"), kind->name);
+	assert_int_equal(number_of(a.json, "channels"), !listens);
+	answer_free(&a);
+	if (!listens)
+		vmbus_guest_expect(&guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
+	snprintf(target, sizeof(target), "/v1/device_kinds/%s", kind->name);
+	a = get(target);
+	assert_int_equal(number_of(a.json, "devices"), 1);
+	answer_free(&a);
+	a = remove_device("/v1/devices/extra");
+	assert_int_equal(a.status, 200);
+	answer_free(&a);
+	if (!listens)
+		vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
+	vmbus_guest_expect_nothing(&guest);
+}
+
+static void every_kind_comes_and_goes(void **state)
+{
+	struct answer a = remove_device("/v1/devices/pulse"), b = remove_device("/v1/devices/null");
+	uint32_t relids[4];
+
+	answer_free(&a);
+	answer_free(&b);
+	assert_int_equal(vmbus_guest_connect(&guest, relids, 4), 0);
+	for (size_t i = 0; vmbus_device_kinds[i]; i++)
+		add_and_remove(vmbus_device_kinds[i]);
+}
+
+/* What the tables of kinds hold fits into what is shown of them. */
+static void kinds_are_shown_whole(void **state)
+{
+	const struct device_kind_info *info = NULL;
+
+	for (size_t i = 0; vmbus_device_kinds[i]; i++) {
+		const struct vmbus_device_kind *kind = vmbus_device_kinds[i];
+		size_t count = 1; /* id */
+
+		assert_true(strlen(kind->name) < sizeof(info->kind));
+		assert_true(strlen(kind->help) < sizeof(info->help));
+		for (const struct device_option_row *row = kind->options; row && row->key; row++) {
+			assert_true(strlen(row->key) < sizeof(info->options[0].option));
+			assert_true(strlen(row->help) < sizeof(info->options[0].help));
+			count++;
+		}
+		assert_true(count <= ARRAY_LEN(info->options));
+	}
+}
+
 /* The path of its socket is an option, and is there and gone with it. */
 static void an_hvsock_device_comes_and_goes_with_its_socket(void **state)
 {
@@ -332,6 +393,8 @@ int main(void)
 		API_TEST(kinds_are_listed_with_their_options_and_their_number),
 		API_TEST(an_added_device_is_offered_at_once),
 		API_TEST(a_removed_device_is_shown_once_more_and_rescinded),
+		API_TEST(every_kind_comes_and_goes),
+		API_TEST(kinds_are_shown_whole),
 		API_TEST(an_hvsock_device_comes_and_goes_with_its_socket),
 		API_TEST(what_is_wrong_with_a_request_is_pointed_at),
 		API_TEST(who_may_only_read_adds_and_removes_nothing),
