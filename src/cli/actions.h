@@ -52,6 +52,7 @@ enum cli_exit run_watch(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_log(struct cli *cli, const struct invocation *invocation);
 
 /* action-sock.c */
+enum cli_exit run_capture(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_sock(struct cli *cli, const struct invocation *invocation);
 
 /* action-api.c */

@@ -339,23 +339,31 @@ static bool on_stream_data(void *arg, const char *data, size_t size)
 	return true;
 }
 
-enum cli_exit client_stream(struct cli *cli, const char *target, client_line_fn on_line, void *arg,
-	const struct http_side *side)
+enum cli_exit client_stream_bytes(struct cli *cli, const char *target, http_data_fn on_data,
+	void *arg, const struct http_side *side)
 {
-	struct line_cutter cutter = {.on_line = on_line, .arg = arg};
 	struct http_request request = {
 		.method = "GET",
 		.target = target,
 		.timeout_ns = cli->options.timeout_ns,
 		.stream = true,
-		.on_data = on_stream_data,
-		.arg = &cutter,
+		.on_data = on_data,
+		.arg = arg,
 		.side = side,
 	};
 	struct http_reply reply;
 	enum cli_exit r = perform(cli, &request, &reply);
 
 	http_reply_deinit(&reply);
+	return r;
+}
+
+enum cli_exit client_stream(struct cli *cli, const char *target, client_line_fn on_line, void *arg,
+	const struct http_side *side)
+{
+	struct line_cutter cutter = {.on_line = on_line, .arg = arg};
+	enum cli_exit r = client_stream_bytes(cli, target, on_stream_data, &cutter, side);
+
 	free(cutter.pending);
 	if (r == CLI_OK && cutter.out_of_memory)
 		return problem_errno(&cli->options, ENOMEM, "event stream");

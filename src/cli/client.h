@@ -29,6 +29,9 @@ enum cli_exit client_raw(struct cli *cli, const char *method, const char *target
 typedef bool (*client_line_fn)(void *arg, const char *line);
 enum cli_exit client_stream(struct cli *cli, const char *target, client_line_fn on_line, void *arg,
 	const struct http_side *side) MUST_CHECK;
+/* The same with the bytes as they come, which need not be text. */
+enum cli_exit client_stream_bytes(struct cli *cli, const char *target, http_data_fn on_data,
+	void *arg, const struct http_side *side) MUST_CHECK;
 /* Closes the connection and forgets the socket. */
 void client_close(struct cli *cli);
 

@@ -99,6 +99,7 @@
 static const char *const components[] = {"heartbeat", "timesync", "shutdown", "kvp", "vss", NULL};
 static const char *const pools[] = {
 	"external", "guest", "auto", "auto_external", "internal", NULL};
+static const char *const payloads[] = {"none", "head", "full", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 static const char *const fail_on[] = {"warn", "error", NULL};
@@ -938,6 +939,34 @@ const struct command commands[] = {
 			{ .name = "--until", .key = "until", .metavar = "SEQ|DURATION|TIME",
 				.help = "end with this record, or this long ago, or at this time",
 				.type = ARG_TEXT, .place = PLACE_QUERY },
+		},
+	},
+
+	{
+		.noun = "capture",
+		.help = "write what passes between guest and host as pcapng, for Wireshark",
+		.example = "hvctl capture -w - --payload full | wireshark -k -i -",
+		.method = "GET", .path = "/v1/capture",
+		.run = run_capture,
+		.args = {
+			{ .name = "-w", .key = "file", .metavar = "FILE|-",
+				.help = "where to; - is stdout",
+				.type = ARG_TEXT, .completer = COMPLETE_FILE,
+				.flags = ARG_REQUIRED },
+			{ .name = "--payload", .key = "payload", .metavar = "none|head|full",
+				.help = "how much of each packet's payload (default head: 64 bytes)",
+				.type = ARG_CHOICE, .place = PLACE_QUERY,
+				.completer = COMPLETE_CHOICES, .choices = payloads },
+			{ .name = "--relid", .key = "relid", .metavar = "RELID",
+				.help = "only what concerns this channel",
+				.type = ARG_UINT, .place = PLACE_QUERY,
+				.maximum = 2047, .completer = COMPLETE_RELID },
+			{ .name = "--count", .key = "limit", .metavar = "N",
+				.help = "end after this many packets",
+				.type = ARG_UINT, .place = PLACE_QUERY },
+			{ .name = "--for", .key = "for", .metavar = "DURATION",
+				.help = "end after this time: 30s, 5m",
+				.type = ARG_DURATION },
 		},
 	},
 

@@ -4,6 +4,7 @@
  */
 #include "inspect/rest.h"
 
+#include "inspect/capture.h"
 #include "inspect/discovery.h"
 #include "inspect/doctor.h"
 #include "inspect/log.h"
@@ -95,6 +96,16 @@ const struct route fixed_routes[] = {
 		.reply_schema = "doctor-samples",
 		.statuses = {200},
 		.doc = "The two samples themselves, to be judged elsewhere",
+	},
+	{
+		.method = "GET",
+		.pattern = "/v1/capture",
+		.handle = capture_handle,
+		.query = &capture_query_table,
+		.statuses = {200},
+		.reply_type = "application/vnd.tcpdump.pcap",
+		.doc = "What passes between guest and host from now on, as a stream of pcapng: messages, "
+		       "events, hypercalls and channel packets",
 	},
 	{
 		.method = "POST",

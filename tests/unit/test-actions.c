@@ -415,6 +415,63 @@ static void hypercalls_return_what_a_guest_would_get(void **state)
 	assert_int_equal(machine->events, 7);
 }
 
+/* ---- captures ------------------------------------------------------------------------------- */
+
+static int open_capture(struct machine *machine, const char *query)
+{
+	int fd = rig_connect(&machine->rig, RIG_API);
+	struct answer a;
+	char request[128];
+
+	snprintf(request, sizeof(request), "GET /v1/capture%s HTTP/1.1\r\nHost: a\r\n\r\n", query);
+	rig_send(fd, request);
+	assert_true(rig_receive(fd, &a));
+	assert_int_equal(a.status, 200);
+	answer_free(&a);
+	return fd;
+}
+
+static void a_capture_is_pcapng_and_ends_at_its_limit(void **state)
+{
+	static char chunk[1 << 16];
+	int fd = open_capture(*state, "?limit=1&payload=none");
+
+	assert_true(rig_chunk(fd, chunk, sizeof(chunk)));
+	assert_memory_equal(chunk, "\x0a\x0d\x0d\x0a", 4);
+	for (unsigned i = 0; i < 2; i++) {
+		CALL("POST", "/v1/hypercalls/signal-event", "{\"connection_id\":2,\"flag\":7}");
+
+		assert_int_equal(a.status, 200);
+		answer_free(&a);
+	}
+	assert_true(rig_chunk(fd, chunk, sizeof(chunk)));
+	assert_memory_equal(chunk, "\6\0\0\0", 4);
+	while (rig_chunk(fd, chunk, sizeof(chunk)))
+		;
+	close(fd);
+}
+
+static void captures_are_refused_with_the_reason(void **state)
+{
+	int fds[CAPTURE_READERS_MAX];
+
+	{
+		CALL("GET", "/v1/capture?payload=most", NULL);
+		rig_expect_problem(&a, 422, "bad_value");
+		assert_string_equal(rig_pointer(&a), "?payload");
+		answer_free(&a);
+	}
+	for (unsigned i = 0; i < CAPTURE_READERS_MAX; i++)
+		fds[i] = open_capture(*state, "?relid=3");
+	{
+		CALL("GET", "/v1/capture", NULL);
+		rig_expect_problem(&a, 503, "too_many_streams");
+		answer_free(&a);
+	}
+	for (unsigned i = 0; i < CAPTURE_READERS_MAX; i++)
+		close(fds[i]);
+}
+
 /* ---- lifecycle and VPs ---------------------------------------------------------------------- */
 
 static void the_vm_goes_through_its_states(void **state)
@@ -558,6 +615,8 @@ int main(int argc, char **argv)
 		TEST(a_message_still_waits_when_the_server_stops),
 		TEST(an_event_flag_is_set_once),
 		TEST(hypercalls_return_what_a_guest_would_get),
+		TEST(a_capture_is_pcapng_and_ends_at_its_limit),
+		TEST(captures_are_refused_with_the_reason),
 		TEST(the_vm_goes_through_its_states),
 		TEST(a_vp_is_asked_on_its_own_thread),
 		TEST(a_stuck_vp_is_a_timeout_and_the_rest_is_served),

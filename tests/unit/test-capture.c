@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "common/clock.h"
+#include "vmbus/capture_filter.h"
 #include "vmbus/internal.h"
 #include "vmbus_guest.h"
 #include "vmm/capture.h"
@@ -341,6 +342,46 @@ static void each_message_is_captured_before_its_answer(void **state)
 	end_bus(channel);
 }
 
+/* How many of the items from now on are about a channel. */
+static unsigned count_about(struct capture_reader *reader, uint32_t relid)
+{
+	struct capture_filter filter = {.relid = relid};
+	struct capture_item item;
+	unsigned count = 0;
+
+	while (capture_next(&guest.fake->vm.capture, reader, &item, buffer))
+		count += capture_filter_passes(&filter, &item, buffer);
+	return count;
+}
+
+/* A GPADL's bodies and its TORNDOWN name no relid. */
+static void a_filter_finds_all_that_concerns_a_channel(void **state)
+{
+	enum { LARGE = 40 }; /* pages: one body */
+	struct capture_reader all, mine, other;
+	struct capture *of_vm;
+	struct vmbus_channel *channel;
+	uint32_t relid, gpadl;
+
+	start_bus(&channel);
+	of_vm = &guest.fake->vm.capture;
+	vmbus_guest_connect(&guest, &relid, 1);
+	assert_int_equal(capture_open(of_vm, CAPTURE_PAYLOAD_NONE, &all), 0);
+	assert_int_equal(capture_open(of_vm, CAPTURE_PAYLOAD_NONE, &mine), 0);
+	assert_int_equal(capture_open(of_vm, CAPTURE_PAYLOAD_NONE, &other), 0);
+	gpadl = vmbus_guest_make_gpadl(&guest, relid, LARGE); /* HEADER, BODY, CREATED */
+	vmbus_guest_tear_down(&guest, relid, gpadl);          /* TEARDOWN */
+	vmbus_guest_expect(&guest, VMBUS_MSG_GPADL_TORNDOWN, NULL, 0);
+	vmbus_guest_post(&guest, &(struct vmbus_message_header){.type = 77}, 8);
+	assert_int_equal(count_about(&all, 0), 6);
+	assert_int_equal(count_about(&mine, relid), 5);
+	assert_int_equal(count_about(&other, relid + 1), 0);
+	capture_close(of_vm, &all);
+	capture_close(of_vm, &mine);
+	capture_close(of_vm, &other);
+	end_bus(channel);
+}
+
 static void packets_and_signals_are_captured_once_each_way(void **state)
 {
 	static const struct expected_item expected[] = {
@@ -398,6 +439,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(there_is_a_limit_to_readers, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_writers_keep_their_order, setup, teardown),
 		cmocka_unit_test(each_message_is_captured_before_its_answer),
+		cmocka_unit_test(a_filter_finds_all_that_concerns_a_channel),
 		cmocka_unit_test(packets_and_signals_are_captured_once_each_way),
 	};
 

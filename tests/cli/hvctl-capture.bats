@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# hvctl capture against a running hvd: a file at any time a good one, whoever ends it.
+# shellcheck disable=SC2154 # stderr is set by run
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load helpers
+	common_setup
+	file=$BATS_TEST_TMPDIR/file.pcapng
+}
+
+teardown() {
+	common_teardown
+}
+
+# blocks FILE: "TYPE LENGTH" of each block; fails when the file does not end where a block does.
+blocks() {
+	/usr/bin/python3 - "$1" <<'EOT'
+import struct, sys
+
+data = open(sys.argv[1], "rb").read()
+at = 0
+while at < len(data):
+    kind, length = struct.unpack_from("<II", data, at)
+    assert length >= 12 and length % 4 == 0 and at + length <= len(data), f"block at {at}"
+    assert struct.unpack_from("<I", data, at + length - 4)[0] == length, f"end of the block at {at}"
+    print(kind, length)
+    at += length
+EOT
+}
+
+has_packets() {
+	[ "$(blocks "$file" | grep -c '^6 ')" -ge 5 ]
+}
+
+@test "capture ends after --count packets with a whole file" {
+	start_hvd --demo --accel sim
+	run --separate-stderr "$HVCTL" capture -w "$file" --count 12
+	assert_success
+	assert_output ''
+	assert_equal "$stderr" '12 packets captured, 0 lost'
+	run blocks "$file"
+	assert_success
+	assert_line --index 0 --regexp '^168627466 ' # the section header
+	assert_line --index 1 --regexp '^1 '
+	assert_equal "$(grep -c '^6 ' <<<"$output")" 12
+	assert_equal "$(stat -c %a "$file")" 600
+}
+
+@test "an interrupted capture leaves a whole file" {
+	start_hvd --demo --accel sim
+	"$HVCTL" capture -w "$file" 2>"$BATS_TEST_TMPDIR/said" 3>&- &
+	local pid=$! ended=0
+	wait_until has_packets
+	kill -INT "$pid"
+	wait "$pid" || ended=$?
+	assert_equal "$ended" 130
+	run blocks "$file"
+	assert_success
+	assert_equal "$(cat "$BATS_TEST_TMPDIR/said")" "$(grep -c '^6 ' <<<"$output") packets captured, 0 lost"
+}
+
+@test "a capture of an hvd that stops ends with its statistics" {
+	start_hvd --demo --accel sim
+	"$HVCTL" -q capture -w "$file" 3>&- &
+	local pid=$!
+	wait_until has_packets
+	stop_hvd
+	wait "$pid"
+	run blocks "$file"
+	assert_success
+	assert_line --index -1 --regexp '^5 '
+}
+
+@test "capture --for ends by time, and - is a pipe" {
+	start_hvd --demo --accel sim
+	"$HVCTL" capture -w - --for 300ms 2>/dev/null | cat >"$file"
+	run blocks "$file"
+	assert_success
+	assert_line --regexp '^6 '
+}
+
+@test "capture says what is wrong before it writes anything" {
+	run "$HVCTL" capture
+	assert_failure 2
+	assert_output --partial 'capture wants -w'
+	run "$HVCTL" capture -w "$file" --payload most
+	assert_failure 2
+	run "$HVCTL" capture -w "$file" --relid 2048
+	assert_failure 2
+	assert [ ! -e "$file" ]
+	start_hvd --demo --accel sim
+	run "$HVCTL" capture -w /nonexistent/file
+	assert_failure 1
+	assert_output --partial '/nonexistent/file: No such file or directory'
+	run "$HVCTL" --curl capture -w "$file" --relid 3 --payload full
+	assert_success
+	assert_output --regexp "^curl .*'http://hvd/v1/capture\?(payload=full&relid=3|relid=3&payload=full)'"
+	assert_equal "$(api '/v1/capture?payload=most' -o /dev/null -w '%{http_code}')" 422
+}
+
+@test "tshark reads a capture, and our dissector names what is in it" {
+	command -v tshark >/dev/null || skip 'no tshark here (Debian: tshark)'
+	start_hvd --demo --accel sim
+	"$HVCTL" -q capture -w "$file" --count 30
+	run --separate-stderr tshark -X "lua_script:$SOURCE_ROOT/packaging/wireshark/hvvmbus.lua" -r "$file"
+	assert_success
+	assert_equal "$(wc -l <<<"$output")" 30
+	assert_line --partial 'out timer_expired timer='
+	assert_line --partial 'in signal_event connection_id='
+	refute_output --partial 'Exported PDU'
+	refute_output --partial 'malformed'
+}
