@@ -100,12 +100,20 @@ static bool read_packets(struct echo *echo)
 
 /* ---- the channel -------------------- */
 
+static void sleep_until_signalled(struct echo *echo)
+{
+	if (vmbus_channel_idle(echo->channel))
+		loop_defer(echo->bus->vm->loop, &echo->channel->signalled_work);
+}
+
+/* Linux opens the same memory again, in which our mask is as we left it. */
 static int on_open(struct vmbus_channel *channel, void *arg)
 {
 	struct echo *echo = arg;
 
 	echo->problem[0] = '\0';
 	echo_set_state(echo, ECHO_IDLE);
+	sleep_until_signalled(echo);
 	return 0;
 }
 
@@ -125,14 +133,15 @@ static int on_close(struct vmbus_channel *channel, void *arg)
 static void on_signalled(struct vmbus_channel *channel, void *arg)
 {
 	struct echo *echo = arg;
-	struct vmbus_ring *in = vmbus_channel_in(channel);
 	bool more;
 
-	ring_mask(in);
+	ring_mask(vmbus_channel_in(channel));
 	more = read_packets(echo);
 	more |= echo_run_send(echo);
-	if (more || vmbus_channel_idle(channel))
+	if (more)
 		loop_defer(echo->bus->vm->loop, &channel->signalled_work);
+	else
+		sleep_until_signalled(echo);
 }
 
 static void on_released(struct vmbus_channel *channel, void *arg)

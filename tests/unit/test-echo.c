@@ -372,6 +372,45 @@ static void a_channel_that_closes_breaks_the_run(void **state)
 	assert_whole(100);
 }
 
+/* As uio_hv_generic does: the same pages, of which it resets the indices. */
+static void open_the_same_pages(void)
+{
+	struct vmbus_open_channel message = {
+		.header.type = VMBUS_MSG_OPEN_CHANNEL,
+		.child_relid = relid,
+		.open_id = relid,
+		.downstream_offset = RING_PAGES,
+	};
+	uint64_t pfns[2 * RING_PAGES];
+
+	for (unsigned i = 0; i < ARRAY_LEN(pfns); i++)
+		pfns[i] = guest.next_pfn - ARRAY_LEN(pfns) + i;
+	for (unsigned i = 0; i < ARRAY_LEN(pfns); i += RING_PAGES) {
+		struct vmbus_ring_control *control = (void *)vmbus_guest_page(&guest, pfns[i]);
+
+		control->read_index = control->write_index = 0;
+	}
+	message.ring_gpadl = vmbus_guest_map_gpadl(&guest, relid, pfns, ARRAY_LEN(pfns));
+	vmbus_guest_post(&guest, &message, sizeof(message));
+	vmbus_guest_expect(&guest, VMBUS_MSG_OPEN_CHANNEL_RESULT, NULL, 0);
+	memset(&peer, 0, sizeof(peer));
+	assert_int_equal(echo_peer_init(&peer, pages, RING_PAGES, set_monitor_bit, NULL), 0);
+	asleep = false;
+}
+
+static void a_mask_left_from_an_earlier_opening_is_taken_away(void **state)
+{
+	vmbus_guest_close(&guest, relid);
+	peer.out.control->interrupt_mask = 1;
+	open_the_same_pages();
+	assert_int_equal(peer.out.control->interrupt_mask, 0);
+	peer.ask.count = 100;
+	peer.ask.size = 64;
+	peer.ask.window = 1;
+	exchange();
+	assert_int_equal(peer.ask.received, 100);
+}
+
 static void removal_in_the_middle_of_a_run_is_the_end_of_it(void **state)
 {
 	assert_int_equal(run(100, 64, 10), 0);
@@ -710,6 +749,7 @@ int main(void)
 		ECHO_TEST(a_run_that_ends_waits_for_no_room),
 		ECHO_TEST(beginning_and_end_are_recorded),
 		ECHO_TEST(a_channel_that_closes_breaks_the_run),
+		ECHO_TEST(a_mask_left_from_an_earlier_opening_is_taken_away),
 		ECHO_TEST(removal_in_the_middle_of_a_run_is_the_end_of_it),
 		ECHO_TEST(what_the_guest_asks_for_comes_back),
 		ECHO_TEST(both_ask_at_once),
