@@ -91,11 +91,13 @@ static bool guest_should_read(const struct ring_snapshot *out)
 }
 
 /* Linux's hv_sock waits for room at all times: with an empty ring that means nothing. */
-static bool guest_can_write(const struct ring_snapshot *in)
+static bool guest_can_write(const struct vmbus_channel *channel, const struct ring_snapshot *in)
 {
 	uint32_t wanted = in->state.pending_send_sz & ~7u;
 
-	return in->state.used > 0 && wanted != 0 && wanted <= in->state.size - in->state.used;
+	if (in->state.used == 0 && channel->offer.chn_flags & VMBUS_OFFER_TLNPI_PROVIDER)
+		return false;
+	return wanted != 0 && wanted <= in->state.size - in->state.used;
 }
 
 static bool host_should_read(const struct ring_snapshot *in)
@@ -111,7 +113,7 @@ static struct unstick_result find_waiting(const struct vmbus_channel *channel)
 	channel_look_at_ring(channel, 0, &in);
 	channel_look_at_ring(channel, 1, &out);
 	result.guest_reads = guest_should_read(&out);
-	result.guest_writes = guest_can_write(&in);
+	result.guest_writes = guest_can_write(channel, &in);
 	result.host_reads = host_should_read(&in);
 	return result;
 }
