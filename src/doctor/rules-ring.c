@@ -177,7 +177,10 @@ bool check_lost_space(struct look *look)
 	shows_channel(look, guest ? "signals_out" : "signals_in",
 		guest ? channel->signal_out_age_ns : channel->signal_in_age_ns, "%" PRIu64,
 		guest ? channel->signals_out : channel->signals_in);
-	unstick(look);
+	if (guest)
+		unstick(look);
+	else
+		remedy(look, "hvctl channels unstick %u --force", channel->relid);
 	return true;
 }
 

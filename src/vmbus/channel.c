@@ -371,6 +371,7 @@ static void client_released(struct vmbus_channel *channel)
 	channel->failure[0] = '\0';
 	channel->reoffer = false;
 	channel->notes = no_notes;
+	owed_forget(channel->bus, channel->relid);
 	if (channel->removing || channel->offer.once)
 		destroy(channel);
 	else if (reoffer)

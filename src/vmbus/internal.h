@@ -269,7 +269,9 @@ struct vmbus_owed {
 
 /* Notes the message if the guest waits for its kind; beyond VMBUS_OWED_MAX it does not. */
 void owed_note(struct vmbus *bus, const void *message, uint32_t relid);
-/* It reached the slot. */
+/* The guest has let go of the channel, and waits for nothing about it. */
+void owed_forget(struct vmbus *bus, uint32_t relid);
+/* It reached the slot. A RESCIND also frees whoever waits for OPEN_RESULT or GPADL_CREATED. */
 void owed_settle(struct vmbus *bus, const void *message, uint32_t relid);
 
 int incoming_init(struct vmbus *bus) MUST_CHECK;

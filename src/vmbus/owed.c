@@ -39,6 +39,30 @@ void owed_note(struct vmbus *bus, const void *message, uint32_t relid)
 	bus->owed[bus->owed_count++] = owed;
 }
 
+static bool is_freed_by_rescind(uint32_t type)
+{
+	return type == VMBUS_MSG_OPEN_CHANNEL_RESULT || type == VMBUS_MSG_GPADL_CREATED;
+}
+
+/* Those of a channel that the guest no longer waits for. */
+static void forget(struct vmbus *bus, uint32_t relid, bool all)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < bus->owed_count; i++) {
+		const struct vmbus_owed *owed = &bus->owed[i];
+
+		if (owed->relid != relid || !(all || is_freed_by_rescind(owed->type)))
+			bus->owed[kept++] = *owed;
+	}
+	bus->owed_count = kept;
+}
+
+void owed_forget(struct vmbus *bus, uint32_t relid)
+{
+	forget(bus, relid, true);
+}
+
 void owed_settle(struct vmbus *bus, const void *message, uint32_t relid)
 {
 	struct vmbus_owed key = key_of(message, relid);
@@ -55,4 +79,6 @@ void owed_settle(struct vmbus *bus, const void *message, uint32_t relid)
 	bus->owed_count--;
 	for (; i < bus->owed_count; i++)
 		bus->owed[i] = bus->owed[i + 1];
+	if (key.type == VMBUS_MSG_RESCIND_CHANNEL_OFFER)
+		forget(bus, relid, false);
 }
