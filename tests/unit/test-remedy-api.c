@@ -201,7 +201,6 @@ static void a_guest_that_waits_for_room_is_told_of_it(void **state)
 /* Only Linux's hv_sock wishes for room all the time. */
 static void a_wish_for_room_in_an_empty_ring_means_nothing_of_hv_sock(void **state)
 {
-	struct vmbus_channel *channel = channel_by_relid(guest.bus, RELID);
 	struct answer a;
 
 	out.control->pending_send_sz = 64;
