@@ -759,6 +759,17 @@ const struct command commands[] = {
 		},
 	},
 	{
+		.noun = "monitors", .verb = "list",
+		.help = "list what guests signal through their monitor page, without a call",
+		.example = "hvctl monitors list",
+		.method = "GET", .path = "/v1/monitor",
+		.columns =
+			"monitor_id:MONITOR,connection_id:CONNECTION,latency_100ns:LATENCY,hits,"
+			"page_gpa:PAGE",
+		.names = "monitor_id",
+		.flags = COMMAND_LIST,
+	},
+	{
 		.noun = "routes", .verb = "list",
 		.help = "list the SINT routes: GSI, references, staged message",
 		.example = "hvctl routes list",

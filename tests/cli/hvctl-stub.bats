@@ -292,6 +292,13 @@ fails_with() {
 	assert_output 'POST /v1/echo/stop {"relid":3}'
 }
 
+@test "monitors list: which bit of the guest's page signals whom" {
+	start_stub
+	run "$HVCTL" monitors list
+	assert_success
+	assert_line --index 1 --regexp '^ *0 +8193 +100 us +12 +0x28c1000'
+}
+
 @test "echo list and show: the last run" {
 	start_stub
 	run "$HVCTL" echo list
