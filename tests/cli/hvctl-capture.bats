@@ -101,6 +101,30 @@ has_packets() {
 	assert_equal "$(api '/v1/capture?payload=most' -o /dev/null -w '%{http_code}')" 422
 }
 
+@test "hvd-extcap lists the VMs that run, and captures into Wireshark's pipe" {
+	local extcap=$SOURCE_ROOT/packaging/wireshark/hvd-extcap
+	vm_name=one start_hvd --name one --demo --accel sim
+	run "$extcap" --extcap-interfaces
+	assert_success
+	assert_line 'interface {value=hvd-one}{display=VM one: SynIC and VMBus}'
+	run "$extcap" --extcap-dlts --extcap-interface hvd-one
+	assert_line --partial 'dlt {number=252}'
+	run "$extcap" --extcap-config --extcap-interface hvd-one
+	assert_line --partial '{call=--relid}'
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	# Whoever reads the pipe may leave at any time; that ends the capture.
+	"$extcap" --capture --extcap-interface hvd-one --fifo "$BATS_TEST_TMPDIR/fifo" \
+		--payload none 2>/dev/null 3>&- &
+	local pid=$!
+	head -c 2000 "$BATS_TEST_TMPDIR/fifo" >"$file"
+	wait "$pid" || true
+	assert_equal "$(stat -c %s "$file")" 2000
+	run "$extcap" --capture
+	assert_failure 1
+	run "$extcap" --no-such-option
+	assert_failure 1
+}
+
 @test "tshark reads a capture, and our dissector names what is in it" {
 	command -v tshark >/dev/null || skip 'no tshark here (Debian: tshark)'
 	start_hvd --demo --accel sim
