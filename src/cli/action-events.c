@@ -9,6 +9,7 @@
 #include "cli/actions.h"
 #include "cli/client.h"
 #include "cli/event-printer.h"
+#include "cli/log-file.h"
 #include "cli/problem.h"
 #include "cli/request.h"
 #include "cli/watch-kernel.h"
@@ -87,13 +88,12 @@ enum cli_exit run_watch(struct cli *cli, const struct invocation *invocation)
 
 static enum cli_exit print_page(struct event_printer *printer, const json_t *page)
 {
-	json_t *items = json_object_get(page, "items"), *record;
-	size_t i;
+	json_t *items = json_object_get(page, "items");
 
 	if (!json_is_array(items))
 		return problem_report(&printer->cli->options, CLI_INTERNAL, "malformed_reply", NULL,
 			"a page of the log has no items");
-	json_array_foreach(items, i, record) if (!event_printer_take(printer, record)) break;
+	(void)!event_printer_take_all(printer, items);
 	return printer->result;
 }
 
@@ -109,28 +109,61 @@ static bool next_page(const json_t *page, char **cursor)
 	return *cursor != NULL;
 }
 
-enum cli_exit run_log(struct cli *cli, const struct invocation *invocation)
+static enum cli_exit print_pages(struct event_printer *printer, const struct invocation *invocation)
 {
 	const char *since = invocation_value(invocation, "since")->text;
-	struct event_printer printer = event_printer_for(cli, invocation);
-	enum cli_exit r = check_moment(cli, "--since", since);
 	CLEANUP(free) char *cursor = NULL;
+	enum cli_exit r = CLI_OK;
 	bool more = true;
 
-	if (r == CLI_OK)
-		r = check_moment(cli, "--until", invocation_value(invocation, "until")->text);
-	while (r == CLI_OK && more && printer.wanted > 0) {
+	while (r == CLI_OK && more && printer->wanted > 0) {
 		CLEANUP(free)
 		char *target = log_target(invocation, "limit=1000", cursor ? "cursor" : "since",
 			cursor ? cursor : since);
 		json_auto_t *page = NULL;
 
 		if (!target)
-			return problem_errno(&cli->options, ENOMEM, "log");
-		r = client_request(cli, "GET", target, NULL, NULL, &page);
+			return problem_errno(&printer->cli->options, ENOMEM, "log");
+		r = client_request(printer->cli, "GET", target, NULL, NULL, &page);
 		if (r == CLI_OK)
-			r = print_page(&printer, page);
+			r = print_page(printer, page);
 		more = next_page(page, &cursor);
 	}
 	return r;
+}
+
+/* Nobody there, or nobody who answers: any other trouble is told by whoever asks again. */
+static bool is_away(const struct cli *cli)
+{
+	struct cli probe = {.options = cli->options};
+	json_t *reply = NULL;
+	enum cli_exit r;
+
+	if (cli->options.curl)
+		return false;
+	probe.options.silent = true;
+	r = client_request(&probe, "GET", "/healthz", NULL, NULL, &reply);
+	json_decref(reply);
+	client_close(&probe);
+	return r == CLI_NO_CONNECTION || r == CLI_TIMEOUT;
+}
+
+enum cli_exit run_log(struct cli *cli, const struct invocation *invocation)
+{
+	const char *file = invocation_value(invocation, "file")->text;
+	struct event_printer printer = event_printer_for(cli, invocation);
+	enum cli_exit r = check_moment(cli, "--since", invocation_value(invocation, "since")->text);
+
+	if (r == CLI_OK)
+		r = check_moment(cli, "--until", invocation_value(invocation, "until")->text);
+	if (r != CLI_OK)
+		return r;
+	if (file && (cli->options.curl || invocation_given(invocation, "previous")))
+		return problem_usage(
+			&cli->options, NULL, "--file goes with neither --previous nor --curl");
+	if (file)
+		return log_file_print(invocation, file, &printer);
+	if (invocation_given(invocation, "previous") && is_away(cli))
+		return log_file_print_previous(invocation, &printer);
+	return print_pages(&printer, invocation);
 }

@@ -950,6 +950,12 @@ const struct command commands[] = {
 			{ .name = "--until", .key = "until", .metavar = "SEQ|DURATION|TIME",
 				.help = "end with this record, or this long ago, or at this time",
 				.type = ARG_TEXT, .place = PLACE_QUERY },
+			{ .name = "--previous", .key = "previous",
+				.help = "what the hvd before this one recorded, and how it ended",
+				.type = ARG_SET, .place = PLACE_QUERY },
+			{ .name = "--file", .key = "file", .metavar = "PATH",
+				.help = "read this log instead of asking hvd",
+				.type = ARG_TEXT, .completer = COMPLETE_FILE },
 		},
 	},
 

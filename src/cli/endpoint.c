@@ -14,6 +14,7 @@
 
 #define API_SUFFIX ".api.sock"
 #define RO_SUFFIX  ".ro.sock"
+#define LOG_SUFFIX ".log"
 
 enum { MAX_FOLDERS = 2 };
 
@@ -83,12 +84,12 @@ static bool has_name(const struct endpoint *list, size_t count, const char *name
 	return false;
 }
 
-/* The VM's name when `file` is a socket of ours, otherwise NULL without memory or match. */
-static char *name_of_socket(const char *file)
+/* The VM's name when `file` ends like one of ours, otherwise NULL without memory or match. */
+static char *name_before(const char *file, const char *suffix)
 {
-	size_t length = strlen(file), tail = strlen(API_SUFFIX);
+	size_t length = strlen(file), tail = strlen(suffix);
 
-	if (length <= tail || strcmp(file + length - tail, API_SUFFIX) != 0)
+	if (length <= tail || strcmp(file + length - tail, suffix) != 0)
 		return NULL;
 	return strndup(file, length - tail);
 }
@@ -120,7 +121,7 @@ static int scan_folder(const char *folder, struct endpoint **list, size_t *count
 	int r = 0;
 
 	while (directory && r == 0 && (entry = readdir(directory))) {
-		char *name = name_of_socket(entry->d_name);
+		char *name = name_before(entry->d_name, API_SUFFIX);
 
 		if (!name || has_name(*list, *count, name))
 			free(name);
@@ -246,4 +247,80 @@ enum cli_exit endpoint_find(const struct cli_options *options, char **ret_socket
 		return problem_errno(options, ENOMEM, "the socket");
 	*ret_socket = found;
 	return CLI_OK;
+}
+
+/* ---- logs ---------------------------------------------------------------- */
+
+/* "DIR/NAME.api.sock" -> "DIR/NAME.log"; any other name gets the suffix. */
+static char *log_beside(const char *socket)
+{
+	static const char *const suffixes[] = {API_SUFFIX, RO_SUFFIX};
+
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+		CLEANUP(free) char *stem = name_before(socket, suffixes[i]);
+
+		if (stem)
+			return text_format("%s" LOG_SUFFIX, stem);
+	}
+	return text_format("%s" LOG_SUFFIX, socket);
+}
+
+/* The log called `name`, or any when that is NULL; counts what there is. */
+static int scan_logs(const char *folder, const char *name, char **path, size_t *count)
+{
+	__attribute__((cleanup(cleanup_dir))) DIR *directory = opendir(folder);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		CLEANUP(free) char *found = name_before(entry->d_name, LOG_SUFFIX);
+
+		if (!found || (name && strcmp(found, name) != 0))
+			continue;
+		if (++*count == 1)
+			*path = text_format("%s/%s", folder, entry->d_name);
+		if (!*path)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static enum cli_exit find_log_by_name(
+	const struct cli_options *options, const char *name, char **ret_path)
+{
+	__attribute__((cleanup(cleanup_folders))) struct folders folders = runtime_folders();
+	CLEANUP(free) char *described = describe_folders();
+	CLEANUP(free) char *path = NULL;
+	size_t count = 0;
+	int r = described ? 0 : -ENOMEM;
+
+	/* A name is taken from the first folder that has it. */
+	for (size_t i = 0; i < folders.count && r == 0 && !(name && count > 0); i++)
+		r = scan_logs(folders.path[i], name, &path, &count);
+	if (r < 0)
+		return problem_errno(options, -r, "looking for logs");
+	if (count > 1)
+		return problem_report(options, CLI_USAGE, "vm_ambiguous",
+			"choose one with -n NAME or HVD_VM", "%zu logs lie under %s", count,
+			described);
+	if (count == 0)
+		return problem_report(options, CLI_NOT_FOUND, "no_previous_log",
+			"--file PATH reads a log that lies elsewhere",
+			"no hvd answers, and no log%s%s lies under %s", name ? " of " : "",
+			name ? name : "", described);
+	*ret_path = TAKE_PTR(path);
+	return CLI_OK;
+}
+
+enum cli_exit endpoint_find_log(const struct cli_options *options, char **ret_path)
+{
+	const char *socket = options->socket, *name = options->vm;
+
+	if (!socket && !name)
+		socket = getenv("HVD_SOCKET");
+	if (!name)
+		name = getenv("HVD_VM");
+	if (!socket || !*socket)
+		return find_log_by_name(options, name && *name ? name : NULL, ret_path);
+	*ret_path = log_beside(socket);
+	return *ret_path ? CLI_OK : problem_errno(options, ENOMEM, "the log");
 }

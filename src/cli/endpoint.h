@@ -24,3 +24,5 @@ enum cli_exit endpoint_list(const struct cli_options *options, struct endpoint *
 void endpoint_list_free(struct endpoint *list, size_t count);
 /* `ret_socket` is for the caller to free. */
 enum cli_exit endpoint_find(const struct cli_options *options, char **ret_socket) MUST_CHECK;
+/* Likewise the log that it left; the file need not be there. */
+enum cli_exit endpoint_find_log(const struct cli_options *options, char **ret_path) MUST_CHECK;

@@ -107,7 +107,7 @@ static void put_record(FILE *out, const struct cli *cli, const json_t *record)
 	fputc('\n', out);
 }
 
-/* Gaps and ends are about the stream itself: they have no time and no VP. */
+/* Gaps, ends and runs are about the log itself: they have no time and no VP. */
 static void put_special(FILE *out, const struct cli *cli, const json_t *record, const char *type)
 {
 	const char *key;
@@ -125,7 +125,7 @@ static void put_special(FILE *out, const struct cli *cli, const json_t *record, 
 
 static bool is_special(const char *type)
 {
-	return strcmp(type, "gap") == 0 || strcmp(type, "end") == 0;
+	return strcmp(type, "gap") == 0 || strcmp(type, "end") == 0 || strcmp(type, "run") == 0;
 }
 
 static void print_record(const struct cli *cli, const json_t *record, const char *type)
@@ -167,6 +167,19 @@ bool event_printer_take(struct event_printer *printer, const json_t *record)
 	else
 		printer->result = render_finish(&printer->cli->options);
 	return printer->result == CLI_OK && printer->wanted > 0;
+}
+
+bool event_printer_take_all(struct event_printer *printer, const json_t *records)
+{
+	json_t *record;
+	size_t i;
+
+	json_array_foreach(records, i, record)
+	{
+		if (!event_printer_take(printer, record))
+			return false;
+	}
+	return true;
 }
 
 json_t *event_printer_parse(struct event_printer *printer, const char *line)

@@ -22,6 +22,8 @@ struct event_printer {
 struct event_printer event_printer_for(struct cli *cli, const struct invocation *invocation);
 /* Prints a record; heartbeats are not for people. Returns false when no more are wanted. */
 bool event_printer_take(struct event_printer *printer, const json_t *record) MUST_CHECK;
+/* The items of an array, until no more are wanted; false then. */
+bool event_printer_take_all(struct event_printer *printer, const json_t *records) MUST_CHECK;
 /* Parses a line of the stream; `result` is set when it is no record. NULL then. */
 json_t *event_printer_parse(struct event_printer *printer, const char *line) MUST_CHECK;
 /* What a stream comes to that client_stream() ended with `streamed`. */

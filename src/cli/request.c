@@ -12,6 +12,8 @@ static void put_argument(FILE *out, const struct arg *arg, const struct value *v
 {
 	if (arg->type == ARG_UINT)
 		fprintf(out, "%" PRIu64, value->number);
+	else if (!arg_takes_value(arg))
+		fputs(arg->type == ARG_SET ? "1" : "0", out);
 	else
 		client_put_encoded(out, value->text, false);
 }

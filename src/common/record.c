@@ -2,31 +2,34 @@
 #include "common/record.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+#include "common/cleanup.h"
+#include "common/record_file.h"
+#include "common/record_names.h"
 
 /*
  * Who writes what:
  *
- *	recorder.next_seq   every writer, fetch-and-add
- *	ring.busy           its writer: 1 while a sequence number has been taken and not published
- *	ring.head           its writer: records ever published
+ *	header.next_seq     every writer, fetch-and-add
+ *	ring.state.busy     its writer: 1 while a sequence number has been taken and not published
+ *	ring.state.head     its writer: records ever published
  *	ring.slot[]         its writer; word-wise relaxed atomics, because a reader may look at
  *	                    a slot that is being overwritten, and finds out from ring.head
  *
  * A slot with index i is stable for a reader while head <= i + capacity - 1 both before and after
  * the copy: the writer may already be filling slot head % capacity.
  */
-enum { MAX_RINGS = 128, NAME_BYTES = 16 };
+enum { MAX_RINGS = RECORD_FILE_RINGS };
 
 struct ring {
-	_Alignas(64) _Atomic uint32_t busy;
-	_Atomic uint64_t head;
-	struct record *slot; /* owns, recorder.capacity records, mapped */
-	char name[NAME_BYTES];
+	struct record_file_ring *state; /* in the header */
+	struct record *slot;            /* owns, recorder.capacity records, mapped */
 	_Atomic bool taken; /* has a thread; the records of a ring without one stay readable */
 };
 
@@ -34,8 +37,9 @@ struct recorder {
 	const struct clock *clock; /* borrows */
 	size_t capacity;
 	_Atomic bool enabled;
-	_Alignas(64) _Atomic uint64_t next_seq;
-	_Alignas(64) pthread_mutex_t lock; /* guards attaching, and writing to the shared ring */
+	struct record_file_header *header; /* owns, mapped; the file's when there is one */
+	int fd;                            /* owns; -1: no file */
+	pthread_mutex_t lock;              /* guards attaching, and writing to the shared ring */
 	_Atomic unsigned ring_count;
 	struct ring ring[MAX_RINGS]; /* ring 0 is shared by threads that did not attach */
 };
@@ -44,38 +48,181 @@ struct recorder {
 static __thread struct recorder *own_recorder;
 static __thread struct ring *own_ring;
 
-static int ring_map(struct recorder *recorder, struct ring *ring, const char *name)
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static size_t ring_bytes(const struct recorder *recorder)
 {
-	void *slots = mmap(NULL, recorder->capacity * sizeof(struct record), PROT_READ | PROT_WRITE,
+	return recorder->capacity * sizeof(struct record);
+}
+
+static size_t header_bytes(size_t names_bytes)
+{
+	size_t pages = (sizeof(struct record_file_header) + names_bytes - 1) / RECORD_FILE_ALIGN;
+
+	return (pages + 1) * RECORD_FILE_ALIGN;
+}
+
+static int map_memory(size_t size, void **ret_memory)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (slots == MAP_FAILED)
+	if (memory == MAP_FAILED)
 		return -errno;
-	ring->slot = slots;
-	ring->taken = true;
-	strncpy(ring->name, name, sizeof(ring->name) - 1);
+	*ret_memory = memory;
 	return 0;
 }
 
-int recorder_new(const struct clock *clock, size_t ring_records, struct recorder **ret_recorder)
+/* Allocated first: a page that the file system has no room for would kill who writes to it. */
+static int map_file(int fd, uint64_t offset, size_t size, void **ret_memory)
+{
+	int r = posix_fallocate(fd, (off_t)offset, (off_t)size);
+	void *memory;
+
+	if (r != 0)
+		return -r;
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+	if (memory == MAP_FAILED)
+		return -errno;
+	*ret_memory = memory;
+	return 0;
+}
+
+static int ring_map(struct recorder *recorder, unsigned index, const char *name)
+{
+	struct ring *ring = &recorder->ring[index];
+	void *slots = NULL;
+	int r = -ENOENT;
+
+	ring->state = &recorder->header->ring[index];
+	if (recorder->fd >= 0)
+		r = map_file(recorder->fd,
+			recorder->header->rings_offset + index * ring_bytes(recorder),
+			ring_bytes(recorder), &slots);
+	ring->state->kept = r == 0;
+	if (r < 0)
+		r = map_memory(ring_bytes(recorder), &slots);
+	if (r < 0)
+		return r;
+	ring->slot = slots;
+	ring->taken = true;
+	strncpy(ring->state->name, name, sizeof(ring->state->name) - 1);
+	return 0;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from);
+}
+
+static void read_boot_id(char *to, size_t size)
+{
+	CLEANUP(fd) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? 0 : read(fd, to, size - 1);
+
+	to[length > 0 ? length : 0] = '\0';
+	to[strcspn(to, "\n")] = '\0';
+}
+
+static void fill_header(struct recorder *recorder, const struct recorder_home *home,
+	const char *names, size_t names_bytes)
+{
+	struct record_file_header *header = recorder->header;
+	uint64_t now_ns = clock_now_ns(recorder->clock);
+
+	header->version = RECORD_FILE_VERSION;
+	header->record_bytes = sizeof(struct record);
+	header->ring_records = (uint32_t)recorder->capacity;
+	header->rings = MAX_RINGS;
+	header->names_offset = sizeof(*header);
+	header->names_bytes = (uint32_t)names_bytes;
+	header->names_hash = record_file_hash(names, names_bytes);
+	memcpy(header + 1, names, names_bytes);
+	header->rings_offset = header_bytes(names_bytes);
+	read_boot_id(header->boot_id, sizeof(header->boot_id));
+	header->start_mono_ns = now_ns;
+	header->realtime_offset_ns = clock_realtime_ns() - now_ns;
+	header->pid = (uint64_t)getpid();
+	copy_text(header->hvd_version, sizeof(header->hvd_version), home->hvd_version);
+	copy_text(header->vm, sizeof(header->vm), home->vm);
+	header->next_seq = 1;
+	/* Last: what has it is whole. */
+	atomic_thread_fence(memory_order_release);
+	memcpy(header->magic, RECORD_FILE_MAGIC, sizeof(header->magic));
+}
+
+static int write_names(const struct record_names *names, char **ret_text, size_t *ret_size)
+{
+	FILE *out = open_memstream(ret_text, ret_size);
+
+	if (!out)
+		return -errno;
+	record_names_write(names, out);
+	if (fclose(out) == 0)
+		return 0;
+	free(*ret_text);
+	return -ENOMEM;
+}
+
+/* Sizes the file, maps its header and fills it in. */
+static int move_in(struct recorder *recorder, const struct recorder_home *home)
+{
+	CLEANUP(free) char *names = NULL;
+	size_t names_bytes, size;
+	void *header = NULL;
+	int r = write_names(home->names, &names, &names_bytes);
+
+	if (r < 0)
+		return r;
+	size = header_bytes(names_bytes);
+	recorder->fd = fcntl(home->fd, F_DUPFD_CLOEXEC, 0);
+	if (recorder->fd < 0 ||
+		ftruncate(recorder->fd, (off_t)(size + MAX_RINGS * ring_bytes(recorder))) < 0)
+		return -errno;
+	r = map_file(recorder->fd, 0, size, &header);
+	if (r < 0)
+		return r;
+	recorder->header = header;
+	fill_header(recorder, home, names, names_bytes);
+	return 0;
+}
+
+static int live_in_memory(struct recorder *recorder)
+{
+	void *header = NULL;
+	int r = map_memory(header_bytes(0), &header);
+
+	if (r < 0)
+		return r;
+	recorder->header = header;
+	recorder->header->next_seq = 1;
+	return 0;
+}
+
+int recorder_new_at(const struct clock *clock, size_t ring_records,
+	const struct recorder_home *home, struct recorder **ret_recorder)
 {
 	struct recorder *recorder;
 	int r;
 
-	if (ring_records < 2 || (ring_records & (ring_records - 1)) != 0)
+	if (ring_records < 2 || (ring_records & (ring_records - 1)) != 0 ||
+		ring_records > RECORD_FILE_RING_RECORDS_MAX)
 		return -EINVAL;
-	recorder = aligned_alloc(64, sizeof(*recorder));
+	recorder = calloc(1, sizeof(*recorder));
 	if (!recorder)
 		return -ENOMEM;
-	memset(recorder, 0, sizeof(*recorder));
 	recorder->clock = clock;
 	recorder->capacity = ring_records;
 	recorder->enabled = true;
-	recorder->next_seq = 1;
+	recorder->fd = -1;
 	pthread_mutex_init(&recorder->lock, NULL);
-	r = ring_map(recorder, &recorder->ring[0], "shared");
+	r = home ? move_in(recorder, home) : live_in_memory(recorder);
+	if (r == 0)
+		r = ring_map(recorder, 0, "shared");
 	if (r < 0) {
-		free(recorder);
+		recorder_free(recorder);
 		return r;
 	}
 	recorder->ring_count = 1;
@@ -83,15 +230,34 @@ int recorder_new(const struct clock *clock, size_t ring_records, struct recorder
 	return 0;
 }
 
+int recorder_new(const struct clock *clock, size_t ring_records, struct recorder **ret_recorder)
+{
+	return recorder_new_at(clock, ring_records, NULL, ret_recorder);
+}
+
 struct recorder *recorder_free(struct recorder *recorder)
 {
 	if (!recorder)
 		return NULL;
 	for (unsigned i = 0; i < recorder->ring_count; i++)
-		munmap(recorder->ring[i].slot, recorder->capacity * sizeof(struct record));
+		munmap(recorder->ring[i].slot, ring_bytes(recorder));
+	if (recorder->header)
+		munmap(recorder->header, header_bytes(recorder->header->names_bytes));
+	if (recorder->fd >= 0)
+		close(recorder->fd);
 	pthread_mutex_destroy(&recorder->lock);
 	free(recorder);
 	return NULL;
+}
+
+void recorder_end(struct recorder *recorder, int exit_status, const char *why)
+{
+	struct record_file_end *end = &recorder->header->end;
+
+	end->mono_ns = clock_now_ns(recorder->clock);
+	end->exit_status = (uint32_t)exit_status;
+	copy_text(end->why, sizeof(end->why), why);
+	atomic_store_explicit(&end->ended, 1, memory_order_release);
 }
 
 void recorder_set_enabled(struct recorder *recorder, bool enabled)
@@ -127,13 +293,13 @@ int recorder_attach(struct recorder *recorder, const char *thread_name)
 	ring = ring_reuse(recorder);
 	if (ring) {
 		ring->taken = true;
-		memset(ring->name, 0, sizeof(ring->name));
-		strncpy(ring->name, thread_name, sizeof(ring->name) - 1);
+		memset(ring->state->name, 0, sizeof(ring->state->name));
+		strncpy(ring->state->name, thread_name, sizeof(ring->state->name) - 1);
 	} else if (recorder->ring_count == MAX_RINGS) {
 		r = -ENOSPC;
 	} else {
 		ring = &recorder->ring[recorder->ring_count];
-		r = ring_map(recorder, ring, thread_name);
+		r = ring_map(recorder, recorder->ring_count, thread_name);
 		if (r == 0)
 			atomic_fetch_add_explicit(&recorder->ring_count, 1, memory_order_release);
 	}
@@ -176,21 +342,22 @@ static void record_load(struct record *to, const struct record *from)
 
 static void ring_write(struct recorder *recorder, struct ring *ring, struct record *record)
 {
-	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+	struct record_file_ring *state = ring->state;
+	uint64_t head = atomic_load_explicit(&state->head, memory_order_relaxed);
 
 	/*
 	 * The mark must be visible before the number is taken: sequentially consistent on both, as
 	 * the reader looks at next_seq first and at the marks afterwards.
 	 */
-	atomic_store(&ring->busy, 1);
-	record->seq = atomic_fetch_add(&recorder->next_seq, 1);
+	atomic_store(&state->busy, 1);
+	record->seq = atomic_fetch_add(&recorder->header->next_seq, 1);
 	/*
 	 * Pairs with the reader's fence: whoever sees this slot change also sees the current head.
 	 */
 	atomic_thread_fence(memory_order_release);
 	record_store(&ring->slot[head & (recorder->capacity - 1)], record);
-	atomic_store_explicit(&ring->head, head + 1, memory_order_release);
-	atomic_store_explicit(&ring->busy, 0, memory_order_release);
+	atomic_store_explicit(&state->head, head + 1, memory_order_release);
+	atomic_store_explicit(&state->busy, 0, memory_order_release);
 }
 
 void record_emit(struct recorder *recorder, uint16_t type, uint32_t vp, uint8_t vtl, uint8_t sint,
@@ -216,7 +383,7 @@ void record_emit(struct recorder *recorder, uint16_t type, uint32_t vp, uint8_t 
 
 uint64_t recorder_head(const struct recorder *recorder)
 {
-	return atomic_load(&recorder->next_seq) - 1;
+	return atomic_load(&recorder->header->next_seq) - 1;
 }
 
 /*
@@ -245,15 +412,16 @@ static bool ring_read(const struct recorder *recorder, const struct ring *ring, 
 {
 	record_load(ret_record, &ring->slot[index & (recorder->capacity - 1)]);
 	atomic_thread_fence(memory_order_acquire);
-	return index >=
-	       ring_oldest(recorder, atomic_load_explicit(&ring->head, memory_order_relaxed));
+	return index >= ring_oldest(recorder,
+				atomic_load_explicit(&ring->state->head, memory_order_relaxed));
 }
 
 /* Loads record `index` into the lane. A writer that laps us sends us an eighth of a ring ahead. */
 static void lane_load(const struct recorder *recorder, struct lane *lane, uint64_t index)
 {
 	for (;;) {
-		uint64_t head = atomic_load_explicit(&lane->ring->head, memory_order_acquire);
+		uint64_t head = atomic_load_explicit(
+			&lane->ring->state->head, memory_order_acquire);
 
 		if (index < ring_oldest(recorder, head))
 			index = ring_oldest(recorder, head) + recorder->capacity / 8;
@@ -267,7 +435,7 @@ static void lane_load(const struct recorder *recorder, struct lane *lane, uint64
 /* Puts the lane on the first record with seq >= wanted: numbers grow along a ring. */
 static void lane_seek(const struct recorder *recorder, struct lane *lane, uint64_t wanted)
 {
-	uint64_t high = atomic_load_explicit(&lane->ring->head, memory_order_acquire);
+	uint64_t high = atomic_load_explicit(&lane->ring->state->head, memory_order_acquire);
 	uint64_t low = ring_oldest(recorder, high);
 
 	while (low < high) {
@@ -309,7 +477,7 @@ static bool any_ring_busy(const struct recorder *recorder)
 	unsigned count = atomic_load(&recorder->ring_count);
 
 	for (unsigned i = 0; i < count; i++) {
-		if (atomic_load(&recorder->ring[i].busy))
+		if (atomic_load(&recorder->ring[i].state->busy))
 			return true;
 	}
 	return false;
@@ -364,10 +532,11 @@ void recorder_stats(const struct recorder *recorder, struct recorder_stats *ret_
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct ring *ring = &recorder->ring[i];
-		uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+		uint64_t head = atomic_load_explicit(&ring->state->head, memory_order_relaxed);
 
 		stats.bytes += recorder->capacity * sizeof(struct record);
 		stats.overwritten += head > recorder->capacity ? head - recorder->capacity : 0;
+		stats.unkept += recorder->fd >= 0 && !ring->state->kept;
 		stats.threads += atomic_load_explicit(&ring->taken, memory_order_relaxed);
 	}
 	*ret_stats = stats;

@@ -10,7 +10,7 @@
  *
  * Purpose: the flight recorder under `hvctl log` and `hvctl watch`.
  * Threads: record_emit() on any attached thread; cursors belong to one reader thread each.
- * Errors:  attach returns -ENOMEM or -ENOSPC.
+ * Errors:  attach returns -ENOMEM or -ENOSPC; those of the file a recorder lives in.
  *
  * Ordering: a writer marks its ring busy, takes its sequence number, stores, publishes and clears
  * the mark. A reader that finds a sequence number missing while no ring is busy knows it was
@@ -43,6 +43,23 @@ struct recorder;
 /* `ring_records` per thread, a power of two. `enabled` false makes record_emit() a single test. */
 int recorder_new(const struct clock *clock, size_t ring_records, struct recorder **ret_recorder) MUST_CHECK;
 struct recorder *recorder_free(struct recorder *recorder);
+
+/*
+ * Where a recorder's memory lies, so that it outlives the process (common/record_file.h). `fd` is
+ * an empty file or memfd, which is sized and mapped; it is borrowed during the call. A thread whose
+ * ring does not fit there any more gets one in plain memory.
+ */
+struct record_names;
+struct recorder_home {
+	int fd;
+	const struct record_names *names;
+	const char *hvd_version, *vm; /* cut off when too long */
+};
+int recorder_new_at(const struct clock *clock, size_t ring_records,
+	const struct recorder_home *home, struct recorder **ret_recorder) MUST_CHECK;
+/* hvd ends in good order; `why` is for people. */
+void recorder_end(struct recorder *recorder, int exit_status, const char *why);
+
 void recorder_set_enabled(struct recorder *recorder, bool enabled);
 bool recorder_enabled(const struct recorder *recorder);
 
@@ -62,6 +79,7 @@ uint64_t recorder_oldest(const struct recorder *recorder);
 struct recorder_stats {
 	uint64_t records, bytes, overwritten;
 	uint32_t threads;
+	uint32_t unkept; /* rings that are not in the file, though there is one */
 	bool enabled;
 };
 void recorder_stats(const struct recorder *recorder, struct recorder_stats *ret_stats);

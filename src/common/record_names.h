@@ -8,10 +8,11 @@
  *
  * Purpose: names of records, of their arguments and of what stands in those.
  * Threads: constant once made.
- * Errors:  none.
+ * Errors:  record_names_parse(): -EINVAL with the line that is wrong, -ENOMEM.
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include "common/record.h"
 #include "common/util.h"
 
@@ -54,3 +55,32 @@ static inline const struct record_event *record_event_find(
 {
 	return type < names->event_count ? &names->events[type] : NULL;
 }
+
+/*
+ * The table as text, one line each, tabs between the fields:
+ *
+ *	event	NAME	ARG	ARG ...
+ *
+ *	status	0x2	invalid_hypercall_code
+ *
+ *	msr	0x40000080	SCONTROL
+ *
+ * Events stand in the order of their types, statuses before MSRs; an argument that is unused is
+ * "-". Readers skip lines that begin with another word.
+ */
+void record_names_write(const struct record_names *names, FILE *out);
+
+/* A table read from text. */
+struct record_table {
+	struct record_names names;   /* first: what record_names' functions are given */
+	char *text;                  /* owns; every name points into it */
+	struct record_event *events; /* owns */
+	struct record_label *labels; /* owns; of statuses, then MSRs */
+	size_t status_count, msr_count;
+};
+
+/* `text` is copied and need not end in NUL. `ret_line` is the line that is wrong, from 1. */
+int record_names_parse(const char *text, size_t size, struct record_table **ret_table,
+	unsigned *ret_line) MUST_CHECK;
+/* NULL is fine; returns NULL. */
+struct record_table *record_table_free(struct record_table *table);

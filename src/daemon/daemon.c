@@ -19,9 +19,11 @@
 #include "daemon/accelerator.h"
 #include "daemon/devices.h"
 #include "daemon/http_option.h"
+#include "daemon/recorder_file.h"
 #include "daemon/sandbox.h"
 #include "inspect/catalog.h"
 #include "inspect/inspect.h"
+#include "vmm/event.h"
 #include "vmm/inject.h"
 #include "vmm/vm.h"
 
@@ -34,12 +36,15 @@ struct hvd {
 	struct runtime runtime;
 	char token[HTTP_TOKEN_MAX + 1]; /* empty: changes over --http are refused */
 
-	struct loop *loop;         /* owns */
+	struct loop *loop; /* owns */
+	struct recorder_file recorder_file;
 	struct recorder *recorder; /* owns */
 	struct vm *vm;             /* owns */
 	struct devices devices;    /* of the VM */
 	struct injector *injector; /* owns */
 	struct inspect *inspect;   /* owns */
+	int signal;                /* that ended it; 0: none */
+	bool built;                /* every stage has been passed */
 };
 
 typedef int (*stage_fn)(struct hvd *hvd, struct problem *ret_problem);
@@ -118,6 +123,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	struct hvd *hvd = userdata;
 
 	log_info("%s: stopping", strsignal((int)info->ssi_signo));
+	hvd->signal = (int)info->ssi_signo;
 	park_vm(hvd->vm);
 	loop_exit(hvd->loop, 0);
 	return 0;
@@ -166,15 +172,30 @@ static int start_loop(struct hvd *hvd, struct problem *ret_problem)
 	return 0;
 }
 
+static int open_recorder_file(struct hvd *hvd, struct problem *ret_problem)
+{
+	return recorder_file_open(
+		&hvd->recorder_file, hvd->options->recorder_file, &hvd->runtime, ret_problem);
+}
+
 static int start_recorder(struct hvd *hvd, struct problem *ret_problem)
 {
-	int r = recorder_new(&clock_monotonic, RECORDER_RING_RECORDS, &hvd->recorder);
+	const struct recorder_file *file = &hvd->recorder_file;
+	const struct recorder_home home = {
+		.fd = file->fd,
+		.names = &hv_record_names,
+		.hvd_version = HVD_VERSION,
+		.vm = hvd->options->name,
+	};
+	int r = recorder_new_at(&clock_monotonic, RECORDER_RING_RECORDS,
+		file->fd >= 0 ? &home : NULL, &hvd->recorder);
 
 	if (r == 0)
 		r = recorder_attach(hvd->recorder, "main");
 	if (r < 0)
-		return problem_errno(ret_problem, EX_SOFTWARE, r, "recorder");
-	return 0;
+		return problem_errno(
+			ret_problem, EX_SOFTWARE, r, *file->name ? file->name : "recorder");
+	return recorder_file_settle(file, ret_problem);
 }
 
 static int make_vm(struct hvd *hvd, struct problem *ret_problem)
@@ -237,6 +258,7 @@ static int make_inspect(struct hvd *hvd, struct problem *ret_problem)
 		.bus = hvd->devices.bus,
 		.injector = hvd->injector,
 		.recorder = hvd->recorder,
+		.previous_log_fd = hvd->recorder_file.previous_fd,
 		.loop = hvd->loop,
 		.version = HVD_VERSION,
 		.runtime_dir = hvd->runtime.dir,
@@ -306,6 +328,7 @@ static const stage_fn stages[] = {
 	check_files,
 	read_token,
 	take_name,
+	open_recorder_file,
 	fence_files,
 	start_loop,
 	start_recorder,
@@ -349,26 +372,61 @@ int hvd_new(const struct options *options, uint64_t start_ns, struct hvd **ret_h
 			return 1;
 		}
 	}
+	hvd->built = true;
 	*ret_hvd = hvd;
 	return 0;
 }
 
+/* What the log says of the end, taken while there is a VM to ask. */
+struct last_words {
+	int exit_status;
+	char why[sizeof(((struct vm_stop *)0)->what)];
+};
+
+static struct last_words last_words(struct hvd *hvd)
+{
+	struct last_words words = {.exit_status = EX_SOFTWARE, .why = "it did not start"};
+	struct vm_stop stop;
+
+	if (!hvd->built)
+		return words;
+	read_stop(hvd->vm, &stop);
+	words.exit_status = hvd_exit_status(hvd);
+	snprintf(words.why, sizeof(words.why), "%s",
+		hvd->signal ? strsignal(hvd->signal) : stop.what);
+	return words;
+}
+
+/* Said when all the rest is gone: a log without it is that of an hvd which did not get so far. */
+static void end_recorder(struct hvd *hvd, const struct last_words *words)
+{
+	if (hvd->recorder) {
+		recorder_detach(hvd->recorder);
+		recorder_end(hvd->recorder, words->exit_status, words->why);
+	}
+	recorder_free(hvd->recorder);
+	if (!hvd->built)
+		recorder_file_undo(&hvd->recorder_file);
+	recorder_file_close(&hvd->recorder_file);
+}
+
 struct hvd *hvd_free(struct hvd *hvd)
 {
+	struct last_words words;
+
 	if (!hvd)
 		return NULL;
 	if (hvd->inspect)
 		inspect_stop(hvd->inspect);
 	if (hvd->vm)
 		park_vm(hvd->vm);
+	words = last_words(hvd);
 	injector_free(hvd->injector);
 	devices_release(&hvd->devices);
 	vm_free(hvd->vm);
 	devices_deinit(&hvd->devices);
 	inspect_free(hvd->inspect);
-	if (hvd->recorder)
-		recorder_detach(hvd->recorder);
-	recorder_free(hvd->recorder);
+	end_recorder(hvd, &words);
 	loop_free(hvd->loop);
 	runtime_deinit(&hvd->runtime);
 	rcu_thread_exit();

@@ -43,7 +43,7 @@ struct options {
 	char *serial;
 	char *config;
 	bool check_config, print_config;
-	char *runtime_dir, *http, *token_file;
+	char *runtime_dir, *http, *token_file, *recorder_file;
 	bool paused;
 	unsigned on_stop;   /* enum on_stop_choice */
 	unsigned log_level; /* enum log_level */

@@ -62,6 +62,7 @@ int inspect_new(const struct inspect_config *config, struct inspect **ret_inspec
 	if (!inspect)
 		return -ENOMEM;
 	reply_log_init(&inspect->reply_log);
+	previous_init(&inspect->previous, config->previous_log_fd);
 	r = init(inspect, config);
 	if (r < 0) {
 		inspect_free(inspect);
@@ -83,6 +84,7 @@ struct inspect *inspect_free(struct inspect *inspect)
 	registry_deinit(&inspect->registry);
 	loop_free(inspect->http_loop);
 	reply_log_deinit(&inspect->reply_log);
+	previous_deinit(&inspect->previous);
 	free(inspect->version);
 	free(inspect->runtime_dir);
 	free(inspect);

@@ -42,6 +42,7 @@ struct inspect_config {
 	struct injector *injector; /* borrows until stop; NULL: POST /v1/messages is 503 */
 	struct recorder *recorder; /* borrows until free */
 	struct loop *loop;         /* borrows until free: the main loop */
+	int previous_log_fd; /* copied: the former run's log; 0 and below: there is none */
 	const char *version;       /* copied */
 	const char *runtime_dir;   /* copied; NULL: unknown */
 	/* A client that does not get its request out is hung up on after this; 0: a minute. */

@@ -155,3 +155,37 @@ void log_write_end(struct writer *w, uint64_t seq, const char *reason)
 	writer_key_string(w, "reason", reason);
 	writer_object_end(w);
 }
+
+static const char *end_word(enum record_end end)
+{
+	switch (end) {
+	case RECORD_END_ORDERLY:
+		return "orderly";
+	case RECORD_END_KILLED:
+		return "killed";
+	case RECORD_END_HOST_DOWN:
+		return "host_down";
+	case RECORD_END_NONE:
+		return "running";
+	}
+	return "unknown";
+}
+
+void log_write_run(struct writer *w, const struct record_history *history)
+{
+	bool orderly = history->end == RECORD_END_ORDERLY;
+
+	begin_special(w, "run", history->taken);
+	writer_key_string(w, "ended", end_word(history->end));
+	writer_key_string(w, "why", orderly ? history->why : NULL);
+	write_about(w, "exit_status", orderly, history->exit_status);
+	writer_key(w, "started");
+	writer_time(w, history->start_realtime_ns);
+	writer_key(w, "last");
+	writer_time(w, history->end_mono_ns + history->realtime_offset_ns);
+	writer_key_string(w, "vm", history->vm);
+	writer_key_string(w, "version", history->hvd_version);
+	writer_key_uint(w, "pid", history->pid);
+	writer_key_uint(w, "torn", history->torn);
+	writer_object_end(w);
+}

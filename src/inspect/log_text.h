@@ -10,6 +10,7 @@
  */
 #include <stdint.h>
 #include "common/record.h"
+#include "common/record_history.h"
 #include "common/record_names.h"
 #include "inspect/writer.h"
 
@@ -23,4 +24,6 @@ uint64_t log_realtime_offset(void);
 /* {"type":"gap","seq":...,"lost":...}: `seq` is the last record lost. */
 void log_write_gap(struct writer *writer, uint64_t seq, uint64_t lost);
 void log_write_heartbeat(struct writer *writer, uint64_t seq);
+/* {"type":"run",...}: whose log a file is, and how that run ended. */
+void log_write_run(struct writer *writer, const struct record_history *history);
 void log_write_end(struct writer *writer, uint64_t seq, const char *reason);

@@ -14,7 +14,7 @@
 struct recorder_info {
 	bool enabled;
 	uint64_t records, overwritten, bytes;
-	uint32_t threads;
+	uint32_t threads, unkept;
 	uint64_t head_seq, oldest_seq;
 };
 
@@ -24,6 +24,9 @@ static const struct field recorder_rows[] = {
 	{FIELD_U(struct recorder_info, overwritten, 0, "Records that made room for newer ones")},
 	{FIELD_U(struct recorder_info, bytes, 0, "Memory the rings may use")},
 	{FIELD_U(struct recorder_info, threads, 0, "Threads with a ring of their own")},
+	{FIELD_U(struct recorder_info, unkept, 0,
+		"Rings that found no room in the file of --recorder-file: their records do not "
+		"outlive hvd")},
 	{FIELD_U(struct recorder_info, head_seq, 0, "Sequence number of the newest record")},
 	{FIELD_U(struct recorder_info, oldest_seq, 0, "Oldest sequence number that can be read")},
 };
@@ -42,6 +45,7 @@ static int recorder_get(void *owner, const uint64_t *key, void *ret_info)
 		.overwritten = stats.overwritten,
 		.bytes = stats.bytes,
 		.threads = stats.threads,
+		.unkept = stats.unkept,
 		.head_seq = recorder_head(recorder),
 		.oldest_seq = recorder_oldest(recorder),
 	};

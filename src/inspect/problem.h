@@ -29,6 +29,8 @@
 	X(TOKEN_REQUIRED, 403, "token_required", "This change needs the bearer token",             \
 		"send 'Authorization: Bearer TOKEN' with the token of --token-file")               \
 	X(NOT_FOUND, 404, "not_found", "There is no such resource", "/v1 links to what there is")  \
+	X(NO_PREVIOUS_LOG, 404, "no_previous_log", "There is no readable log of a former run",     \
+		"hvd --recorder-file says where logs are kept")                                    \
 	X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "The resource does not know this method", \
 		NULL)                                                                              \
 	X(WRONG_STATE, 409, "wrong_state", "The VM's state does not allow this", NULL)             \

@@ -489,6 +489,28 @@ static bool is_repeated(const struct record_event *desc)
 	return false;
 }
 
+static const char run_schema[] =
+	"{\"description\":\"After the last record of a former run: whose log it is, and how that "
+	"run ended; seq is the last number taken\",\"type\":\"object\",\"properties\":{"
+	"\"type\":{\"const\":\"run\"},"
+	"\"seq\":{\"type\":\"integer\",\"minimum\":0},"
+	"\"ended\":{\"description\":\"killed: without a word, by a signal or a crash; "
+	"host_down: and the host has booted since; running: it has not\","
+	"\"enum\":[\"orderly\",\"killed\",\"host_down\",\"running\"]},"
+	"\"why\":{\"description\":\"When orderly: what ended it\","
+	"\"type\":[\"string\",\"null\"]},"
+	"\"exit_status\":{\"type\":[\"integer\",\"null\"],\"minimum\":0},"
+	"\"started\":{\"type\":\"string\",\"format\":\"date-time\"},"
+	"\"last\":{\"description\":\"Its end when orderly, else its last record\","
+	"\"type\":\"string\",\"format\":\"date-time\"},"
+	"\"vm\":{\"type\":\"string\"},"
+	"\"version\":{\"description\":\"Of the hvd that wrote it\",\"type\":\"string\"},"
+	"\"pid\":{\"type\":\"integer\",\"minimum\":0},"
+	"\"torn\":{\"description\":\"Records left out because they are not whole\","
+	"\"type\":\"integer\",\"minimum\":0}},"
+	"\"required\":[\"type\",\"seq\",\"ended\",\"why\",\"exit_status\",\"started\",\"last\","
+	"\"vm\",\"version\",\"pid\",\"torn\"],\"additionalProperties\":false}";
+
 static void write_log_variants(struct writer *w)
 {
 	writer_key(w, "oneOf");
@@ -502,6 +524,7 @@ static void write_log_variants(struct writer *w)
 	write_special_schema(w, "heartbeat", NULL, NULL, "Nothing new; the stream is alive");
 	write_special_schema(w, "end", "reason", "{\"enum\":[\"limit\",\"stopping\"]}",
 		"The stream is over; seq is the last record looked at");
+	write_fixed(w, run_schema);
 	writer_array_end(w);
 }
 

@@ -14,6 +14,7 @@
 #include "inspect/inspect.h"
 #include "inspect/operation.h"
 #include "inspect/path.h"
+#include "inspect/previous.h"
 #include "inspect/registry.h"
 #include "inspect/reply_log.h"
 
@@ -35,6 +36,7 @@ struct inspect {
 	struct http *http; /* owns */
 	struct doctor_rounds *doctor; /* owns */
 	struct reply_log reply_log;
+	struct previous previous;
 
 	_Atomic bool ready, stopping;
 	_Atomic uint32_t streams;  /* open now */

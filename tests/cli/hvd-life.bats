@@ -22,7 +22,7 @@ demo_on() {
 	wait_until grep -q . "$BATS_TEST_TMPDIR/console.log"
 	stop_hvd
 	run find "$HVD_RUNTIME_DIR" -type f -o -type s
-	assert_output ''
+	assert_output "$HVD_RUNTIME_DIR/vm.log"
 }
 
 @test "the demo runs on sim, prints, and ends with 0 on SIGTERM" {

@@ -17,7 +17,7 @@ teardown() {
 	assert_success
 	assert_equal "$stderr" ''
 	for option in name accel synic enforce-cpuid cpus memory kernel initrd append demo serial testdev vmbus config \
-		check-config print-config runtime-dir http token-file paused on-stop log-level \
+		check-config print-config runtime-dir recorder-file http token-file paused on-stop log-level \
 		version help; do
 		assert_output --partial "--$option"
 		grep -q -- "^\*--$option\*\|\*--$option\*" "$SOURCE_ROOT/man/hvd.8.scd"
