@@ -86,8 +86,8 @@ static void run_add(struct operation *operation)
 	char why[DEVICE_ERROR_BYTES];
 	int r;
 
-	if (!action_guest_lives(operation))
-		return;
+	/* Also of a VM that has stopped: a reset starts it again, and its guest will find the
+	 * device. */
 	if (vmbus_device_exists(bus, op->name)) {
 		problem_value(&operation->reply, PROBLEM_DEVICE_EXISTS, "/id",
 			"there is a device %s", op->name);

@@ -444,6 +444,18 @@ recorded() {
 	assert_line --regexp 'uid=[0-9]+ pid=[0-9]+ action=device_remove status=200$'
 }
 
+@test "devices come and go while the VM is stopped, too" {
+	demo_on sim --device heartbeat --on-stop stay
+	"$HVCTL" vm shutdown
+	run "$HVCTL" devices add null
+	assert_success
+	run "$HVCTL" devices remove heartbeat
+	assert_success
+	"$HVCTL" vm reset
+	run "$HVCTL" devices list -o name
+	assert_output null
+}
+
 @test "a device that cannot be added says which part is to blame" {
 	demo_on sim --device null
 	run "$HVCTL" devices add null
