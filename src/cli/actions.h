@@ -21,6 +21,9 @@ enum cli_exit run_inject(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_post(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_signal(struct cli *cli, const struct invocation *invocation);
 
+/* action-snapshot.c */
+enum cli_exit run_snapshot(struct cli *cli, const struct invocation *invocation);
+
 /* action-rings.c */
 enum cli_exit run_rings_show(struct cli *cli, const struct invocation *invocation);
 

@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/interrupt.h"
+#include "cli/offline.h"
 #include "cli/parser.h"
 #include "cli/problem.h"
 #include "cli/render.h"
@@ -112,7 +113,10 @@ static enum cli_exit dispatch(
 
 	if (r != CLI_OK)
 		return r;
-	r = options->watch ? run_watching(&cli, invocation) : run_once(&cli, invocation);
+	if (invocation->command->flags & COMMAND_OFFLINE && invocation_given(invocation, "from"))
+		r = offline_load(&cli, invocation_value(invocation, "from")->text, &cli.snapshot);
+	if (r == CLI_OK)
+		r = options->watch ? run_watching(&cli, invocation) : run_once(&cli, invocation);
 	client_close(&cli);
 	return r;
 }

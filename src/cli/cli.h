@@ -64,6 +64,7 @@ struct cli {
 	struct cli_options options;
 	char *socket;      /* owns; NULL until the first request */
 	struct http *http; /* owns; NULL until the first request */
+	struct json_t *snapshot; /* owns; --from: what answers instead of a daemon; else NULL */
 	bool color;        /* what options.color comes to on this stdout */
 };
 

@@ -8,6 +8,7 @@
 
 #include "cli/curlcmd.h"
 #include "cli/endpoint.h"
+#include "cli/offline.h"
 #include "cli/problem.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -37,6 +38,8 @@ void client_close(struct cli *cli)
 	cli->http = http_free(cli->http);
 	free(cli->socket);
 	cli->socket = NULL;
+	json_decref(cli->snapshot);
+	cli->snapshot = NULL;
 }
 
 /* connect() says ECONNREFUSED of any other file, too. */
@@ -162,6 +165,10 @@ enum cli_exit client_request(struct cli *cli, const char *method, const char *ta
 	enum cli_exit r;
 	json_t *json;
 
+	if (cli->snapshot && strcmp(method, "GET") != 0)
+		return problem_usage(&cli->options, NULL, "a snapshot cannot be changed");
+	if (cli->snapshot)
+		return offline_get(cli, target, ret_reply);
 	if (body && !text)
 		return problem_errno(&cli->options, ENOMEM, "request");
 	r = client_raw(cli, method, target, text, &reply);

@@ -4,7 +4,7 @@
  * Requests to the daemon as commands make them: JSON in, JSON out, failures reported.
  *
  * Purpose: finds the socket at the first request, prints the curl command instead under --curl,
- *          follows pages, and turns every failure into a problem and an exit code.
+ *          follows pages, answers out of a snapshot (--from), and turns every failure into a problem and an exit code.
  * Threads: one.
  * Errors:  enum cli_exit; CLI_STOP after --curl printed the request.
  */

@@ -81,6 +81,7 @@ typedef enum cli_exit (*command_run_fn)(struct cli *cli, const struct invocation
 enum command_flags {
 	COMMAND_LIST = 1 << 0,   /* the reply is a list */
 	COMMAND_HIDDEN = 1 << 1, /* for the completion scripts */
+	COMMAND_OFFLINE = 1 << 2, /* --from FILE: answered by a snapshot */
 	COMMAND_STATE = 1 << 2,  /* shows how things are, as list and show do: --watch repeats it */
 };
 

@@ -13,6 +13,10 @@
 	{ .name = "RELID", .key = "relid", .metavar = "RELID",                   \
 		.help = "id of the channel", .type = ARG_UINT, .place = PLACE_PATH,  \
 		.completer = COMPLETE_RELID, .flags = ARG_REQUIRED }
+#define FROM_OPTION                                                          \
+	{ .name = "--from", .key = "from", .metavar = "FILE",                    \
+		.help = "show what a snapshot has, instead of a VM", .type = ARG_TEXT, \
+		.completer = COMPLETE_FILE }
 #define RELIDS_ARG                                                           \
 	{ .name = "RELID", .key = "relid", .metavar = "RELID",                   \
 		.help = "id of the channel, or of several", .type = ARG_TEXT,        \
@@ -125,6 +129,10 @@ const struct command commands[] = {
 		.example = "hvctl vm show",
 		.method = "GET", .path = "/v1/vm",
 		.names = "name",
+		.flags = COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "vm", .verb = "pause",
@@ -186,7 +194,10 @@ const struct command commands[] = {
 			"exits.interrupted:INTERRUPTED,exits.other:OTHER,msr_faults,"
 			"hypercall_faults,long_spin_waits",
 		.names = "vp",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "vps", .verb = "show",
@@ -194,8 +205,10 @@ const struct command commands[] = {
 		.example = "hvctl vps show 0",
 		.method = "GET", .path = "/v1/vps/{vp}",
 		.names = "vp",
+		.flags = COMMAND_OFFLINE,
 		.args = {
 			VP_ARG,
+			FROM_OPTION,
 		},
 	},
 	{
@@ -209,11 +222,12 @@ const struct command commands[] = {
 			"siefp_enabled:SIEFP-ON,eoms:EOMS,retry_armed:RETRY",
 		.wide = "sversion,simp_gpa,siefp_gpa",
 		.names = "vp",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
 		.run = run_one_or_all,
 		.args = {
 			VP_OPTION(PLACE_PATH, 0, "only this VP"),
 			VTL_OPTION(PLACE_QUERY),
+			FROM_OPTION,
 		},
 	},
 	{
@@ -248,11 +262,12 @@ const struct command commands[] = {
 			"slot.age_ns:SLOT-AGE,irq_owed,posted,delivered,busy:BUSY-POSTS,dropped,"
 			"retries,events,interrupts,last_delivery_age_ns:LAST-DELIVERY",
 		.names = "vp,sint",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
 		.run = run_sints_list,
 		.args = {
 			VP_OPTION(PLACE_PATH, 0, "only this VP"),
 			VTL_OPTION(PLACE_QUERY),
+			FROM_OPTION,
 		},
 	},
 	{
@@ -261,10 +276,12 @@ const struct command commands[] = {
 		.example = "hvctl sints show 0 2",
 		.method = "GET", .path = "/v1/vps/{vp}/sints/{sint}",
 		.names = "vp,sint",
+		.flags = COMMAND_OFFLINE,
 		.args = {
 			VP_ARG,
 			SINT_ARG,
 			VTL_OPTION(PLACE_QUERY),
+			FROM_OPTION,
 		},
 	},
 	{
@@ -278,10 +295,11 @@ const struct command commands[] = {
 			"expirations,delivered,dropped",
 		.wide = "vtl,config,lazy,auto_enable,armed,due_100ns:DUE,waiting",
 		.names = "vp,timer",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
 		.args = {
 			VP_OPTION(PLACE_PATH, 0, "only this VP"),
 			VTL_OPTION(PLACE_QUERY),
+			FROM_OPTION,
 		},
 	},
 
@@ -292,6 +310,10 @@ const struct command commands[] = {
 		.example = "hvctl vmbus show",
 		.method = "GET", .path = "/v1/vmbus",
 		.names = "state",
+		.flags = COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "vmbus", .verb = "history",
@@ -300,7 +322,10 @@ const struct command commands[] = {
 		.method = "GET", .path = "/v1/vmbus/history",
 		.columns = HISTORY_COLUMNS,
 		.names = "position",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "offers", .verb = "list",
@@ -312,7 +337,10 @@ const struct command commands[] = {
 			"monitor_id:MONITOR",
 		.wide = "device_id:INSTANCE,order,connection_id:CONNECTION,packet_limit_bytes:LIMIT",
 		.names = "relid",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "channels", .verb = "list",
@@ -326,7 +354,10 @@ const struct command commands[] = {
 			"device_state:DEVICE-STATE,connection_id:CONNECTION,monitor_id:MONITOR,opens,"
 			"refused,gpadls,ring_gpadl:RING-GPADL,class_id:CLASS,device_id:INSTANCE",
 		.names = "relid",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "channels", .verb = "show",
@@ -334,8 +365,10 @@ const struct command commands[] = {
 		.example = "hvctl channels show 1",
 		.method = "GET", .path = "/v1/channels/{relid}",
 		.names = "relid",
+		.flags = COMMAND_OFFLINE,
 		.args = {
 			RELID_ARG,
+			FROM_OPTION,
 		},
 	},
 	{
@@ -345,9 +378,10 @@ const struct command commands[] = {
 		.method = "GET", .path = "/v1/channels/{relid}/history",
 		.columns = HISTORY_COLUMNS,
 		.names = "position",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
 		.args = {
 			RELID_ARG,
+			FROM_OPTION,
 		},
 	},
 	{
@@ -388,7 +422,10 @@ const struct command commands[] = {
 		.columns = RING_COLUMNS,
 		.wide = RING_WIDE,
 		.names = "relid,ring",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "rings", .verb = "show",
@@ -398,7 +435,7 @@ const struct command commands[] = {
 		.columns = RING_COLUMNS,
 		.wide = RING_WIDE,
 		.names = "relid,ring",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
 		.run = run_rings_show,
 		.args = {
 			RELID_ARG,
@@ -408,6 +445,7 @@ const struct command commands[] = {
 			{ .name = "--consumed", .key = "consumed", .metavar = "N",
 				.help = "also the last N packets that were read",
 				.type = ARG_UINT, .maximum = 64 },
+			FROM_OPTION,
 		},
 	},
 	{
@@ -420,7 +458,10 @@ const struct command commands[] = {
 			"bytes_received:RECEIVED,bytes_expected:EXPECTED",
 		.wide = "is_ring",
 		.names = "relid,gpadl",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 
 	{
@@ -435,7 +476,10 @@ const struct command commands[] = {
 			"device,relid,framework_version:FRAMEWORK,refused,late,stray,malformed,"
 			"last_status:STATUS,waiting_ns:WAITING,time_in_state_ns:SINCE",
 		.names = "name",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "ic", .verb = "show",
@@ -443,11 +487,13 @@ const struct command commands[] = {
 		.example = "hvctl ic show heartbeat",
 		.method = "GET", .path = "/v1/ic/{name}",
 		.names = "name",
+		.flags = COMMAND_OFFLINE,
 		.args = {
 			{ .name = "NAME", .key = "name", .metavar = "NAME",
 				.help = "the component", .type = ARG_CHOICE, .place = PLACE_PATH,
 				.completer = COMPLETE_CHOICES, .flags = ARG_REQUIRED,
 				.choices = components },
+			FROM_OPTION,
 		},
 	},
 	{
@@ -617,7 +663,10 @@ const struct command commands[] = {
 		.columns = "name,kind,state,channels,open_channels:OPEN,relids,age_ns:AGE",
 		.wide = "options",
 		.names = "name",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "devices", .verb = "show",
@@ -625,7 +674,11 @@ const struct command commands[] = {
 		.example = "hvctl devices show heartbeat",
 		.method = "GET", .path = "/v1/devices/{name}",
 		.names = "name",
-		.args = { DEVICE_ARG },
+		.flags = COMMAND_OFFLINE,
+		.args = {
+			DEVICE_ARG,
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "devices", .verb = "kinds",
@@ -664,7 +717,9 @@ const struct command commands[] = {
 		.method = "DELETE", .path = "/v1/devices/{name}",
 		.names = "name",
 		.run = run_devices_remove,
-		.args = { DEVICE_ARG },
+		.args = {
+			DEVICE_ARG,
+		},
 	},
 
 	{
@@ -681,7 +736,10 @@ const struct command commands[] = {
 			"round_trip_min_ns:MIN,round_trip_max_ns:MAX,bytes_per_second:B/S,echoed,"
 			"dropped,stray,malformed",
 		.names = "relid",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "echo", .verb = "show",
@@ -689,8 +747,10 @@ const struct command commands[] = {
 		.example = "hvctl echo show 1",
 		.method = "GET", .path = "/v1/echo/{relid}",
 		.names = "relid",
+		.flags = COMMAND_OFFLINE,
 		.args = {
 			RELID_ARG,
+			FROM_OPTION,
 		},
 	},
 	{
@@ -743,7 +803,10 @@ const struct command commands[] = {
 			"accepted,denied,busy,last_age_ns:LAST",
 		.wide = "fast_path_error:FAST-ERROR,flag_count:FLAGS,monitor_id:MONITOR,wrong_kind,failed",
 		.names = "connection_id",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "ports", .verb = "show",
@@ -751,11 +814,13 @@ const struct command commands[] = {
 		.example = "hvctl ports show 0x10001",
 		.method = "GET", .path = "/v1/ports/{connection_id}",
 		.names = "connection_id",
+		.flags = COMMAND_OFFLINE,
 		.args = {
 			{ .name = "CONN", .key = "connection_id", .metavar = "CONN",
 				.help = "connection id of the port",
 				.type = ARG_UINT, .place = PLACE_PATH, .completer = COMPLETE_CONNECTION,
 				.flags = ARG_REQUIRED },
+			FROM_OPTION,
 		},
 	},
 	{
@@ -781,7 +846,10 @@ const struct command commands[] = {
 			"staged.type:TYPE,staged.payload_size:SIZE,staged.slot_busy:SLOT-BUSY,"
 			"posts,completions,refused",
 		.names = "vp,sint",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "routes", .verb = "show",
@@ -789,10 +857,12 @@ const struct command commands[] = {
 		.example = "hvctl routes show 0 2",
 		.method = "GET", .path = "/v1/routes/{vp}/{sint}",
 		.names = "vp,sint",
+		.flags = COMMAND_OFFLINE,
 		.args = {
 			VP_ARG,
 			SINT_ARG,
 			VTL_OPTION(PLACE_QUERY),
+			FROM_OPTION,
 		},
 	},
 	{
@@ -803,7 +873,10 @@ const struct command commands[] = {
 		.columns = "vp,sint,position,where,type,payload_size:SIZE,age_ns,payload",
 		.wide = "vtl,sender",
 		.names = "vp,sint,position",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "inject",
@@ -874,7 +947,10 @@ const struct command commands[] = {
 		.columns = "code,name,count",
 		.wide = "statuses",
 		.names = "code",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "hv", .verb = "show",
@@ -884,8 +960,10 @@ const struct command commands[] = {
 		.example = "hvctl hv show",
 		.method = "GET", .path = "/v1/hv",
 		.names = "vtl",
+		.flags = COMMAND_OFFLINE,
 		.args = {
 			VTL_OPTION(PLACE_QUERY),
+			FROM_OPTION,
 		},
 	},
 
@@ -900,7 +978,10 @@ const struct command commands[] = {
 			"to_host_bytes:TO-HOST",
 		.wide = "time_in_state_ns:SINCE,host_ended,guest_told,guest_ended,host_gone",
 		.names = "relid",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "socks", .verb = "show",
@@ -908,7 +989,11 @@ const struct command commands[] = {
 		.example = "hvctl socks show 3",
 		.method = "GET", .path = "/v1/socks/{relid}",
 		.names = "relid",
-		.args = { RELID_ARG },
+		.flags = COMMAND_OFFLINE,
+		.args = {
+			RELID_ARG,
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "sock",
@@ -1038,7 +1123,10 @@ const struct command commands[] = {
 			"vp,sint,for_ns:FOR,delay_ns:DELAY,status,uid,pid,age_ns:AGE,"
 			"ended_age_ns:ENDED",
 		.names = "id",
-		.flags = COMMAND_LIST,
+		.flags = COMMAND_LIST | COMMAND_OFFLINE,
+		.args = {
+			FROM_OPTION,
+		},
 	},
 	{
 		.noun = "faults", .verb = "show",
@@ -1046,10 +1134,12 @@ const struct command commands[] = {
 		.example = "hvctl faults show 1",
 		.method = "GET", .path = "/v1/faults/{id}",
 		.names = "id",
+		.flags = COMMAND_OFFLINE,
 		.args = {
 			{ .name = "ID", .key = "id", .metavar = "ID",
 				.help = "number of the fault", .type = ARG_UINT, .place = PLACE_PATH,
 				.completer = COMPLETE_FAULT, .flags = ARG_REQUIRED },
+			FROM_OPTION,
 		},
 	},
 	{
@@ -1116,6 +1206,7 @@ const struct command commands[] = {
 		.example = "hvctl inspect 'vps/*/synic' --depth 2",
 		.method = "GET", .path = "/v1/tree",
 		.run = run_inspect,
+		.flags = COMMAND_OFFLINE,
 		.args = {
 			{ .name = "PATH", .key = "path", .metavar = "PATH|GLOB",
 				.help = "node, such as vps/0, or pattern (default: the root)",
@@ -1127,6 +1218,25 @@ const struct command commands[] = {
 			VTL_OPTION(PLACE_QUERY),
 			{ .name = "--set", .key = "set", .metavar = "VALUE",
 				.help = "write a leaf: JSON, or else text",
+				.type = ARG_TEXT },
+			FROM_OPTION,
+		},
+	},
+	{
+		.noun = "snapshot",
+		.help = "write everything that can be seen of the VM into one JSON document",
+		.example = "hvctl snapshot stuck.json --redact",
+		.method = "GET", .path = "/v1/tree",
+		.run = run_snapshot,
+		.args = {
+			{ .name = "FILE", .key = "file", .metavar = "FILE|-",
+				.help = "where to (default: stdout); replaced when all is there, for its owner only",
+				.type = ARG_TEXT, .completer = COMPLETE_FILE },
+			{ .name = "--redact", .key = "redact",
+				.help = "leave out the bytes of messages and packets",
+				.type = ARG_SET },
+			{ .name = "--since", .key = "since", .metavar = "DURATION",
+				.help = "how far back the log goes (default 5m, at most 20000 records)",
 				.type = ARG_TEXT },
 		},
 	},

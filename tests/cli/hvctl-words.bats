@@ -36,7 +36,7 @@ bats_require_minimum_version 1.5.0
 	refute_line --partial 'routes list'
 	run "$HVCTL" ports show -h
 	assert_success
-	assert_line 'Usage: hvctl ports show CONN'
+	assert_line 'Usage: hvctl ports show CONN [--from FILE]'
 }
 
 @test "each command of the program's help has help and an example of its own" {
