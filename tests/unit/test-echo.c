@@ -589,6 +589,27 @@ static void one_that_never_came_back_is_lost_and_the_rest_goes_on(void **state)
 	assert_int_equal(echo->lost, 1);
 }
 
+/* Looking into the ring all the same would only hide what is wrong. */
+static void answers_that_nobody_signals_do_not_count(void **state)
+{
+	uint64_t received;
+
+	peer.how = MISBEHAVES_NO_SIGNAL;
+	peer.after = 50;
+	assert_int_equal(run(200, 64, 10), 0);
+	exchange();
+	received = echo->received;
+	assert_true(received < 200);
+	/* The oldest is given up before the last answer is that long ago. */
+	echo->heard_ns += 1000;
+	pass(PATIENCE_NS);
+	exchange();
+	assert_int_equal(echo->received, received);
+	assert_int_equal(echo->state, ECHO_RUNNING);
+	pass(1000);
+	assert_int_equal(echo->outcome, ECHO_STALLED);
+}
+
 /* ---- misbehaviour -------------------- */
 
 /* What each comes to: tests/unit/echo_peer.h says what it is. */
@@ -759,6 +780,7 @@ int main(void)
 		ECHO_TEST(a_packet_in_anothers_place_is_corrupt),
 		ECHO_TEST(a_guest_that_answers_nothing_ends_the_run),
 		ECHO_TEST(one_that_never_came_back_is_lost_and_the_rest_goes_on),
+		ECHO_TEST(answers_that_nobody_signals_do_not_count),
 		cmocka_unit_test(no_misbehaviour_harms_more_than_its_channel),
 		ECHO_TEST(a_masked_guest_that_is_woken_goes_on),
 		ECHO_TEST(a_flood_of_signals_is_counted_and_costs_no_packet),
