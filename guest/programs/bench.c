@@ -9,7 +9,8 @@
  * two flag numbers: 0, which KVM answers without an exit if it may, and 1, which always exits.
  *
  * spin-work: a fixed amount of computing with a little SynIC traffic, on every VP. Its elapsed time
- * with a watcher against without one is what watching costs. rounds=N sets the amount.
+ * with a watcher against without one is what watching costs. rounds=N sets the amount; spins=0
+ * leaves the computing out: a guest that does nothing but flood.
  */
 #include "lib/synic.h"
 
@@ -141,13 +142,13 @@ enum { ROUNDS = 20000, SPINS = 2000 };
 
 struct work {
 	uint32_t message_port, event_port;
-	uint64_t rounds;
+	uint64_t rounds, spins;
 	_Atomic uint64_t result; /* so that the computing cannot be optimized away */
 };
 
-static uint64_t compute(uint64_t value)
+static uint64_t compute(uint64_t value, uint64_t spins)
 {
-	for (unsigned i = 0; i < SPINS; i++)
+	for (uint64_t i = 0; i < spins; i++)
 		value = value * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return value;
 }
@@ -155,11 +156,11 @@ static uint64_t compute(uint64_t value)
 static void work_on(struct gx_vp *vp, void *arg)
 {
 	struct work *work = arg;
-	uint64_t value = gx_index(vp);
+	uint64_t value = gx_index(vp) + 1;
 
 	set_up(vp);
 	for (uint64_t round = 0; round < work->rounds; round++) {
-		value = compute(value);
+		value = compute(value, work->spins);
 		gx_signal(vp, work->event_port, 0);
 		if (round % 16 == 0)
 			gx_post(vp, work->message_port, 1, &round, sizeof(round));
@@ -177,6 +178,7 @@ static void run_spin_work(struct gx_vp *vp)
 	work->message_port = (uint32_t)gx_option_or(vp, "message-port", MESSAGE_PORT);
 	work->event_port = (uint32_t)gx_option_or(vp, "event-port", EVENT_PORT);
 	work->rounds = gx_option_or(vp, "rounds", ROUNDS);
+	work->spins = gx_option_or(vp, "spins", SPINS);
 	start = gx_now(vp);
 	gx_run_all(vp, work_on, work);
 	gx_print(vp, "elapsed_100ns %lu", gx_now(vp) - start);

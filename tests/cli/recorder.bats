@@ -175,6 +175,50 @@ has_records() {
 	assert_output --partial 'ended=running'
 }
 
+# accounts_for FILE HEAD: the records and gaps of a watch from 1 to HEAD leave no number out.
+accounts_for() {
+	/usr/bin/python3 - "$1" "$2" <<-'END'
+		import json, sys
+		read = lost = 0
+		for line in open(sys.argv[1]):
+		    record = json.loads(line)
+		    if record["type"] == "gap":
+		        lost += record["lost"]
+		    elif record["type"] != "end":
+		        read += 1
+		    if record["seq"] != read + lost:
+		        sys.exit(f"after {read} read and {lost} lost: {line}")
+		print(f"{read} read, {lost} lost")
+		sys.exit(read + lost != int(sys.argv[2]))
+	END
+}
+
+has_seen() {
+	tail -n 1 "$1" | grep -q "\"seq\":$2,"
+}
+
+@test "a flooding guest: every record is read or counted as lost, by a watcher that hangs, too" {
+	start_hvd --demo --accel sim --paused --on-stop stay \
+		--append 'run=spin-work rounds=40000 spins=0'
+	"$HVCTL" -j watch --since 0 >"$BATS_TEST_TMPDIR/quick" 3>&- &
+	quick=$!
+	"$HVCTL" -j watch --since 0 >"$BATS_TEST_TMPDIR/hanging" 3>&- &
+	hanging=$!
+	hvd_pids+=("$quick" "$hanging")
+	wait_until test -s "$BATS_TEST_TMPDIR/hanging"
+	kill -STOP "$hanging"
+	"$HVCTL" vm resume
+	"$HVCTL" vm wait --for state=stopped --timeout 60s
+	kill -CONT "$hanging"
+	head=$(field "$("$HVCTL" -j inspect recorder)" head_seq)
+	[ "$head" -gt 80000 ]
+	wait_until has_seen "$BATS_TEST_TMPDIR/quick" "$head"
+	wait_until has_seen "$BATS_TEST_TMPDIR/hanging" "$head"
+	accounts_for "$BATS_TEST_TMPDIR/quick" "$head"
+	accounts_for "$BATS_TEST_TMPDIR/hanging" "$head"
+	grep -q '"type":"gap"' "$BATS_TEST_TMPDIR/hanging"
+}
+
 @test "a memfd: systemd keeps it when hvd is killed, and the next hvd shows it" {
 	run /usr/bin/python3 "$SOURCE_ROOT/tests/cli/fd-store" "$HVD" "$HVCTL" "$HVD_RUNTIME_DIR"
 	assert_success
