@@ -25,7 +25,9 @@ enum counting {
  *
  * message.busy and eom tell whether the guest was faster than the next message; that pending flag,
  * EOM and retry work is for the guest programs to check. A periodic timer expires as often as the
- * guest takes time. Queue depths depend on how fast the guest empties its slot.
+ * guest takes time. Queue depths depend on how fast the guest empties its slot. One signal may serve
+ * several packets. How often a fault strikes, and what the doctor sees of a run that is over so soon,
+ * is a matter of time.
  */
 static const struct kind {
 	const char *event;
@@ -63,6 +65,20 @@ static const struct kind {
 	{"testdev", COUNT_ALL, false, {"connection_id"}, {NULL}},
 	{"api", COUNT_ALL, false, {NULL}, {NULL}},
 	{"crash", COUNT_ALL, false, {NULL}, {NULL}},
+	{"ioctl.failed", COUNT_ALL, false, {"ioctl"}, {NULL}},
+	{"vmbus.message", COUNT_ALL, false, {"direction", "relid"}, {NULL}},
+	{"vmbus.refused", COUNT_ALL, false, {"relid"}, {NULL}},
+	{"vmbus.channel", COUNT_ALL, false, {"relid"}, {NULL}},
+	{"vmbus.connection", COUNT_ALL, false, {NULL}, {NULL}},
+	{"vmbus.signal", COUNT_RUNS, false, {"direction", "relid"}, {NULL}},
+	{"ic", COUNT_ALL, false, {"name"}, {NULL}},
+	{"ic.answer", COUNT_RUNS, false, {"name"}, {"latency_ns"}},
+	{"ic.freeze", COUNT_ALL, false, {NULL}, {NULL}},
+	{"echo", COUNT_ALL, false, {"relid"}, {"sent", "received", "lost"}},
+	{"fault.added", COUNT_ALL, false, {"kind"}, {"uid", "pid"}},
+	{"fault.hit", COUNT_NONE, false, {NULL}, {NULL}},
+	{"fault.ended", COUNT_ALL, false, {"kind"}, {"hits"}},
+	{"doctor.finding", COUNT_NONE, false, {NULL}, {NULL}},
 };
 
 static const struct kind *find_kind(const char *event)
