@@ -26,7 +26,7 @@ quoted() {
 
 missing_files() {
 	quoted '[a-z_/]+\.c' | while read -r file; do
-		[ -e "src/vmm/$file" ] || echo "$file"
+		[ -e "src/vmm/$file" ] || [ -e "src/vmbus/$file" ] || echo "$file"
 	done
 }
 
