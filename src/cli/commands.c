@@ -1242,12 +1242,12 @@ const struct command commands[] = {
 	},
 	{
 		.noun = "explain",
-		.help = "say what a field means: sints.slot.pending, minimum_vtl",
-		.example = "hvctl explain port.minimum_vtl",
+		.help = "say what a field means (sints.slot.pending), or a rule of the doctor (D17)",
+		.example = "hvctl explain D17",
 		.run = run_explain,
 		.args = {
 			{ .name = "FIELD", .key = "field", .metavar = "FIELD",
-				.help = "object and path, or a field's name alone",
+				.help = "object and path, a field's name alone, or a rule",
 				.type = ARG_TEXT, .completer = COMPLETE_FIELD,
 				.flags = ARG_REQUIRED },
 		},

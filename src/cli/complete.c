@@ -11,6 +11,7 @@
 #include "cli/explain.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
+#include "doctor/doctor.h"
 
 #define ASK_LIMIT_NS (500 * NSEC_PER_MSEC)
 
@@ -189,6 +190,15 @@ static void offer_fields(const struct context *context)
 		offer(context, json_string_value(json_object_get(field, "field")), "");
 }
 
+static void offer_rules(const struct context *context)
+{
+	for (unsigned i = 0; i < DOCTOR_RULES; i++) {
+		struct doctor_rule_text rule = doctor_rule_text(i);
+
+		offer(context, rule.id, rule.title);
+	}
+}
+
 /* The words that a member of a fault may be, by the schema. */
 static void offer_fault_words(const struct context *context, const char *key)
 {
@@ -250,6 +260,7 @@ static void offer_values(const struct context *context, const struct arg *arg, b
 		break;
 	case COMPLETE_FIELD:
 		offer_fields(context);
+		offer_rules(context);
 		break;
 	case COMPLETE_FAULT:
 		offer_ids(context, "/v1/faults?limit=1000", "id", "kind");

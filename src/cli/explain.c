@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cli/actions.h"
+#include "cli/explain-rule.h"
 #include "cli/problem.h"
 #include "cli/render.h"
 #include "cli/text.h"
@@ -289,8 +290,11 @@ static enum cli_exit report_unknown(struct cli *cli, const char *wanted)
 enum cli_exit run_explain(struct cli *cli, const struct invocation *invocation)
 {
 	const char *wanted = invocation_value(invocation, "field")->text;
-	json_auto_t *found = explain_find(wanted), *reply = NULL;
+	json_auto_t *found = NULL, *reply = NULL;
 
+	if (explain_is_rule(wanted))
+		return explain_rule(cli, invocation, wanted);
+	found = explain_find(wanted);
 	if (!found)
 		return problem_errno(&cli->options, ENOMEM, "explain");
 	if (json_array_size(found) == 0)

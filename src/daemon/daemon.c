@@ -262,6 +262,7 @@ static int make_inspect(struct hvd *hvd, struct problem *ret_problem)
 		.loop = hvd->loop,
 		.version = HVD_VERSION,
 		.runtime_dir = hvd->runtime.dir,
+		.doctor = hvd->options->doctor,
 	};
 	int r = inspect_new(&config, &hvd->inspect);
 

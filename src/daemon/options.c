@@ -57,6 +57,8 @@ const struct option_row option_rows[] = {
 	{ROW("serial", OPTION_TEXT, serial), .argument = "stdio|pty|file:PATH|null",
 		.help = "where the guest's serial port leads (default: stdio)"},
 	{ROW("testdev", OPTION_FLAG, testdev), .help = "add the SynIC test device"},
+	{ROW("doctor", OPTION_FLAG, doctor),
+		.help = "look all the time for what is stuck, and record it"},
 	{ROW("config", OPTION_TEXT, config), .argument = "FILE", .command_line_only = true,
 		.help = "JSON object with these options; the command line wins"},
 	{ROW("check-config", OPTION_FLAG, check_config), .command_line_only = true,

@@ -38,7 +38,7 @@ struct options {
 	unsigned enforce_cpuid; /* enum enforce_cpuid_choice */
 	uint64_t cpus, memory_bytes;
 	char *kernel, *initrd, *append;
-	bool demo, testdev, vmbus;
+	bool demo, testdev, vmbus, doctor;
 	struct option_list devices;
 	char *serial;
 	char *config;

@@ -127,6 +127,8 @@ int inspect_start(struct inspect *inspect)
 	if (r == 0)
 		r = http_start(inspect->http);
 	inspect->started = r == 0;
+	if (inspect->started && inspect->config.doctor)
+		doctor_rounds_watch(inspect->doctor, true);
 	return r;
 }
 

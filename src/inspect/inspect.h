@@ -45,6 +45,7 @@ struct inspect_config {
 	int previous_log_fd; /* copied: the former run's log; 0 and below: there is none */
 	const char *version;       /* copied */
 	const char *runtime_dir;   /* copied; NULL: unknown */
+	bool doctor;               /* watches from the start */
 	/* A client that does not get its request out is hung up on after this; 0: a minute. */
 	uint64_t idle_ns;
 	/* What a stream says at least this often, so that both ends know of each other; 0: 5 s. */

@@ -16,7 +16,7 @@ teardown() {
 	run --separate-stderr "$HVD" --help
 	assert_success
 	assert_equal "$stderr" ''
-	for option in name accel synic enforce-cpuid cpus memory kernel initrd append demo serial testdev vmbus config \
+	for option in name accel synic enforce-cpuid cpus memory kernel initrd append demo serial testdev doctor vmbus config \
 		check-config print-config runtime-dir recorder-file http token-file paused on-stop log-level \
 		version help; do
 		assert_output --partial "--$option"
