@@ -483,3 +483,23 @@ recorded() {
 	assert_failure 4
 	assert_line --partial '--vmbus'
 }
+
+@test "echo devices: listed, and no run without a program in the guest" {
+	start_hvd --demo --accel sim --vmbus
+	run "$HVCTL" echo run
+	assert_failure 3
+	"$HVCTL" devices add echo
+	"$HVCTL" devices add echo,id=second,latency=250
+	run "$HVCTL" echo list -o jsonl --columns device,state,outcome
+	assert_line --index 0 '{"device":"echo","state":"closed","outcome":"none"}'
+	assert_line --index 1 '{"device":"second","state":"closed","outcome":"none"}'
+	run "$HVCTL" echo run
+	assert_failure 2
+	assert_line --partial 'there are several'
+	run "$HVCTL" echo run 2
+	assert_failure 4
+	assert_line --partial '(echo_closed)'
+	run "$HVCTL" devices add echo,id=third,monitor=1,instance=6563686f-6876-4d64-9c2e-00000000ffff
+	assert_failure 4
+	assert_line --partial 'monitor: 1 is taken'
+}
