@@ -46,9 +46,6 @@
 #define KEY_ARG                                                              \
 	{ .name = "KEY", .key = "key", .metavar = "KEY", .help = "the key",      \
 		.type = ARG_TEXT, .place = PLACE_BODY, .flags = ARG_REQUIRED }
-#define ADDRESSES_OPTION(option, word, text)                                 \
-	{ .name = (option), .key = (word), .metavar = "LIST", .help = (text),    \
-		.type = ARG_TEXT, .place = PLACE_BODY }
 #define VP_ARG \
 	{ .name = "VP", .key = "vp", .metavar = "VP", .help = "index of the virtual processor", \
 	  .type = ARG_UINT, .place = PLACE_PATH, .completer = COMPLETE_VP, .flags = ARG_REQUIRED }
@@ -551,25 +548,6 @@ const struct command commands[] = {
 			{ .name = "--adapter", .key = "adapter", .metavar = "MAC",
 				.help = "also masks, gateways, name servers, DHCP of this adapter",
 				.type = ARG_TEXT, .place = PLACE_BODY },
-		},
-	},
-	{
-		.noun = "ic", .verb = "set-ips",
-		.help = "give an adapter of the guest its addresses; lists have ';' in between",
-		.example = "hvctl ic set-ips --adapter 00:15:5d:01:02:03 --dhcp",
-		.method = "POST", .path = "/v1/ic/kvp/set-ips",
-		.names = "name",
-		.run = run_ic_request,
-		.args = {
-			{ .name = "--adapter", .key = "adapter", .metavar = "MAC",
-				.help = "the adapter's MAC address", .type = ARG_TEXT,
-				.place = PLACE_BODY, .flags = ARG_REQUIRED },
-			{ .name = "--dhcp", .key = "dhcp", .help = "what DHCP says, instead",
-				.type = ARG_SET, .place = PLACE_BODY },
-			ADDRESSES_OPTION("--address", "address", "its IP addresses"),
-			ADDRESSES_OPTION("--subnet", "subnet", "a mask, or /LENGTH, for each"),
-			ADDRESSES_OPTION("--gateway", "gateway", "default gateways"),
-			ADDRESSES_OPTION("--dns", "dns", "name servers"),
 		},
 	},
 	{

@@ -152,13 +152,11 @@ struct ic_kvp {
 };
 _Static_assert(sizeof(struct ic_kvp) == 2580, "layout");
 
-enum { IC_KVP_FAMILY_IPV4 = 1, IC_KVP_FAMILY_IPV6 = 2 };
-
 /* Text is UTF-16LE up to a 0; lists have ';' between their members. */
 struct ic_kvp_ip_info {
 	uint8_t operation, pool;
 	uint8_t adapter[256]; /* its MAC: "00:15:5D:01:02:03" */
-	uint8_t family;       /* IC_KVP_FAMILY_*, or both */
+	uint8_t family;       /* 1 IPv4, 2 IPv6, 3 both */
 	uint8_t dhcp;
 	uint8_t address[2048];
 	uint8_t subnet[2048]; /* "255.255.255.0", "/64" */

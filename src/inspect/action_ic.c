@@ -53,16 +53,7 @@ static const struct param ic_rows[] = {
 		.maximum = START_MAX,
 		.offset = offsetof(struct ic_values, kvp.start),
 		.size = sizeof(uint64_t)},
-	{PARAM_KVP_S(adapter, "kvp ips, set-ips: MAC address of a network adapter of the guest")},
-	{.name = "dhcp",
-		.doc = "kvp set-ips: the adapter takes what DHCP says; default false",
-		.type = PARAM_BOOL,
-		.offset = offsetof(struct ic_values, kvp.dhcp),
-		.size = sizeof(bool)},
-	{PARAM_KVP_S(address, "kvp set-ips: IP addresses, with ';' between them, as all of these")},
-	{PARAM_KVP_S(subnet, "kvp set-ips: a mask, or /LENGTH, for each address")},
-	{PARAM_KVP_S(gateway, "kvp set-ips: default gateways")},
-	{PARAM_KVP_S(dns, "kvp set-ips: name servers")},
+	{PARAM_KVP_S(adapter, "kvp ips: MAC address of a network adapter of the guest")},
 };
 _Static_assert(ARRAY_LEN(ic_rows) == IC_PARAMETERS, "a row for each");
 const struct param_table action_ic_body = PARAM_TABLE(

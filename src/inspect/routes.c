@@ -193,7 +193,7 @@ const struct route fixed_routes[] = {
 		.statuses = {200},
 		.doc = "Ask the guest: heartbeat/ping, timesync/sync, shutdown/power-off or "
 		       "shutdown/reboot, kvp/osinfo, kvp/ips, kvp/list, kvp/get, kvp/set, "
-		       "kvp/delete or kvp/set-ips, vss/backup, vss/freeze or vss/thaw. It has to "
+		       "kvp/delete, vss/backup, vss/freeze or vss/thaw. It has to "
 		       "answer; that it agreed to go down does not mean that it is down",
 	},
 	{

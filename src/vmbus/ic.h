@@ -51,12 +51,7 @@ enum ic_parameter {
 	IC_VALUE = 1 << 4,
 	IC_START = 1 << 5,
 	IC_ADAPTER = 1 << 6,
-	IC_DHCP = 1 << 7,
-	IC_ADDRESS = 1 << 8,
-	IC_SUBNET = 1 << 9,
-	IC_GATEWAY = 1 << 10,
-	IC_DNS = 1 << 11,
-	IC_PARAMETERS = 12,
+	IC_PARAMETERS = 7,
 };
 
 /* What can be asked of a component. */

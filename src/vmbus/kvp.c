@@ -6,6 +6,9 @@
  * A key is looked up by enumerating its pool: Linux answers GET with a value whose first four bytes
  * are lost. The guest's answers come in the packet that was sent, changed, so that a question is
  * always as long as the longest answer.
+ *
+ * SET_IP_INFO is left out: Linux takes it for the adapters of Hyper-V's network device alone, by
+ * the GUID of that device, and there is none on this bus.
  */
 #include "vmbus/kvp.h"
 
@@ -47,11 +50,6 @@ static const struct ic_question questions[] = {
 		.needs = IC_KEY,
 		.answered = "the guest has removed it",
 		.refused = "the pool may have no such key"},
-	[KVP_SET_IPS] = {.name = "set-ips",
-		.takes = IC_ADAPTER | IC_DHCP | IC_ADDRESS | IC_SUBNET | IC_GATEWAY | IC_DNS,
-		.needs = IC_ADAPTER,
-		.answered = "the guest was told, and runs its hv_set_ifconfig",
-		.refused = "no network adapter of the guest may have that address"},
 	{0},
 };
 
@@ -80,69 +78,18 @@ static bool prepare_mac(char text[KVP_MAC_TEXT])
 	return text[KVP_MAC_TEXT - 1] == '\0';
 }
 
-/* Calls `for_each` with every member of a list; false: it did, and stopped. */
-static bool each_member(
-	const char *list, bool (*for_each)(void *arg, const char *member), void *arg)
-{
-	char text[KVP_VALUE_TEXT], *rest = text, *member;
-
-	snprintf(text, sizeof(text), "%s", list);
-	while ((member = strsep(&rest, ";"))) {
-		member += strspn(member, " ");
-		if (*member && !for_each(arg, member))
-			return false;
-	}
-	return true;
-}
-
-/* IC_KVP_FAMILY_*, or 0: that is no address. */
-static uint8_t family_of(const char *address)
-{
-	struct in6_addr in6;
-	struct in_addr in;
-
-	if (inet_pton(AF_INET, address, &in) == 1)
-		return IC_KVP_FAMILY_IPV4;
-	return inet_pton(AF_INET6, address, &in6) == 1 ? IC_KVP_FAMILY_IPV6 : 0;
-}
-
-static bool add_family(void *arg, const char *address)
-{
-	uint8_t family = family_of(address), *families = arg;
-
-	*families |= family;
-	return family != 0;
-}
-
-static bool are_addresses(const char *list)
-{
-	uint8_t families = 0;
-
-	return each_member(list, add_family, &families);
-}
-
 const char *kvp_prepare(struct kvp_call *call, const char **ret_why)
 {
 	static const char too_long[] = "longer than a guest takes, or no UTF-8";
-	static const char no_address[] = "no list of IP addresses with ';' between them";
 
 	*ret_why = too_long;
 	if (!fits(call->key, KEY_UNITS_MAX))
 		return "key";
 	if (!fits(call->value, VALUE_UNITS_MAX))
 		return "value";
-	if (!fits(call->subnet, KVP_LIST_TEXT))
-		return "subnet";
 	*ret_why = "no MAC address as 00:15:5D:01:02:03";
 	if (call->adapter[0] && !prepare_mac(call->adapter))
 		return "adapter";
-	*ret_why = no_address;
-	if (!are_addresses(call->address))
-		return "address";
-	if (!are_addresses(call->gateway))
-		return "gateway";
-	if (!are_addresses(call->dns))
-		return "dns";
 	*ret_why = NULL;
 	return NULL;
 }
@@ -210,21 +157,12 @@ static size_t fill_remove(const struct kvp_call *kvp, void *body)
 	return finish(body, &message, sizeof(message));
 }
 
-#define PUT(text, member) (utf16_from_utf8((text), (member), sizeof(member), NULL) == 0)
-
-static size_t fill_adapter(const struct kvp_call *kvp, enum ic_kvp_operation operation, void *body)
+static size_t fill_adapter(const struct kvp_call *kvp, void *body)
 {
-	struct ic_kvp_ip_info message = {.operation = (uint8_t)operation};
+	struct ic_kvp_ip_info message = {.operation = IC_KVP_GET_IP_INFO};
 
-	if (!PUT(kvp->adapter, message.adapter))
+	if (utf16_from_utf8(kvp->adapter, message.adapter, sizeof(message.adapter), NULL) < 0)
 		return 0;
-	if (operation == IC_KVP_SET_IP_INFO) {
-		message.dhcp = kvp->dhcp;
-		each_member(kvp->address, add_family, &message.family);
-		if (!PUT(kvp->address, message.address) || !PUT(kvp->subnet, message.subnet) ||
-			!PUT(kvp->gateway, message.gateway) || !PUT(kvp->dns, message.dns))
-			return 0;
-	}
 	return finish(body, &message, sizeof(message));
 }
 
@@ -235,7 +173,7 @@ static size_t kvp_fill(struct ic *ic, const struct ic_call *call, void *body)
 	switch ((enum kvp_question)call->request) {
 	case KVP_IPS:
 		if (kvp->adapter[0])
-			return fill_adapter(kvp, IC_KVP_GET_IP_INFO, body);
+			return fill_adapter(kvp, body);
 		return fill_enumerate(call, body);
 	case KVP_OSINFO:
 	case KVP_LIST:
@@ -245,8 +183,6 @@ static size_t kvp_fill(struct ic *ic, const struct ic_call *call, void *body)
 		return fill_store(kvp, body);
 	case KVP_REMOVE:
 		return fill_remove(kvp, body);
-	case KVP_SET_IPS:
-		return fill_adapter(kvp, IC_KVP_SET_IP_INFO, body);
 	}
 	return 0;
 }
@@ -351,31 +287,40 @@ static enum ic_outcome take_candidate(
 	return IC_ANSWERED;
 }
 
-struct adder {
-	struct kvp_call *kvp;
-	const char *key; /* NULL: addresses, whose family is the key */
-	bool bad;
-};
-
-static bool add_member(void *arg, const char *member)
+/* What kind of address that is; NULL: none. */
+static const char *family_of(const char *address)
 {
-	struct adder *adder = arg;
-	uint8_t family = adder->key ? 0 : family_of(member);
-	const char *key = adder->key;
+	struct in6_addr in6;
+	struct in_addr in;
 
-	if (!key)
-		key = family == IC_KVP_FAMILY_IPV4 ? "ipv4" : "ipv6";
-	adder->bad = !adder->key && family == 0;
-	return !adder->bad && add_item(adder->kvp, key, member);
+	if (inet_pton(AF_INET, address, &in) == 1)
+		return "ipv4";
+	return inet_pton(AF_INET6, address, &in6) == 1 ? "ipv6" : NULL;
 }
 
-/* False: what should be addresses is none. */
+/*
+ * An item for each member of a list with ';' between them. `key` NULL: the list is of addresses,
+ * whose family is the key. False: one of them is no address.
+ */
 static bool add_list(struct kvp_call *kvp, const char *key, const char *list)
 {
-	struct adder adder = {kvp, key, false};
+	char text[KVP_VALUE_TEXT], *rest = text, *member;
 
-	each_member(list, add_member, &adder);
-	return !adder.bad;
+	snprintf(text, sizeof(text), "%s", list);
+	while ((member = strsep(&rest, ";"))) {
+		const char *what = key;
+
+		member += strspn(member, " ");
+		if (!*member)
+			continue;
+		if (!key)
+			what = family_of(member);
+		if (!what)
+			return false;
+		if (!add_item(kvp, what, member))
+			break;
+	}
+	return true;
 }
 
 /* One family of all adapters, then the other. */
@@ -433,7 +378,6 @@ static enum ic_outcome kvp_take(
 					     : take_family(call, reply, ret_more);
 	case KVP_STORE:
 	case KVP_REMOVE:
-	case KVP_SET_IPS:
 		break;
 	}
 	return ic_outcome_of(reply->status);

@@ -7,7 +7,6 @@
  * Threads: a call belongs to the component from ic_request() until its `done` runs.
  * Errors:  enum ic_outcome; texts that do not fit are refused by kvp_check() beforehand.
  */
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "hvdef/vmbus_ic.h"
@@ -20,7 +19,6 @@ enum kvp_question {
 	KVP_LOOK_UP,
 	KVP_STORE,
 	KVP_REMOVE,
-	KVP_SET_IPS,
 };
 
 enum {
@@ -30,7 +28,6 @@ enum {
 	KVP_ITEMS_MAX = 64,      /* in an answer */
 	KVP_SEARCHED_MAX = 4096, /* items that a key is looked for in */
 	KVP_MAC_TEXT = 18,
-	KVP_LIST_TEXT = 512,
 };
 
 struct kvp_item {
@@ -46,9 +43,6 @@ struct kvp_call {
 		value[IC_KVP_VALUE_BYTES]; /* Linux has no more room, as UTF-8 */
 	uint64_t start;                    /* items that are left out at the beginning */
 	char adapter[KVP_MAC_TEXT];        /* a MAC address; "" all */
-	bool dhcp;
-	char address[KVP_LIST_TEXT]; /* lists, with ';' between their members */
-	char subnet[KVP_LIST_TEXT], gateway[KVP_LIST_TEXT], dns[KVP_LIST_TEXT];
 
 	struct kvp_item *items; /* borrows: room for KVP_ITEMS_MAX */
 	uint32_t item_count;

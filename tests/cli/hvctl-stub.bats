@@ -345,7 +345,7 @@ fails_with() {
 	[[ $stderr == *'there are more'* ]]
 }
 
-@test "kvp set, delete, ic freeze, thaw, backup and set-ips answer in a sentence" {
+@test "kvp set, delete, ic freeze, thaw and backup answer in a sentence" {
 	start_stub
 	run "$HVCTL" kvp set site berlin
 	assert_output 'kvp: answered in 84 us: the guest lives'
@@ -361,12 +361,6 @@ fails_with() {
 	assert_success
 	run "$HVCTL" ic backup
 	assert_success
-	run "$HVCTL" ic set-ips --adapter 00:15:5d:01:02:03 --address '10.0.0.2;::2' --subnet '255.0.0.0;/64'
-	assert_success
-	run tail -n 1 "$requests"
-	assert_output 'POST /v1/ic/kvp/set-ips {"adapter":"00:15:5d:01:02:03","address":"10.0.0.2;::2","subnet":"255.0.0.0;/64"}'
-	run "$HVCTL" ic set-ips --dhcp
-	assert_failure 2
 }
 
 @test "vm pause answers in a sentence, or with the object" {

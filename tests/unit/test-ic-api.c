@@ -344,7 +344,6 @@ static void what_cannot_be_asked_is_refused(void **state)
 		{"/v1/ic/kvp/set", "{\"key\":\"k\"}", 422, "bad_value"},
 		{"/v1/ic/kvp/set", "{\"key\":\"k\",\"value\":\"\"}", 422, "bad_value"},
 		{"/v1/ic/kvp/ips", "{\"adapter\":\"eth0\"}", 422, "bad_value"},
-		{"/v1/ic/kvp/set-ips", "{\"dhcp\":true}", 422, "bad_value"},
 		{"/v1/ic/vss/freeze", "{\"for_ns\":99999999}", 422, "bad_value"},
 		{"/v1/ic/vss/freeze", "{\"for_ns\":60000000001}", 422, "bad_value"},
 		{"/v1/ic/vss/thaw", "{\"for_ns\":1000000000}", 422, "bad_value"},
