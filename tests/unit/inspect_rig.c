@@ -280,6 +280,14 @@ bool rig_chunk(int fd, char *text, size_t size)
 	return chunk > 0;
 }
 
+const char *rig_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	assert_non_null(text);
+	return text;
+}
+
 void rig_expect_problem(const struct answer *answer, unsigned status, const char *code)
 {
 	char type[128];

@@ -73,6 +73,8 @@ bool rig_hung_up(int fd, int ms);
 /* One chunk of a chunked reply, NUL-terminated; false at the end of the stream. */
 bool rig_chunk(int fd, char *text, size_t size);
 
+/* The text of a member, which must be there. */
+const char *rig_text(const json_t *object, const char *key);
 /* Asserts status and problem code. */
 void rig_expect_problem(const struct answer *answer, unsigned status, const char *code);
 /* The pointer of the only member of errors[]. */

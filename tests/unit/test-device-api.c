@@ -9,72 +9,46 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "common/unix_socket.h"
-#include "inspect/catalog.h"
-#include "inspect_rig.h"
 #include "vmbus/device.h"
-#include "vmbus_guest.h"
+#include "served_guest.h"
 
-static struct vmbus_guest guest;
-static struct rig rig;
-
-static void serve(struct vmbus *bus)
-{
-	struct node_provider providers[CATALOG_MAX + 1] = {0};
-
-	rig_init(&rig);
-	catalog_providers(&guest.fake->vm, bus, providers);
-	rig.bus = bus;
-	rig_serve(&rig, &guest.fake->vm, NULL, providers);
-}
+static struct served_guest served;
 
 static int set_up(void **state)
 {
-	char text[DEVICE_ERROR_BYTES];
-
-	vmbus_guest_start(&guest);
-	assert_int_equal(vmbus_device_add(guest.bus, "heartbeat,id=pulse", text), 0);
-	assert_int_equal(vmbus_device_add(guest.bus, "null", text), 0);
-	serve(guest.bus);
+	served_guest_start(&served);
+	served_guest_add(&served, "heartbeat,id=pulse");
+	served_guest_add(&served, "null");
+	served_guest_serve(&served);
 	return 0;
 }
 
 static int set_up_without_a_bus(void **state)
 {
-	vmbus_guest_start(&guest);
-	serve(NULL);
+	served_guest_start(&served);
+	served_guest_serve_without_bus(&served);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	rig_stop(&rig);
-	vmbus_devices_remove_all(guest.bus);
-	rig_free(&rig);
-	vmbus_guest_end(&guest);
+	served_guest_end(&served);
 	return 0;
 }
 
 static struct answer get(const char *target)
 {
-	return rig_call(&rig, RIG_API, "GET", target, NULL);
+	return rig_call(&served.rig, RIG_API, "GET", target, NULL);
 }
 
 static struct answer add(const char *body)
 {
-	return rig_call(&rig, RIG_API, "POST", "/v1/devices", body);
+	return rig_call(&served.rig, RIG_API, "POST", "/v1/devices", body);
 }
 
 static struct answer remove_device(const char *target)
 {
-	return rig_call(&rig, RIG_API, "DELETE", target, NULL);
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	assert_non_null(text);
-	return text;
+	return rig_call(&served.rig, RIG_API, "DELETE", target, NULL);
 }
 
 static json_int_t number_of(const json_t *object, const char *key)
@@ -92,11 +66,11 @@ static void devices_stand_in_the_order_of_their_making(void **state)
 
 	assert_int_equal(a.status, 200);
 	assert_string_equal(
-		text_of(json_array_get(json_object_get(a.json, "items"), 0), "name"), "pulse");
-	snprintf(target, sizeof(target), "/v1/devices?limit=1&cursor=%s", text_of(a.json, "next"));
+		rig_text(json_array_get(json_object_get(a.json, "items"), 0), "name"), "pulse");
+	snprintf(target, sizeof(target), "/v1/devices?limit=1&cursor=%s", rig_text(a.json, "next"));
 	b = get(target);
 	assert_string_equal(
-		text_of(json_array_get(json_object_get(b.json, "items"), 0), "name"), "null");
+		rig_text(json_array_get(json_object_get(b.json, "items"), 0), "name"), "null");
 	assert_true(json_is_null(json_object_get(b.json, "next")));
 	answer_free(&a);
 	answer_free(&b);
@@ -111,13 +85,13 @@ static void a_device_is_found_by_its_name_and_by_nothing_else(void **state)
 	const json_t *options = json_object_get(a.json, "options");
 
 	assert_int_equal(a.status, 200);
-	assert_string_equal(text_of(a.json, "kind"), "heartbeat");
-	assert_string_equal(text_of(a.json, "state"), "unused");
+	assert_string_equal(rig_text(a.json, "kind"), "heartbeat");
+	assert_string_equal(rig_text(a.json, "state"), "unused");
 	assert_int_equal(number_of(a.json, "channels"), 1);
 	assert_int_equal(json_array_size(json_object_get(a.json, "relids")), 1);
 	assert_int_equal(json_array_size(options), 1);
-	assert_string_equal(text_of(json_array_get(options, 0), "option"), "id");
-	assert_string_equal(text_of(json_array_get(options, 0), "value"), "pulse");
+	assert_string_equal(rig_text(json_array_get(options, 0), "option"), "id");
+	assert_string_equal(rig_text(json_array_get(options, 0), "value"), "pulse");
 	answer_free(&a);
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		a = get(others[i]);
@@ -147,14 +121,14 @@ static void a_device_that_the_guest_opened_is_in_use(void **state)
 	uint32_t relids[4];
 	struct answer a;
 
-	assert_int_equal(vmbus_guest_connect(&guest, relids, 4), 2);
+	assert_int_equal(vmbus_guest_connect(&served.guest, relids, 4), 2);
 	a = get("/v1/devices/null");
-	vmbus_guest_open(&guest,
+	vmbus_guest_open(&served.guest,
 		(uint32_t)json_integer_value(json_array_get(json_object_get(a.json, "relids"), 0)),
 		8);
 	answer_free(&a);
 	a = get("/v1/devices/null");
-	assert_string_equal(text_of(a.json, "state"), "in_use");
+	assert_string_equal(rig_text(a.json, "state"), "in_use");
 	assert_int_equal(number_of(a.json, "open_channels"), 1);
 	answer_free(&a);
 }
@@ -170,8 +144,8 @@ static void kinds_are_listed_with_their_options_and_their_number(void **state)
 		count++;
 	assert_int_equal(json_array_size(json_object_get(list.json, "items")), count);
 	assert_int_equal(number_of(a.json, "devices"), 0);
-	assert_string_equal(text_of(json_array_get(options, 0), "option"), "id");
-	assert_string_equal(text_of(json_array_get(options, 1), "option"), "path");
+	assert_string_equal(rig_text(json_array_get(options, 0), "option"), "id");
+	assert_string_equal(rig_text(json_array_get(options, 1), "option"), "path");
 	answer_free(&list);
 	answer_free(&a);
 }
@@ -182,14 +156,14 @@ static void an_added_device_is_offered_at_once(void **state)
 	uint32_t relids[4];
 	struct answer a;
 
-	vmbus_guest_connect(&guest, relids, 4);
+	vmbus_guest_connect(&served.guest, relids, 4);
 	a = add("{\"kind\":\"null\",\"id\":\"two\",\"options\":"
 		"{\"instance\":\"00000000-0000-0000-0000-000000000002\"}}");
 	assert_int_equal(a.status, 201);
-	assert_string_equal(text_of(a.json, "name"), "two");
+	assert_string_equal(rig_text(a.json, "name"), "two");
 	assert_int_equal(json_array_size(json_object_get(a.json, "options")), 2);
 	answer_free(&a);
-	vmbus_guest_expect(&guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
+	vmbus_guest_expect(&served.guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
 	a = get("/v1/devices/two");
 	assert_int_equal(a.status, 200);
 	answer_free(&a);
@@ -200,12 +174,12 @@ static void a_removed_device_is_shown_once_more_and_rescinded(void **state)
 	uint32_t relids[4];
 	struct answer a;
 
-	vmbus_guest_connect(&guest, relids, 4);
+	vmbus_guest_connect(&served.guest, relids, 4);
 	a = remove_device("/v1/devices/pulse");
 	assert_int_equal(a.status, 200);
-	assert_string_equal(text_of(a.json, "kind"), "heartbeat");
+	assert_string_equal(rig_text(a.json, "kind"), "heartbeat");
 	answer_free(&a);
-	vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
+	vmbus_guest_expect(&served.guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
 	a = remove_device("/v1/devices/pulse");
 	rig_expect_problem(&a, 404, "not_found");
 	answer_free(&a);
@@ -223,15 +197,15 @@ static void add_and_remove(const struct vmbus_device_kind *kind)
 	struct answer a;
 
 	snprintf(body, sizeof(body), "{\"kind\":\"%s\",\"id\":\"extra\",\"options\":{%s%s%s}}",
-		kind->name, listens ? "\"path\":\"" : "", listens ? rig.directory : "",
+		kind->name, listens ? "\"path\":\"" : "", listens ? served.rig.directory : "",
 		listens ? "/door\"" : "");
 	a = add(body);
 	assert_int_equal(a.status, 201);
-	assert_string_equal(text_of(a.json, "kind"), kind->name);
+	assert_string_equal(rig_text(a.json, "kind"), kind->name);
 	assert_int_equal(number_of(a.json, "channels"), !listens);
 	answer_free(&a);
 	if (!listens)
-		vmbus_guest_expect(&guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
+		vmbus_guest_expect(&served.guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
 	snprintf(target, sizeof(target), "/v1/device_kinds/%s", kind->name);
 	a = get(target);
 	assert_int_equal(number_of(a.json, "devices"), 1);
@@ -240,8 +214,8 @@ static void add_and_remove(const struct vmbus_device_kind *kind)
 	assert_int_equal(a.status, 200);
 	answer_free(&a);
 	if (!listens)
-		vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
-	vmbus_guest_expect_nothing(&guest);
+		vmbus_guest_expect(&served.guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
+	vmbus_guest_expect_nothing(&served.guest);
 }
 
 static void every_kind_comes_and_goes(void **state)
@@ -251,7 +225,7 @@ static void every_kind_comes_and_goes(void **state)
 
 	answer_free(&a);
 	answer_free(&b);
-	assert_int_equal(vmbus_guest_connect(&guest, relids, 4), 0);
+	assert_int_equal(vmbus_guest_connect(&served.guest, relids, 4), 0);
 	for (size_t i = 0; vmbus_device_kinds[i]; i++)
 		add_and_remove(vmbus_device_kinds[i]);
 }
@@ -283,7 +257,7 @@ static void an_hvsock_device_comes_and_goes_with_its_socket(void **state)
 	struct answer a;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/door", rig.directory);
+	snprintf(path, sizeof(path), "%s/door", served.rig.directory);
 	snprintf(body, sizeof(body), "{\"kind\":\"hvsock\",\"options\":{\"path\":\"%s\"}}", path);
 	a = add(body);
 	assert_int_equal(a.status, 201);
@@ -353,8 +327,8 @@ static void what_is_wrong_with_a_request_is_pointed_at(void **state)
 static void who_may_only_read_adds_and_removes_nothing(void **state)
 {
 	struct answer a = rig_call(
-		&rig, RIG_READ_ONLY, "POST", "/v1/devices", "{\"kind\":\"shutdown\"}");
-	struct answer b = rig_call(&rig, RIG_READ_ONLY, "DELETE", "/v1/devices/null", NULL);
+		&served.rig, RIG_READ_ONLY, "POST", "/v1/devices", "{\"kind\":\"shutdown\"}");
+	struct answer b = rig_call(&served.rig, RIG_READ_ONLY, "DELETE", "/v1/devices/null", NULL);
 
 	rig_expect_problem(&a, 403, "read_only");
 	rig_expect_problem(&b, 403, "read_only");

@@ -10,13 +10,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "common/unix_socket.h"
-#include "inspect/catalog.h"
-#include "inspect_rig.h"
 #include "vmbus/device.h"
-#include "vmbus_guest.h"
+#include "served_guest.h"
 
-static struct vmbus_guest guest;
-static struct rig rig;
+static struct served_guest served;
 static char path[64];
 static uint32_t relid;
 static int client;
@@ -25,60 +22,48 @@ static int client;
 static void connect_client(void)
 {
 	static const char request[] = "CONNECT 5000\nhello";
-	char text[DEVICE_ERROR_BYTES], spec[96];
+	char spec[96];
 	struct vmbus_offer_channel offer;
 
 	snprintf(path, sizeof(path), "/tmp/hvsock-api.%d", (int)getpid());
 	snprintf(spec, sizeof(spec), "hvsock,path=%s", path);
-	assert_int_equal(vmbus_device_add(guest.bus, "null", text), 0);
-	assert_int_equal(vmbus_device_add(guest.bus, spec, text), 0);
-	assert_int_equal(vmbus_guest_connect(&guest, &relid, 1), 1);
+	served_guest_add(&served, "null");
+	served_guest_add(&served, spec);
+	assert_int_equal(vmbus_guest_connect(&served.guest, &relid, 1), 1);
 	client = unix_connect(path);
 	assert_true(client >= 0);
 	assert_int_equal(send(client, request, strlen(request), 0), strlen(request));
-	vmbus_guest_expect(&guest, VMBUS_MSG_OFFER_CHANNEL, &offer, sizeof(offer));
+	vmbus_guest_expect(&served.guest, VMBUS_MSG_OFFER_CHANNEL, &offer, sizeof(offer));
 	relid = offer.child_relid;
-	vmbus_guest_open(&guest, relid, 14);
-	fake_vm_run_loop(guest.fake);
-}
-
-static void serve(struct vmbus *bus)
-{
-	struct node_provider providers[CATALOG_MAX + 1] = {0};
-
-	rig_init(&rig);
-	catalog_providers(&guest.fake->vm, bus, providers);
-	rig_serve(&rig, NULL, NULL, providers);
+	vmbus_guest_open(&served.guest, relid, 14);
+	fake_vm_run_loop(served.guest.fake);
 }
 
 static int set_up(void **state)
 {
-	vmbus_guest_start(&guest);
+	served_guest_start(&served);
 	connect_client();
-	serve(guest.bus);
+	served_guest_serve(&served);
 	return 0;
 }
 
 static int set_up_without_a_bus(void **state)
 {
-	vmbus_guest_start(&guest);
+	served_guest_start(&served);
 	client = -1;
-	serve(NULL);
+	served_guest_serve_without_bus(&served);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	rig_stop(&rig);
-	rig_free(&rig);
-	vmbus_devices_remove_all(guest.bus);
-	vmbus_guest_end(&guest);
+	served_guest_end(&served);
 	if (client >= 0)
 		close(client);
 	return 0;
 }
 
-#define CALL(target) struct answer a = rig_call(&rig, RIG_API, "GET", (target), NULL)
+#define CALL(target) struct answer a = rig_call(&served.rig, RIG_API, "GET", (target), NULL)
 
 static void assert_is_the_connection(const json_t *sock)
 {

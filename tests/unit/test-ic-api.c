@@ -8,70 +8,39 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "inspect/catalog.h"
-#include "inspect_rig.h"
 #include "vmbus/internal.h"
 #include "common/utf16.h"
 #include "vmbus/ic.h"
-#include "vmbus_guest.h"
+#include "served_guest.h"
 
-static struct vmbus_guest guest;
-static struct rig rig;
-
-static void add(const char *spec)
-{
-	char text[DEVICE_ERROR_BYTES];
-
-	assert_int_equal(vmbus_device_add(guest.bus, spec, text), 0);
-}
-
-static void serve(struct vmbus *bus)
-{
-	struct node_provider providers[CATALOG_MAX + 1] = {0};
-
-	rig_init(&rig);
-	catalog_providers(&guest.fake->vm, bus, providers);
-	rig.bus = bus;
-	rig_serve(&rig, &guest.fake->vm, NULL, providers);
-}
+static struct served_guest served;
 
 static int set_up(void **state)
 {
-	vmbus_guest_start(&guest);
-	add("null");
-	add("heartbeat,id=pulse");
-	add("shutdown");
-	add("kvp");
-	add("vss");
-	serve(guest.bus);
+	served_guest_start(&served);
+	served_guest_add(&served, "null");
+	served_guest_add(&served, "heartbeat,id=pulse");
+	served_guest_add(&served, "shutdown");
+	served_guest_add(&served, "kvp");
+	served_guest_add(&served, "vss");
+	served_guest_serve(&served);
 	return 0;
 }
 
 static int set_up_without_a_bus(void **state)
 {
-	vmbus_guest_start(&guest);
-	serve(NULL);
+	served_guest_start(&served);
+	served_guest_serve_without_bus(&served);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	rig_stop(&rig);
-	rig_free(&rig);
-	vmbus_devices_remove_all(guest.bus);
-	vmbus_guest_end(&guest);
+	served_guest_end(&served);
 	return 0;
 }
 
-#define CALL(target) struct answer a = rig_call(&rig, RIG_API, "GET", (target), NULL)
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	assert_non_null(text);
-	return text;
-}
+#define CALL(target) struct answer a = rig_call(&served.rig, RIG_API, "GET", (target), NULL)
 
 static void components_are_listed(void **state)
 {
@@ -80,8 +49,8 @@ static void components_are_listed(void **state)
 
 	assert_int_equal(a.status, 200);
 	assert_int_equal(json_array_size(items), 1);
-	assert_string_equal(text_of(json_array_get(items, 0), "name"), "heartbeat");
-	assert_string_equal(text_of(json_array_get(items, 0), "device"), "pulse");
+	assert_string_equal(rig_text(json_array_get(items, 0), "name"), "heartbeat");
+	assert_string_equal(rig_text(json_array_get(items, 0), "device"), "pulse");
 	answer_free(&a);
 }
 
@@ -90,9 +59,9 @@ static void a_component_is_found_by_its_name(void **state)
 	CALL("/v1/ic/heartbeat");
 
 	assert_int_equal(a.status, 200);
-	assert_string_equal(text_of(a.json, "name"), "heartbeat");
-	assert_string_equal(text_of(a.json, "state"), "closed");
-	assert_string_equal(text_of(a.json, "contact"), "no_contact");
+	assert_string_equal(rig_text(a.json, "name"), "heartbeat");
+	assert_string_equal(rig_text(a.json, "state"), "closed");
+	assert_string_equal(rig_text(a.json, "contact"), "no_contact");
 	assert_true(json_is_null(json_object_get(a.json, "message_version")));
 	assert_true(json_is_null(json_object_get(a.json, "last_latency_ns")));
 	answer_free(&a);
@@ -123,7 +92,7 @@ static void the_tree_has_the_names_too(void **state)
 		CALL("/v1/tree/ic");
 		assert_int_equal(a.status, 200);
 		assert_string_equal(
-			text_of(json_object_get(a.json, "heartbeat"), "state"), "closed");
+			rig_text(json_object_get(a.json, "heartbeat"), "state"), "closed");
 		answer_free(&a);
 	}
 	{
@@ -201,20 +170,20 @@ static void answer(const struct ic *ic, struct packet *packet, uint32_t status)
 	assert_int_equal(ring_write(&to_host, VMBUS_PACKET_DATA_INBAND, 0,
 				 packet->ring.transaction_id, &iov, 1, 0, &signal),
 		0);
-	vmbus_guest_signal(&guest, vmbus_channel_relid(ic->channel));
+	vmbus_guest_signal(&served.guest, vmbus_channel_relid(ic->channel));
 }
 
 /* Opens the channel and agrees on the versions of the lists that stand first in it. */
 static struct ic *make_ready(enum ic_component component, uint16_t major, uint16_t minor)
 {
-	struct ic *ic = ic_find(guest.bus, component);
+	struct ic *ic = ic_find(served.guest.bus, component);
 	const uint16_t choice[] = {1, 1, 0, 0, 3, 0, major, minor};
 	struct packet packet;
 	uint32_t relids[8];
 
-	vmbus_guest_connect(&guest, relids, 8);
-	vmbus_guest_open(&guest, vmbus_channel_relid(ic->channel), RING_PAGES);
-	vmbus_guest_rings(&guest, RING_PAGES, pages, &to_host, &from_host);
+	vmbus_guest_connect(&served.guest, relids, 8);
+	vmbus_guest_open(&served.guest, vmbus_channel_relid(ic->channel), RING_PAGES);
+	vmbus_guest_rings(&served.guest, RING_PAGES, pages, &to_host, &from_host);
 	channel_recheck(ic->channel);
 	packet = take();
 	memcpy(packet.bytes + sizeof(packet.header), choice, sizeof(choice));
@@ -227,7 +196,7 @@ static struct ic *make_ready(enum ic_component component, uint16_t major, uint16
 /* A request whose answer is yet to come. */
 static int post(const char *path, const char *body)
 {
-	int fd = rig_connect(&rig, RIG_API);
+	int fd = rig_connect(&served.rig, RIG_API);
 	char text[512];
 
 	snprintf(text, sizeof(text),
@@ -266,9 +235,9 @@ static void a_ping_tells_how_long_the_guest_took(void **state)
 	answer_heartbeat(ic);
 	a = receive(fd);
 	assert_int_equal(a.status, 200);
-	assert_string_equal(text_of(a.json, "name"), "heartbeat");
-	assert_string_equal(text_of(a.json, "request"), "ping");
-	assert_string_equal(text_of(a.json, "status"), "0x0");
+	assert_string_equal(rig_text(a.json, "name"), "heartbeat");
+	assert_string_equal(rig_text(a.json, "request"), "ping");
+	assert_string_equal(rig_text(a.json, "status"), "0x0");
 	assert_true(json_is_integer(json_object_get(a.json, "latency_ns")));
 	answer_free(&a);
 }
@@ -280,14 +249,14 @@ static void shutdown_is_asked_with_force_and_may_be_refused(void **state)
 	struct answer a;
 	int fd;
 
-	fake_vm_advance_ns(guest.fake, NSEC_PER_SEC);
+	fake_vm_advance_ns(served.guest.fake, NSEC_PER_SEC);
 	fd = post("/v1/ic/shutdown/reboot", "{\"force\":true}");
 	packet = take();
 	assert_int_equal(
 		packet.bytes[sizeof(packet.header) + offsetof(struct ic_shutdown, flags)], 3);
 	{
 		struct answer second = rig_call(
-			&rig, RIG_API, "POST", "/v1/ic/shutdown/power-off", "{}");
+			&served.rig, RIG_API, "POST", "/v1/ic/shutdown/power-off", "{}");
 
 		rig_expect_problem(&second, 409, "ic_busy");
 		answer_free(&second);
@@ -315,7 +284,7 @@ static void a_guest_that_leaves_is_no_timeout(void **state)
 	answer_heartbeat(ic);
 	fd = post("/v1/ic/heartbeat/ping", "{}");
 	take();
-	vmbus_guest_close(&guest, vmbus_channel_relid(ic->channel));
+	vmbus_guest_close(&served.guest, vmbus_channel_relid(ic->channel));
 	a = receive(fd);
 	rig_expect_problem(&a, 409, "ic_not_ready");
 	answer_free(&a);
@@ -350,7 +319,8 @@ static void what_cannot_be_asked_is_refused(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct answer a = rig_call(&rig, RIG_API, "POST", rows[i].path, rows[i].body);
+		struct answer a = rig_call(
+			&served.rig, RIG_API, "POST", rows[i].path, rows[i].body);
 
 		rig_expect_problem(&a, rows[i].status, rows[i].code);
 		answer_free(&a);
@@ -391,8 +361,8 @@ static void expect_item(const struct answer *a, size_t i, const char *key, const
 {
 	const json_t *item = json_array_get(json_object_get(a->json, "items"), i);
 
-	assert_string_equal(text_of(item, "key"), key);
-	assert_string_equal(text_of(item, "value"), value);
+	assert_string_equal(rig_text(item, "key"), key);
+	assert_string_equal(rig_text(item, "value"), value);
 }
 
 static void a_pool_is_listed_whatever_the_guest_wrote_there(void **state)
@@ -406,7 +376,7 @@ static void a_pool_is_listed_whatever_the_guest_wrote_there(void **state)
 	answer_status(ic, IC_STATUS_NO_MORE_ITEMS);
 	a = receive(fd);
 	assert_int_equal(a.status, 200);
-	assert_string_equal(text_of(a.json, "request"), "list");
+	assert_string_equal(rig_text(a.json, "request"), "list");
 	assert_int_equal(json_array_size(json_object_get(a.json, "items")), 2);
 	expect_item(&a, 0, "a\"b", "\x1b[31m\xe2\x82\xac\n");
 	assert_null(strchr(a.text, '\x1b'));
@@ -467,20 +437,20 @@ static void a_key_that_cannot_be_deleted_is_refused_with_a_reason(void **state)
 
 static void a_missing_daemon_is_named(void **state)
 {
-	struct ic *ic = ic_find(guest.bus, IC_COMPONENT_KVP);
+	struct ic *ic = ic_find(served.guest.bus, IC_COMPONENT_KVP);
 	uint32_t relids[8];
 	struct answer a;
 
-	vmbus_guest_connect(&guest, relids, 8);
-	vmbus_guest_open(&guest, vmbus_channel_relid(ic->channel), RING_PAGES);
+	vmbus_guest_connect(&served.guest, relids, 8);
+	vmbus_guest_open(&served.guest, vmbus_channel_relid(ic->channel), RING_PAGES);
 	channel_recheck(ic->channel);
-	fake_vm_advance_ns(guest.fake, 2 * NSEC_PER_SEC);
+	fake_vm_advance_ns(served.guest.fake, 2 * NSEC_PER_SEC);
 	ic_tick(ic);
-	a = rig_call(&rig, RIG_API, "GET", "/v1/ic/kvp", NULL);
-	assert_string_equal(text_of(a.json, "state"), "no_daemon");
+	a = rig_call(&served.rig, RIG_API, "GET", "/v1/ic/kvp", NULL);
+	assert_string_equal(rig_text(a.json, "state"), "no_daemon");
 	assert_true(json_is_null(json_object_get(a.json, "problem")));
 	answer_free(&a);
-	a = rig_call(&rig, RIG_API, "POST", "/v1/ic/kvp/ips", "{}");
+	a = rig_call(&served.rig, RIG_API, "POST", "/v1/ic/kvp/ips", "{}");
 	rig_expect_problem(&a, 409, "ic_not_ready");
 	assert_non_null(strstr(a.text, "waits: the daemon of the guest (hv_kvp_daemon)"));
 	answer_free(&a);
@@ -500,10 +470,10 @@ static void a_freeze_shows_when_it_ends(void **state)
 	a = receive(fd);
 	assert_int_equal(a.status, 200);
 	answer_free(&a);
-	fake_vm_advance_ns(guest.fake, NSEC_PER_SEC);
-	a = rig_call(&rig, RIG_API, "GET", "/v1/ic/vss", NULL);
+	fake_vm_advance_ns(served.guest.fake, NSEC_PER_SEC);
+	a = rig_call(&served.rig, RIG_API, "GET", "/v1/ic/vss", NULL);
 	freeze = json_object_get(a.json, "freeze");
-	assert_string_equal(text_of(freeze, "state"), "frozen");
+	assert_string_equal(rig_text(freeze, "state"), "frozen");
 	assert_int_equal(
 		json_integer_value(json_object_get(freeze, "time_in_state_ns")), NSEC_PER_SEC);
 	assert_int_equal(
@@ -519,7 +489,7 @@ static void a_freeze_shows_when_it_ends(void **state)
 
 static void without_a_bus_nothing_can_be_asked(void **state)
 {
-	struct answer a = rig_call(&rig, RIG_API, "POST", "/v1/ic/heartbeat/ping", "{}");
+	struct answer a = rig_call(&served.rig, RIG_API, "POST", "/v1/ic/heartbeat/ping", "{}");
 
 	rig_expect_problem(&a, 404, "not_found");
 	answer_free(&a);

@@ -9,61 +9,34 @@
 #include <string.h>
 #include <cmocka.h>
 #include "hvdef/vmbus_ic.h"
-#include "inspect/catalog.h"
-#include "inspect_rig.h"
 #include "vmbus/device.h"
 #include "vmbus/internal.h"
-#include "vmbus_guest.h"
+#include "served_guest.h"
 
 enum { RING_PAGES = 8 };
 
-static struct vmbus_guest guest;
-static struct rig rig;
+static struct served_guest served;
 static uint32_t relids[4];
-
-static void serve(struct vmbus *bus)
-{
-	struct node_provider providers[CATALOG_MAX + 1] = {0};
-
-	rig_init(&rig);
-	catalog_providers(&guest.fake->vm, bus, providers);
-	rig_serve(&rig, NULL, NULL, providers);
-}
 
 /* Two null devices, the first one open. */
 static int set_up(void **state)
 {
-	char text[DEVICE_ERROR_BYTES];
-
-	vmbus_guest_start(&guest);
-	assert_int_equal(vmbus_device_add(guest.bus, "null", text), 0);
-	assert_int_equal(vmbus_device_add(guest.bus,
-				 "null,id=b,instance=ffffffff-0000-0000-0000-000000000000", text),
-		0);
-	assert_int_equal(vmbus_guest_connect(&guest, relids, 4), 2);
-	vmbus_guest_open(&guest, relids[0], RING_PAGES);
-	serve(guest.bus);
+	served_guest_start(&served);
+	served_guest_add(&served, "null");
+	served_guest_add(&served, "null,id=b,instance=ffffffff-0000-0000-0000-000000000000");
+	assert_int_equal(vmbus_guest_connect(&served.guest, relids, 4), 2);
+	vmbus_guest_open(&served.guest, relids[0], RING_PAGES);
+	served_guest_serve(&served);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	rig_stop(&rig);
-	rig_free(&rig);
-	vmbus_devices_remove_all(guest.bus);
-	vmbus_guest_end(&guest);
+	served_guest_end(&served);
 	return 0;
 }
 
-#define CALL(target) struct answer a = rig_call(&rig, RIG_API, "GET", (target), NULL)
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	assert_non_null(text);
-	return text;
-}
+#define CALL(target) struct answer a = rig_call(&served.rig, RIG_API, "GET", (target), NULL)
 
 static long long number(const json_t *object, const char *key)
 {
@@ -102,15 +75,16 @@ static void the_connection_says_version_state_and_last_messages(void **state)
 {
 	CALL("/v1/vmbus");
 
-	assert_string_equal(text_of(a.json, "state"), "connected");
-	assert_string_equal(text_of(a.json, "version"), "5.3");
+	assert_string_equal(rig_text(a.json, "state"), "connected");
+	assert_string_equal(rig_text(a.json, "version"), "5.3");
 	assert_int_equal(number(a.json, "channels"), 2);
 	assert_int_equal(number(a.json, "open_channels"), 1);
 	assert_int_equal(number(a.json, "gpadls"), 1);
 	assert_int_equal(number(a.json, "gpadl_pages"), RING_PAGES);
-	assert_string_equal(text_of(json_object_get(a.json, "last_in"), "message"), "open_channel");
 	assert_string_equal(
-		text_of(json_object_get(a.json, "last_out"), "message"), "open_channel_result");
+		rig_text(json_object_get(a.json, "last_in"), "message"), "open_channel");
+	assert_string_equal(
+		rig_text(json_object_get(a.json, "last_out"), "message"), "open_channel_result");
 	assert_true(json_is_null(json_object_get(a.json, "interrupt_page")));
 	answer_free(&a);
 }
@@ -120,24 +94,24 @@ static void channels_and_offers_are_listed_by_relid(void **state)
 	{
 		CALL("/v1/channels?limit=1");
 		assert_int_equal(number(item(&a, 0), "relid"), 1);
-		assert_string_equal(text_of(item(&a, 0), "state"), "open");
-		assert_string_equal(text_of(item(&a, 0), "device"), "null");
+		assert_string_equal(rig_text(item(&a, 0), "state"), "open");
+		assert_string_equal(rig_text(item(&a, 0), "device"), "null");
 		assert_int_equal(number(item(&a, 0), "target_vp"), 0);
-		assert_string_equal(text_of(a.json, "next"), "1");
+		assert_string_equal(rig_text(a.json, "next"), "1");
 		answer_free(&a);
 	}
 	{
 		CALL("/v1/channels?cursor=1");
 		assert_int_equal(json_array_size(json_object_get(a.json, "items")), 1);
 		assert_int_equal(number(item(&a, 0), "relid"), 2);
-		assert_string_equal(text_of(item(&a, 0), "state"), "closed");
+		assert_string_equal(rig_text(item(&a, 0), "state"), "closed");
 		assert_true(json_is_null(json_object_get(item(&a, 0), "target_vp")));
 		answer_free(&a);
 	}
 	{
 		CALL("/v1/offers/2");
 		assert_string_equal(
-			text_of(a.json, "device_id"), "ffffffff-0000-0000-0000-000000000000");
+			rig_text(a.json, "device_id"), "ffffffff-0000-0000-0000-000000000000");
 		assert_true(json_is_true(json_object_get(a.json, "offered")));
 		answer_free(&a);
 	}
@@ -147,16 +121,17 @@ static void rings_show_both_directions_and_what_is_broken(void **state)
 {
 	const struct iovec iov = {(void *)"12345678", 8};
 
-	vmbus_lock(guest.bus);
-	assert_int_equal(vmbus_channel_send(channel_by_relid(guest.bus, 1), 1, false, &iov, 1), 0);
-	channel_by_relid(guest.bus, 1)->in.control->write_index = 12;
-	channel_by_relid(guest.bus, 1)->in.control->interrupt_mask = 7;
-	vmbus_unlock(guest.bus);
+	vmbus_lock(served.guest.bus);
+	assert_int_equal(
+		vmbus_channel_send(channel_by_relid(served.guest.bus, 1), 1, false, &iov, 1), 0);
+	channel_by_relid(served.guest.bus, 1)->in.control->write_index = 12;
+	channel_by_relid(served.guest.bus, 1)->in.control->interrupt_mask = 7;
+	vmbus_unlock(served.guest.bus);
 	{
 		CALL("/v1/channels/1/rings");
-		assert_string_equal(text_of(item(&a, 0), "direction"), "guest_to_host");
-		assert_string_equal(text_of(item(&a, 0), "broken"), "R2 R6");
-		assert_string_equal(text_of(item(&a, 1), "direction"), "host_to_guest");
+		assert_string_equal(rig_text(item(&a, 0), "direction"), "guest_to_host");
+		assert_string_equal(rig_text(item(&a, 0), "broken"), "R2 R6");
+		assert_string_equal(rig_text(item(&a, 1), "direction"), "host_to_guest");
 		assert_int_equal(number(item(&a, 1), "read_avail"), 32);
 		assert_int_equal(number(item(&a, 1), "write_index"), 32);
 		assert_int_equal(number(item(&a, 1), "packets"), 1);
@@ -183,38 +158,38 @@ static const json_t *invariant(const json_t *ring, size_t i)
 
 static void rings_say_of_each_invariant_whether_it_holds(void **state)
 {
-	struct vmbus_channel *channel = channel_by_relid(guest.bus, 1);
+	struct vmbus_channel *channel = channel_by_relid(served.guest.bus, 1);
 	const struct iovec iov = {(void *)"12345678", 8};
 
-	vmbus_lock(guest.bus);
+	vmbus_lock(served.guest.bus);
 	assert_int_equal(vmbus_channel_send(channel, 1, false, &iov, 1), 0);
 	channel->out.control->pending_send_sz = UINT32_MAX;
-	vmbus_unlock(guest.bus);
+	vmbus_unlock(served.guest.bus);
 	{
 		CALL("/v1/channels/1/rings/1");
 		assert_int_equal(json_array_size(json_object_get(a.json, "invariants")), 13);
-		assert_string_equal(text_of(invariant(a.json, 0), "verdict"), "holds");
-		assert_string_equal(text_of(invariant(a.json, 6), "invariant"), "R7");
-		assert_string_equal(text_of(invariant(a.json, 6), "verdict"), "broken");
+		assert_string_equal(rig_text(invariant(a.json, 0), "verdict"), "holds");
+		assert_string_equal(rig_text(invariant(a.json, 6), "invariant"), "R7");
+		assert_string_equal(rig_text(invariant(a.json, 6), "verdict"), "broken");
 		assert_int_equal(number(invariant(a.json, 6), "value"), UINT32_MAX);
-		assert_string_equal(text_of(invariant(a.json, 12), "verdict"), "unknown");
+		assert_string_equal(rig_text(invariant(a.json, 12), "verdict"), "unknown");
 		assert_true(json_is_null(json_object_get(invariant(a.json, 12), "value")));
-		assert_string_equal(text_of(a.json, "broken"), "R7");
+		assert_string_equal(rig_text(a.json, "broken"), "R7");
 		assert_true(json_is_true(json_object_get(a.json, "event_flag")));
 		assert_int_equal(number(a.json, "unread_packets"), 1);
 		answer_free(&a);
 	}
-	fake_vm_advance_ns(guest.fake, NSEC_PER_SEC);
-	vmbus_guest_signalled(&guest, 0, 1); /* the guest took the flag, and read nothing */
+	fake_vm_advance_ns(served.guest.fake, NSEC_PER_SEC);
+	vmbus_guest_signalled(&served.guest, 0, 1); /* the guest took the flag, and read nothing */
 	for (unsigned look = 0; look < 2; look++) {
 		CALL("/v1/channels/1/rings/1");
-		assert_string_equal(text_of(a.json, "broken"), "R7 R13");
+		assert_string_equal(rig_text(a.json, "broken"), "R7 R13");
 		answer_free(&a);
 	}
-	fake_vm_advance_ns(guest.fake, NSEC_PER_SEC);
+	fake_vm_advance_ns(served.guest.fake, NSEC_PER_SEC);
 	{
 		CALL("/v1/channels/1/rings/1");
-		assert_string_equal(text_of(a.json, "broken"), "R7 R10 R13");
+		assert_string_equal(rig_text(a.json, "broken"), "R7 R10 R13");
 		answer_free(&a);
 	}
 }
@@ -231,60 +206,61 @@ static void send_ic_header(uint64_t transaction)
 		.flags = IC_FLAG_TRANSACTION | IC_FLAG_REQUEST};
 	const struct iovec iov = {(void *)&header, sizeof(header)};
 
-	vmbus_lock(guest.bus);
-	assert_int_equal(
-		vmbus_channel_send(channel_by_relid(guest.bus, 1), transaction, true, &iov, 1), 0);
-	vmbus_unlock(guest.bus);
+	vmbus_lock(served.guest.bus);
+	assert_int_equal(vmbus_channel_send(
+				 channel_by_relid(served.guest.bus, 1), transaction, true, &iov, 1),
+		0);
+	vmbus_unlock(served.guest.bus);
 }
 
 static void packets_are_listed_with_what_stands_in_their_headers(void **state)
 {
-	struct vmbus_channel *channel = channel_by_relid(guest.bus, 1);
+	struct vmbus_channel *channel = channel_by_relid(served.guest.bus, 1);
 	struct vmbus_ring out, in;
 	uint8_t *pages[RING_PAGES];
 	const json_t *ic;
 
 	channel->offer.chn_flags = VMBUS_OFFER_NAMED_PIPE_MODE;
 	channel->offer.pipe_mode = VMBUS_PIPE_MODE_MESSAGE;
-	vmbus_guest_rings(&guest, RING_PAGES, pages, &out, &in);
+	vmbus_guest_rings(&served.guest, RING_PAGES, pages, &out, &in);
 	send_ic_header(1);
 	send_ic_header(0x1234);
 	{
 		CALL("/v1/channels/1/rings/1/unread");
 		assert_int_equal(json_array_size(json_object_get(a.json, "items")), 2);
-		assert_string_equal(text_of(item(&a, 1), "type"), "data_inband");
+		assert_string_equal(rig_text(item(&a, 1), "type"), "data_inband");
 		assert_int_equal(number(item(&a, 1), "offset"), 56);
 		assert_int_equal(number(item(&a, 1), "header_size"), 16);
 		assert_int_equal(number(item(&a, 1), "size"), 48);
-		assert_string_equal(text_of(item(&a, 1), "transaction_id"), "0x1234");
-		assert_string_equal(text_of(item(&a, 1), "flags"), "0x1");
+		assert_string_equal(rig_text(item(&a, 1), "transaction_id"), "0x1234");
+		assert_string_equal(rig_text(item(&a, 1), "flags"), "0x1");
 		assert_true(json_is_true(json_object_get(item(&a, 1), "trailer_ok")));
 		assert_true(json_is_null(json_object_get(item(&a, 1), "fault")));
 		assert_true(json_is_null(json_object_get(item(&a, 1), "hvsock")));
 		ic = json_object_get(item(&a, 1), "ic");
-		assert_string_equal(text_of(ic, "message"), "shutdown");
-		assert_string_equal(text_of(ic, "framework_version"), "3.0");
-		assert_string_equal(text_of(ic, "message_version"), "3.2");
-		assert_string_equal(text_of(ic, "status"), "0x80004005");
+		assert_string_equal(rig_text(ic, "message"), "shutdown");
+		assert_string_equal(rig_text(ic, "framework_version"), "3.0");
+		assert_string_equal(rig_text(ic, "message_version"), "3.2");
+		assert_string_equal(rig_text(ic, "status"), "0x80004005");
 		answer_free(&a);
 	}
 	{
 		CALL("/v1/channels/1/rings/1/unread?limit=1");
-		assert_string_equal(text_of(a.json, "next"), "1.1.0");
+		assert_string_equal(rig_text(a.json, "next"), "1.1.0");
 		answer_free(&a);
 	}
 	in.control->read_index = 56; /* the guest has read one */
 	{
 		CALL("/v1/channels/1/rings/1/consumed");
 		assert_int_equal(json_array_size(json_object_get(a.json, "items")), 1);
-		assert_string_equal(text_of(item(&a, 0), "transaction_id"), "0x1");
+		assert_string_equal(rig_text(item(&a, 0), "transaction_id"), "0x1");
 		answer_free(&a);
 	}
 	memset(pages[RING_PAGES / 2 + 1] + 56, 0xff, 8); /* and spoils the other */
 	{
 		CALL("/v1/channels/1/rings/1/unread/0");
-		assert_string_equal(text_of(a.json, "type"), "unknown");
-		assert_string_equal(text_of(a.json, "fault"), "no type of packet");
+		assert_string_equal(rig_text(a.json, "type"), "unknown");
+		assert_string_equal(rig_text(a.json, "fault"), "no type of packet");
 		assert_true(json_is_null(json_object_get(a.json, "ic")));
 		answer_free(&a);
 	}
@@ -294,16 +270,16 @@ static void hv_sock_s_header_is_taken_apart(void **state)
 {
 	const uint32_t header[2] = {1, 5};
 	const struct iovec iov[] = {{(void *)header, sizeof(header)}, {(void *)"bytes", 5}};
-	struct vmbus_channel *channel = channel_by_relid(guest.bus, 1);
+	struct vmbus_channel *channel = channel_by_relid(served.guest.bus, 1);
 
 	channel->offer.chn_flags = VMBUS_OFFER_TLNPI_PROVIDER;
-	vmbus_lock(guest.bus);
+	vmbus_lock(served.guest.bus);
 	assert_int_equal(vmbus_channel_send(channel, 0, false, iov, 2), 0);
-	vmbus_unlock(guest.bus);
+	vmbus_unlock(served.guest.bus);
 	{
 		CALL("/v1/channels/1/rings/1/unread/0");
 		assert_int_equal(number(json_object_get(a.json, "hvsock"), "payload_size"), 5);
-		assert_string_equal(text_of(a.json, "head"), "01000000050000006279746573000000");
+		assert_string_equal(rig_text(a.json, "head"), "01000000050000006279746573000000");
 		assert_true(json_is_null(json_object_get(a.json, "ic")));
 		answer_free(&a);
 	}
@@ -348,15 +324,15 @@ static void packets_are_shown_only_where_they_are_asked_for(void **state)
 
 static void history_lists_the_newest_first_with_verdicts(void **state)
 {
-	vmbus_guest_release(&guest, 1); /* illegal: it is open */
+	vmbus_guest_release(&served.guest, 1); /* illegal: it is open */
 	{
 		CALL("/v1/channels/1/history");
 		assert_int_equal(number(item(&a, 0), "position"), 0);
-		assert_string_equal(text_of(json_object_get(item(&a, 0), "message"), "message"),
+		assert_string_equal(rig_text(json_object_get(item(&a, 0), "message"), "message"),
 			"relid_released");
 		assert_string_equal(
-			text_of(json_object_get(item(&a, 0), "message"), "verdict"), "illegal");
-		assert_string_equal(text_of(json_object_get(item(&a, 1), "message"), "message"),
+			rig_text(json_object_get(item(&a, 0), "message"), "verdict"), "illegal");
+		assert_string_equal(rig_text(json_object_get(item(&a, 1), "message"), "message"),
 			"open_channel_result");
 		answer_free(&a);
 	}
@@ -369,8 +345,8 @@ static void history_lists_the_newest_first_with_verdicts(void **state)
 
 static void gpadls_are_listed_in_the_order_of_their_keys(void **state)
 {
-	vmbus_guest_make_gpadl(&guest, 2, 1);
-	vmbus_guest_make_gpadl(&guest, 1, 1);
+	vmbus_guest_make_gpadl(&served.guest, 2, 1);
+	vmbus_guest_make_gpadl(&served.guest, 1, 1);
 	{
 		CALL("/v1/gpadls");
 		assert_int_equal(json_array_size(json_object_get(a.json, "items")), 3);
@@ -390,9 +366,9 @@ static void gpadls_are_listed_in_the_order_of_their_keys(void **state)
 
 static void without_a_bus_there_is_nothing(void **state)
 {
-	rig_stop(&rig);
-	rig_free(&rig);
-	serve(NULL);
+	rig_stop(&served.rig);
+	rig_free(&served.rig);
+	served_guest_serve_without_bus(&served);
 	{
 		CALL("/v1/vmbus");
 		rig_expect_problem(&a, 404, "not_found");
