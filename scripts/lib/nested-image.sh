@@ -10,12 +10,14 @@
 #	vmlinuz		/rig/vmlinuz: the outer kernel itself, for a guest
 #	module=NAME	a module of the outer kernel is loaded, after those it depends on
 #	guest-module=NAME	the same for a guest with that kernel: in /rig/guest-modules, with `order`
+#	guest-package=NAME	the programs of that Debian package with their libraries, for a guest: in
+#			/rig/guest-root
 #	program=PATH	a program of the build directory is on the PATH
 #	file=PATH	a file of the source tree is at /rig/files/NAME
 
-# add_program FILE [FOLDER]: copies it, stripped, with the libraries it is linked with, if any.
+# add_program FILE [FOLDER [TREE]]: copies it, stripped, with the libraries it is linked with, if any.
 add_program() {
-	local tree=$work/tree library
+	local tree=${3:-$work/tree} library
 
 	[ -x "$1" ] || die "$1 is not built"
 	install -s -D -t "$tree/${2:-rig/bin}" "$1"
@@ -48,6 +50,17 @@ add_module() {
 	basename "$target" >>"$modules/order"
 }
 
+# add_guest_package NAME
+add_guest_package() {
+	local guest_root=$work/tree/rig/guest-root program
+
+	get_package "$1" || die "$why" # drop_suites has seen it
+	mkdir -p "$guest_root"
+	for program in "$package_folder"/usr/sbin/*; do
+		add_program "$program" usr/sbin "$guest_root"
+	done
+}
+
 add_busybox() {
 	local tree=$work/tree name
 
@@ -76,6 +89,7 @@ add_need() {
 	vmlinuz) cp "$(echo "$kernel_folder"/boot/vmlinuz-*)" "$rig/vmlinuz" ;;
 	module=*) add_module "${1#*=}" modules ;;
 	guest-module=*) add_module "${1#*=}" guest-modules ;;
+	guest-package=*) add_guest_package "${1#*=}" ;;
 	program=*) add_program "$build/${1#*=}" ;;
 	file=*) install "$root/${1#*=}" "$rig/files/" ;;
 	esac

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2034 # for scripts/nested
-# The kernels of the nested rig: Debian packages, unpacked in a cache and never installed. Sourced by
-# scripts/nested; get_kernel is what it is for.
+# The kernels of the nested rig, and programs for its guests: Debian packages, unpacked in a cache and
+# never installed. Sourced by scripts/nested; get_kernel and get_package are what it is for.
 
 both_kernels=(6.1 6.12)
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/hvd-nested
-kernel_folder='' why=''
+kernel_folder='' package_folder='' why=''
 
 kernel_metapackage() {
 	case $1 in
@@ -60,10 +60,9 @@ find_package() {
 	kernel_folder=$cache/$package
 }
 
-# get_kernel VERSION: sets kernel_folder to the unpacked package, or why. Two rigs at once fetch it
-# once.
-get_kernel() {
-	local status=0 tool
+# lock_cache: until unlock_cache; or says why not. Two rigs at once fetch a package once.
+lock_cache() {
+	local tool
 
 	for tool in apt-cache apt-get dpkg-deb; do
 		if ! command -v "$tool" >/dev/null; then
@@ -77,7 +76,30 @@ get_kernel() {
 	fi
 	exec 9>"$cache/lock"
 	flock 9
-	find_package "$1" || status=1
+}
+
+unlock_cache() {
 	exec 9>&-
+}
+
+# get_kernel VERSION: sets kernel_folder to the unpacked package, or why.
+get_kernel() {
+	local status=0
+
+	lock_cache || return 1
+	find_package "$1" || status=1
+	unlock_cache
+	return "$status"
+}
+
+# get_package NAME: sets package_folder to the unpacked package, whichever version was there first, or
+# why.
+get_package() {
+	local status=0
+
+	lock_cache || return 1
+	package_folder=$cache/$1
+	[ -d "$package_folder" ] || fetch_package "$1" || status=1
+	unlock_cache
 	return "$status"
 }

@@ -73,8 +73,32 @@ check_needs() {
 	for word in $(needs); do
 		case $word in
 		guest-tests | guest-image | qemu | tracefs | vmlinuz) ;;
-		module=?* | guest-module=?* | program=?* | file=?*) ;;
+		module=?* | guest-module=?* | guest-package=?* | program=?* | file=?*) ;;
 		*) die "a suite needs '$word': scripts/lib/nested-image.sh does not know it" ;;
 		esac
 	done
+}
+
+# lacks SUITE: sets why, if one of its packages cannot be had.
+lacks() {
+	local word
+
+	for word in $(sed -n 's/^# needs: *//p' "$suites_dir/$1.sh"); do
+		[[ $word != guest-package=* ]] || get_package "${word#*=}" || return 0
+	done
+	return 1
+}
+
+# drop_suites: those that cannot run for want of a package, which is said.
+drop_suites() {
+	local suite kept=()
+
+	for suite in "${suites[@]}"; do
+		if lacks "$suite"; then
+			note_skip "$suite: $why"
+		else
+			kept+=("$suite")
+		fi
+	done
+	suites=("${kept[@]}")
 }

@@ -41,7 +41,7 @@ esac
 EOT
 	fake apt-get <<'EOT'
 echo "$*" >>"$FAKE/apt-get.calls"
-[ ! -e "$FAKE/offline" ] || { echo 'E: Failed to fetch it' && exit 100; }
+[ ! -e "$FAKE/offline" ] && [ ! -e "$FAKE/missing-${!#}" ] || { echo 'E: Failed to fetch it' && exit 100; }
 sleep 0.2
 touch package.deb
 EOT
@@ -248,6 +248,16 @@ work_folders() {
 	"${nested[@]}" --kernel 6.1 demo
 	run cat "$FAKE/order"
 	assert_output $'irqbypass.ko\nkvm.ko\nkvm_amd.ko'
+}
+
+@test "a suite whose package cannot be had is skipped and named; the others run" {
+	touch "$FAKE/missing-hyperv-daemons"
+	run "${nested[@]}" --kernel 6.1 kvp demo
+	assert_success
+	assert_output --partial 'SKIPPED: kvp: hyperv-daemons cannot be downloaded'
+	refute_output --regexp 'booting .*kvp'
+	assert grep -qx ./rig/bin/hvd "$FAKE/initramfs"
+	refute grep -q guest-root "$FAKE/initramfs"
 }
 
 # ---- several at once, and none left ----------------------------------------------------------
