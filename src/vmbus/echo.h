@@ -9,8 +9,9 @@
  *	running --nothing came back for `patience`; echo_stop(); CLOSE--> idle, closed
  *
  * A run sends `count` packets, at most `window` of them unanswered. Each packet sent is answered,
- * corrupted (answered with other bytes), lost (its patience is over), or still out. What the guest
- * asks to be sent back, the host sends back at any time.
+ * corrupted (answered with other bytes), lost, or still out. It is lost when its patience is over
+ *and one that was sent later was answered; when none is answered for so long, the run has stalled.
+ *What the guest asks to be sent back, the host sends back at any time.
  *
  *	echo.c       the device: options, channel, the packets of the guest
  *	echo_run.c   a run: what is sent, what is made of the answers
@@ -99,7 +100,8 @@ struct echo {
 	enum echo_outcome outcome;
 	uint64_t started_ns, ended_ns, heard_ns; /* heard_ns: of the last answer, or the start */
 	uint64_t sent, received, corrupted, lost;
-	uint64_t settled; /* packets below this sequence number are accounted for */
+	uint64_t settled;   /* packets below this sequence number are accounted for */
+	uint64_t overtaken; /* those below this one were sent before one that was answered */
 	uint64_t duplicated;
 	struct histogram round_trips;
 	struct echo_packet window[ECHO_WINDOW_MAX];

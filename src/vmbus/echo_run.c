@@ -77,7 +77,7 @@ static void begin(struct echo *echo, const struct echo_run *run)
 	echo->outcome = ECHO_PENDING;
 	echo->started_ns = echo->heard_ns = now_ns(echo);
 	echo->sent = echo->received = echo->corrupted = echo->lost = 0;
-	echo->settled = echo->duplicated = 0;
+	echo->settled = echo->overtaken = echo->duplicated = 0;
 	echo->problem[0] = '\0';
 	memset(&echo->round_trips, 0, sizeof(echo->round_trips));
 	fill_pattern(echo);
@@ -167,6 +167,7 @@ static void on_answer(
 			"packet %llu came back with other bytes",
 			(unsigned long long)header->sequence);
 	}
+	echo->overtaken = MAX(echo->overtaken, header->sequence);
 	settle(echo, header->sequence);
 }
 
@@ -198,33 +199,42 @@ static void stall(struct echo *echo)
 	echo_run_end(echo, ECHO_STALLED);
 }
 
-static void give_up_the_oldest(struct echo *echo)
+/* Those that others have overtaken. Whether there were any. */
+static bool give_up_the_oldest(struct echo *echo)
 {
-	while (echo->state == ECHO_RUNNING && echo->settled < echo->sent &&
+	uint64_t lost = echo->lost;
+
+	while (echo->state == ECHO_RUNNING && echo->settled < echo->overtaken &&
 		is_over(echo, packet_at(echo, echo->settled)->sent_ns)) {
 		echo->lost++;
 		settle(echo, echo->settled);
 	}
+	return echo->lost > lost;
 }
 
-/*
- * What was given up makes room in the window. The guest's ring is not looked at: an answer that nobody
- * signalled shows as one that did not come.
- */
-static void look_at_time(struct echo *echo)
+static void wait_for_answers(struct echo *echo)
 {
 	uint64_t since_ns = echo->heard_ns;
 
-	if (is_over(echo, since_ns)) {
-		stall(echo);
-		return;
-	}
-	give_up_the_oldest(echo);
-	if (echo->state != ECHO_RUNNING)
-		return;
-	if (echo->settled < echo->sent)
+	if (echo->settled < echo->overtaken)
 		since_ns = MIN(since_ns, packet_at(echo, echo->settled)->sent_ns);
 	loop_timer_arm(echo->timer, since_ns + echo->run.patience_ns);
+}
+
+/*
+ * A packet that was given up may have held up the rest: the window was full, and the guest could
+ * not answer what was not sent. The guest's ring is not looked at: an answer that nobody signalled
+ * shows as one that did not come.
+ */
+static void look_at_time(struct echo *echo)
+{
+	if (give_up_the_oldest(echo))
+		echo->heard_ns = now_ns(echo);
+	if (echo->state == ECHO_RUNNING && is_over(echo, echo->heard_ns))
+		stall(echo);
+	if (echo->state != ECHO_RUNNING)
+		return;
+	wait_for_answers(echo);
 	if (echo_run_send(echo))
 		loop_defer(echo->bus->vm->loop, &echo->channel->signalled_work);
 }
