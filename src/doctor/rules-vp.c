@@ -314,7 +314,7 @@ bool check_crash(struct look *look)
 	const struct doctor_machine *machine = look->machine;
 	char text[DURATION_BYTES];
 
-	if (machine->crashes == 0)
+	if (machine->crash_age_ns == DOCTOR_NONE) /* not since power-on */
 		return false;
 	subject(look, "hv");
 	diagnose(look, "the guest panicked %s ago", duration(machine->crash_age_ns, text));

@@ -1,0 +1,689 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The rules of the doctor on samples made by hand: what each finds, and what it lets pass. Every
+ * row of the table is one rule, brought about in both samples, and then excused: a limit that has
+ * not been reached, or a counter that moved in between.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include "common/clock.h"
+#include "doctor/doctor.h"
+#include "hvdef/hv_synic.h"
+#include "hvdef/vmbus.h"
+#include "vmbus/states.h"
+
+enum { PROBE = 4, HEARTBEAT = 5, SOCK = 7, SHUTDOWN = 8, RING_BYTES = 12288, LONG_S = 100 };
+
+#define S NSEC_PER_SEC
+
+/* ---- a machine that is well ------------------------------------------------------------------ */
+
+static void add_vp(struct doctor_sample *s, uint32_t vp)
+{
+	struct doctor_vp *added = doctor_sample_add(s, DOCTOR_VPS);
+
+	*added = (struct doctor_vp){
+		.vp = vp,
+		.started = true,
+		.answered = true,
+		.interrupts_on = true,
+		.registers_known = true,
+		.scontrol = 1,
+		.simp = 0x7e001,
+		.siefp = 0x7f001,
+		.raw = 0xf3,
+		.vector = 0xf3,
+		.slot_age_ns = DOCTOR_NONE,
+		.delivered = 20,
+		.last_delivery_age_ns = 5 * S,
+		.events = 9,
+		.last_event_age_ns = 4 * S,
+		.interrupts = 29,
+		.last_interrupt_age_ns = 4 * S,
+		.eoms = 3,
+		.last_eom_age_ns = 5 * S,
+	};
+}
+
+static void add_channel(struct doctor_sample *s, uint32_t relid, const char *device)
+{
+	const struct doctor_ring ring = {
+		.present = true,
+		.size_bytes = RING_BYTES,
+		.read_index = 800,
+		.write_index = 800,
+		.host_index = 800,
+		.feature_bits = 1,
+		.packets = 20,
+		.bytes = 800,
+	};
+	struct doctor_channel *added = doctor_sample_add(s, DOCTOR_CHANNELS);
+
+	*added = (struct doctor_channel){
+		.relid = relid,
+		.state = CHANNEL_OPEN,
+		.device_state = DEVICE_OPEN,
+		.time_in_state_ns = LONG_S * S,
+		.connection_id = 0x2000 + relid,
+		.monitor_id = DOCTOR_NONE32,
+		.target_vp = 0,
+		.previous_vp = DOCTOR_NONE32,
+		.refused_vp = DOCTOR_NONE32,
+		.gpadls = 1,
+		.offers = 1,
+		.opens = 1,
+		.open_age_ns = LONG_S * S,
+		.signals_in = 10,
+		.signals_out = 10,
+		.events_set = 10,
+		.signal_in_age_ns = 4 * S,
+		.signal_out_age_ns = 4 * S,
+		.write_age_ns = 4 * S,
+		.packet_limit_bytes = 4096,
+		.largest_packet_bytes = 96,
+		.to_host = ring,
+		.to_guest = ring,
+	};
+	snprintf(added->device, sizeof(added->device), "%s", device);
+	snprintf(added->device_id, sizeof(added->device_id), "%s", device);
+}
+
+static void add_ic(struct doctor_sample *s, const char *name, uint32_t relid, uint64_t period_ns)
+{
+	struct doctor_ic *added = doctor_sample_add(s, DOCTOR_ICS);
+
+	*added = (struct doctor_ic){
+		.relid = relid,
+		.state = IC_READY,
+		.contact = IC_CONTACT_OK,
+		.time_in_state_ns = LONG_S * S,
+		.period_ns = period_ns,
+		.patience_ns = 4 * S,
+		.requests = 50,
+		.responses = 50,
+		.waiting_ns = DOCTOR_NONE,
+		.last_response_age_ns = S,
+		.going_down_age_ns = DOCTOR_NONE,
+	};
+	snprintf(added->name, sizeof(added->name), "%s", name);
+}
+
+static struct doctor_sample *healthy(uint64_t mono_ns)
+{
+	struct doctor_sample *s = doctor_sample_new();
+	struct doctor_sock *sock;
+
+	assert_non_null(s);
+	s->machine = (struct doctor_machine){
+		.mono_ns = mono_ns,
+		.running = true,
+		.direct_timers = true,
+		.deprecates_auto_eoi = true,
+		.guest_os_id = 0x8100000006010000,
+		.hypercall = 0x1001,
+		.crash_age_ns = DOCTOR_NONE,
+		.monitor_page = DOCTOR_NONE,
+		.monitor_poll_age_ns = DOCTOR_NONE,
+	};
+	s->connection = (struct doctor_connection){
+		.state = VMBUS_CONNECTED,
+		.time_in_state_ns = LONG_S * S,
+		.version = VMBUS_VERSION_5_3,
+		.version_maximum = VMBUS_VERSION_5_3,
+		.sint = 2,
+		.contact_age_ns = DOCTOR_NONE,
+		.unload_age_ns = DOCTOR_NONE,
+		.incoming_capacity = 64,
+		.incoming_age_ns = 5 * S,
+		.messages_in = 40,
+		.outgoing_age_ns = DOCTOR_NONE,
+		.messages_out = 20,
+		.messages_delivered = 20,
+	};
+	add_vp(s, 0);
+	add_vp(s, 1);
+	add_channel(s, PROBE, "probe");
+	add_channel(s, HEARTBEAT, "heartbeat");
+	add_channel(s, SOCK, "hvsock");
+	add_channel(s, SHUTDOWN, "shutdown");
+	s->channels[2].is_hvsock = true;
+	s->channels[2].to_host.pending_send_sz = 4096; /* as Linux has it */
+	add_ic(s, "heartbeat", HEARTBEAT, 2 * S);
+	add_ic(s, "shutdown", SHUTDOWN, DOCTOR_NONE);
+	s->ics[1].lock_step = true;
+	sock = doctor_sample_add(s, DOCTOR_SOCKS);
+	*sock = (struct doctor_sock){.relid = SOCK, .port = 5000, .from_host = true};
+	return s;
+}
+
+/* ---- what goes wrong, and what excuses it ---------------------------------------------------- */
+
+#define VP(s)    (&(s)->vps[0])
+#define CH(s)    (&(s)->channels[0])
+#define SOCKC(s) (&(s)->channels[2])
+#define IC(s)    (&(s)->ics[0])
+#define IC2(s)   (&(s)->ics[1])
+
+#define CHANGE(name, ...)                         \
+	static void name(struct doctor_sample *s) \
+	{                                         \
+		__VA_ARGS__                       \
+	}
+
+static void owe(struct doctor_sample *s, uint32_t message, uint32_t relid, uint64_t id)
+{
+	struct doctor_owed *owed = doctor_sample_add(s, DOCTOR_OWED);
+
+	*owed = (struct doctor_owed){.message = message, .relid = relid, .id = id, .age_ns = 3 * S};
+}
+
+static void add_gpadl(struct doctor_sample *s, uint32_t state)
+{
+	struct doctor_gpadl *gpadl = doctor_sample_add(s, DOCTOR_GPADLS);
+
+	*gpadl = (struct doctor_gpadl){
+		.relid = PROBE,
+		.gpadl = 9,
+		.state = state,
+		.time_in_state_ns = 3 * S,
+		.bytes_expected = 100,
+		.bytes_received = 50,
+		.is_ring = true,
+	};
+}
+
+static void occupy(struct doctor_sample *s, uint32_t type)
+{
+	VP(s)->slot_busy = true;
+	VP(s)->slot_type = type;
+	VP(s)->slot_age_ns = 3 * S;
+	s->connection.outgoing = 2;
+}
+
+static void leave_unread(struct doctor_ring *ring)
+{
+	ring->used_bytes = 40;
+	ring->write_index = ring->read_index + 40;
+	ring->unread_packets = 1;
+}
+
+/* clang-format off */
+CHANGE(d1, occupy(s, 1); VP(s)->slot_pending = true; VP(s)->queue_depth = 1;)
+CHANGE(d1_moved, VP(s)->delivered++; s->connection.messages_delivered++;)
+CHANGE(d2, occupy(s, 1); VP(s)->queue_depth = 1;)
+CHANGE(d2_flagged, VP(s)->slot_pending = true;)
+CHANGE(d2_free, VP(s)->queue_depth = 1;)
+CHANGE(d2_delivered, VP(s)->delivered++;)
+CHANGE(d3, s->connection.state = VMBUS_CONNECTING; owe(s, VMBUS_MSG_VERSION_RESPONSE, 0, DOCTOR_NONE);)
+CHANGE(d3_young, s->owed[0].age_ns = S / 2;)
+CHANGE(d3_unanswered, s->connection.state = VMBUS_DISCONNECTING; s->connection.contact_age_ns = 3 * S;)
+CHANGE(d3_just_now, s->connection.contact_age_ns = S / 2;)
+CHANGE(d4, VP(s)->masked = true; VP(s)->event_flag_count = 1; VP(s)->irq_owed = true;)
+CHANGE(d4_nothing_there, VP(s)->event_flag_count = 0;)
+CHANGE(d4_vector, VP(s)->vector = 5; VP(s)->event_flag_count = 1;)
+CHANGE(d4_unknown, VP(s)->registers_known = false;)
+CHANGE(d5, VP(s)->simp = 0;)
+CHANGE(d5_on, VP(s)->simp = 1;)
+CHANGE(d5_events, VP(s)->siefp = 0;)
+CHANGE(d5_disconnected, s->connection.state = VMBUS_DISCONNECTED;)
+CHANGE(d6, occupy(s, 0x99);)
+CHANGE(d6_gone, VP(s)->slot_busy = false;)
+CHANGE(d6_never_ours, occupy(s, 1); VP(s)->delivered = 0;)
+CHANGE(d6_ours, VP(s)->delivered = 1;)
+CHANGE(d7, CH(s)->event_flag = true; VP(s)->event_flag_count = 1; VP(s)->vector_irr = true;)
+CHANGE(d7_again, CH(s)->events_set++;)
+CHANGE(d7_isr, CH(s)->event_flag = true; VP(s)->event_flag_count = 1; VP(s)->vector_isr = true;)
+CHANGE(d7_taken, CH(s)->event_flag = false;)
+CHANGE(d7_dropped, occupy(s, 1); VP(s)->last_delivery_age_ns = 3 * S;)
+CHANGE(d7_raised, VP(s)->last_interrupt_age_ns = 3 * S;)
+CHANGE(d8, occupy(s, HV_MESSAGE_TYPE_TIMER_EXPIRED);)
+CHANGE(d8_moves, s->connection.messages_delivered++;)
+CHANGE(d9, leave_unread(&CH(s)->to_guest);)
+CHANGE(d9_reads, CH(s)->to_guest.read_index += 8;)
+CHANGE(d9_sock, leave_unread(&SOCKC(s)->to_guest);)
+CHANGE(d10, leave_unread(&CH(s)->to_guest); CH(s)->to_guest.intr_mask = 1;)
+CHANGE(d10_woken, leave_unread(&CH(s)->to_guest); CH(s)->wakes_since_write = 1;)
+CHANGE(d10_event, CH(s)->event_flag = true;)
+CHANGE(d10_sock, leave_unread(&SOCKC(s)->to_guest); SOCKC(s)->write_age_ns = 11 * S;)
+CHANGE(d10_sock_lately, SOCKC(s)->write_age_ns = 9 * S;)
+CHANGE(d11, CH(s)->to_host.pending_send_sz = 67;)
+CHANGE(d11_signalled, CH(s)->signals_out++;)
+CHANGE(d11_host, SOCKC(s)->to_guest.pending_send_sz = 64; SOCKC(s)->to_guest.host_waits = true;)
+CHANGE(d11_host_heard, SOCKC(s)->signals_in++;)
+CHANGE(d12, leave_unread(&CH(s)->to_host);)
+CHANGE(d12_waits, CH(s)->to_host.host_waits = true;)
+CHANGE(d12_masked, leave_unread(&CH(s)->to_host); CH(s)->to_host.intr_mask = 1;)
+CHANGE(d12_reads, CH(s)->to_host.packets++;)
+CHANGE(d13, CH(s)->state = CHANNEL_CLOSED; CH(s)->opens = 0; CH(s)->gpadls = 0; CH(s)->driver[0] = 'x';)
+CHANGE(d13_gpadl, CH(s)->gpadls = 1;)
+CHANGE(d14, CH(s)->state = CHANNEL_OPENING; CH(s)->time_in_state_ns = 3 * S;)
+CHANGE(d14_young, CH(s)->time_in_state_ns = 3 * S / 2;)
+CHANGE(d14_owed, owe(s, VMBUS_MSG_OPEN_CHANNEL_RESULT, PROBE, DOCTOR_NONE);)
+CHANGE(owed_young, s->owed[0].age_ns = S / 2;)
+CHANGE(d15, CH(s)->state = CHANNEL_REVOKED; CH(s)->requests_after_revoke = 1; owe(s, VMBUS_MSG_RESCIND_CHANNEL_OFFER, PROBE, DOCTOR_NONE);)
+CHANGE(owed_none, s->owed_count = 0;)
+CHANGE(d16, add_gpadl(s, GPADL_ASSEMBLING);)
+CHANGE(d16_more, s->gpadls[0].bytes_received++;)
+CHANGE(d17, add_gpadl(s, GPADL_TEARING_DOWN);)
+CHANGE(d17_young, s->gpadls[0].time_in_state_ns = S;)
+CHANGE(d17_owed, owe(s, VMBUS_MSG_GPADL_TORNDOWN, PROBE, 9);)
+CHANGE(d18, IC2(s)->needs_daemon = true; IC2(s)->state = IC_NEGOTIATING; leave_unread(&s->channels[3].to_guest);)
+CHANGE(d18_two, s->channels[3].to_guest.unread_packets = 2;)
+CHANGE(d19, owe(s, VMBUS_MSG_GPADL_CREATED, PROBE, 9);)
+CHANGE(d20, CH(s)->state = CHANNEL_REVOKED; CH(s)->time_in_state_ns = 11 * S;)
+CHANGE(d20_young, CH(s)->time_in_state_ns = 9 * S;)
+CHANGE(d21, CH(s)->to_host.write_index = RING_BYTES;)
+CHANGE(d21_good, CH(s)->to_host.write_index = 800;)
+CHANGE(d21_failed, CH(s)->state = CHANNEL_FAILED; snprintf(CH(s)->failure, sizeof(CH(s)->failure), "why");)
+CHANGE(d21_closing, CH(s)->state = CHANNEL_CLOSING;)
+CHANGE(d21_walk, leave_unread(&CH(s)->to_guest); CH(s)->to_guest.walk_broken = true; CH(s)->event_flag = false;)
+CHANGE(d21_torn, CH(s)->to_guest.write_index += 8;)
+CHANGE(d21_never, CH(s)->to_host.pending_send_sz = RING_BYTES;)
+CHANGE(d21_can, CH(s)->to_host.pending_send_sz = 0;)
+CHANGE(d22, CH(s)->early_teardowns = 1;)
+CHANGE(d22_closing, CH(s)->state = CHANNEL_CLOSING;)
+CHANGE(d23, owe(s, VMBUS_MSG_MODIFY_CHANNEL_RESPONSE, PROBE, DOCTOR_NONE);)
+CHANGE(d23_left, CH(s)->previous_vp = 1; CH(s)->event_flag_on_previous = true;)
+CHANGE(d23_taken, CH(s)->event_flag_on_previous = false;)
+CHANGE(d24, CH(s)->target_vp = 5;)
+CHANGE(d24_other, CH(s)->target_vp = 1;)
+CHANGE(d24_refused, CH(s)->refused_vp = 5;)
+CHANGE(d24_accepted, CH(s)->refused_vp = DOCTOR_NONE32;)
+CHANGE(d24_lost, CH(s)->events_lost = 1;)
+CHANGE(d24_kept, CH(s)->events_lost = 0;)
+CHANGE(d25, s->connection.refused_by_port = 3;)
+CHANGE(d25_none, s->connection.refused_by_port = 0;)
+CHANGE(d25_stands, s->connection.incoming = 3;)
+CHANGE(d25_taken, s->connection.messages_in++;)
+CHANGE(d26, s->machine.signals_unknown = 20;)
+CHANGE(d26_none, s->machine.signals_unknown = 0;)
+CHANGE(d27, CH(s)->monitor_id = 70; s->machine.monitor_pending_high = 1 << 6;)
+CHANGE(d27_heard, CH(s)->signals_in++;)
+CHANGE(d28, SOCKC(s)->state = CHANNEL_CLOSED; SOCKC(s)->time_in_state_ns = 2 * S;)
+CHANGE(d28_revoked, SOCKC(s)->state = CHANNEL_REVOKED;)
+CHANGE(d29, s->socks[0].offered = true; s->socks[0].time_in_state_ns = 2 * S; SOCKC(s)->gpadls = 0; SOCKC(s)->opens = 0; SOCKC(s)->state = CHANNEL_CLOSED; SOCKC(s)->time_in_state_ns = 2 * S;)
+CHANGE(d29_young, s->socks[0].time_in_state_ns = S;)
+CHANGE(d30, IC(s)->contact = IC_LOST_COMMUNICATION; IC(s)->last_response_age_ns = 5 * S;)
+CHANGE(d30_answers, IC(s)->responses++;)
+CHANGE(d30_wrong, IC(s)->malformed = 1;)
+CHANGE(d30_right, IC(s)->malformed = 0;)
+CHANGE(d31, IC2(s)->pipelined = 1; leave_unread(&s->channels[3].to_guest); s->channels[3].to_guest.unread_packets = 2;)
+CHANGE(d31_reads, s->channels[3].to_guest.read_index += 8;)
+CHANGE(d32, IC2(s)->going_down_age_ns = 61 * S;)
+CHANGE(d32_young, IC2(s)->going_down_age_ns = 59 * S;)
+CHANGE(d33, owe(s, VMBUS_MSG_UNLOAD_RESPONSE, 0, DOCTOR_NONE); s->connection.state = VMBUS_DISCONNECTED;)
+CHANGE(d33_unanswered, s->connection.state = VMBUS_DISCONNECTING; s->connection.unload_age_ns = 3 * S;)
+CHANGE(d33_young, s->connection.unload_age_ns = S / 2;)
+CHANGE(d34, CH(s)->offers = 2;)
+CHANGE(d34_once, CH(s)->offers = 1;)
+CHANGE(d34_twin, memcpy(s->channels[1].device_id, CH(s)->device_id, sizeof(CH(s)->device_id));)
+CHANGE(d34_released, CH(s)->state = CHANNEL_CLIENT_RELEASED;)
+CHANGE(d35, CH(s)->largest_packet_bytes = 4104;)
+CHANGE(d35_limit, CH(s)->largest_packet_bytes = 4096;)
+CHANGE(d36, s->connection.state = VMBUS_NEGOTIATED; s->connection.time_in_state_ns = 6 * S;)
+CHANGE(d36_young, s->connection.time_in_state_ns = 4 * S;)
+CHANGE(d37, s->connection.version = VMBUS_VERSION_4_0;)
+CHANGE(d37_newest, s->connection.version = VMBUS_VERSION_5_3;)
+CHANGE(d37_refused, s->connection.state = VMBUS_DISCONNECTED; s->connection.contacts = s->connection.contacts_refused = 3;)
+CHANGE(d37_none, s->connection.contacts_refused = 0;)
+CHANGE(d38, s->machine.guest_os_id = 0;)
+CHANGE(d38_there, s->machine.guest_os_id = 1;)
+CHANGE(d38_page, s->machine.hypercall = 0x1000;)
+CHANGE(d38_unknown, s->machine.hypercall = DOCTOR_NONE;)
+CHANGE(d39, s->machine.crashes = 1; s->machine.crash_age_ns = 3 * S;)
+CHANGE(d39_before_reset, s->machine.crash_age_ns = DOCTOR_NONE;)
+CHANGE(d40, CH(s)->signals_in = 5000;)
+CHANGE(d40_packets, CH(s)->to_host.packets += 4000;)
+
+static const struct {
+	const char *rule;
+	void (*both)(struct doctor_sample *s), (*now)(struct doctor_sample *s);
+	void (*excuse)(struct doctor_sample *s); /* of the later sample */
+} rows[] = {
+	{"D1", d1, NULL, d1_moved},
+	{"D2", d2, NULL, d2_flagged}, {"D2", d2_free, NULL, d2_delivered},
+	{"D3", d3, NULL, d3_young}, {"D3", d3_unanswered, NULL, d3_just_now},
+	{"D4", d4, NULL, d4_nothing_there}, {"D4", d4_vector, NULL, d4_unknown},
+	{"D5", d5, NULL, d5_on}, {"D5", d5_events, NULL, d5_disconnected},
+	{"D6", d6, NULL, d6_gone}, {"D6", d6_never_ours, NULL, d6_ours},
+	{"D7", d7, NULL, d7_again}, {"D7", d7_isr, NULL, d7_taken}, {"D7", d7_dropped, NULL, d7_raised},
+	{"D8", d8, NULL, d8_moves},
+	{"D9", d9, NULL, d9_reads},
+	{"D10", d10, NULL, d10_event}, {"D10", d10_woken, NULL, d9_reads},
+	{"D10", d10_sock, NULL, d10_sock_lately},
+	{"D11", d11, NULL, d11_signalled}, {"D11", d11_host, NULL, d11_host_heard},
+	{"D12", d12, NULL, d12_waits}, {"D12", d12_masked, NULL, d12_reads},
+	{"D13", d13, NULL, d13_gpadl},
+	{"D14", d14, NULL, d14_young}, {"D14", d14_owed, NULL, owed_young},
+	{"D15", d15, NULL, owed_none},
+	{"D16", d16, NULL, d16_more},
+	{"D17", d17, NULL, d17_young}, {"D17", d17_owed, NULL, owed_young},
+	{"D18", d18, NULL, d18_two},
+	{"D19", d19, NULL, owed_young},
+	{"D20", d20, NULL, d20_young},
+	{"D21", d21, NULL, d21_good}, {"D21", d21_failed, NULL, d21_closing},
+	{"D21", d21_walk, NULL, d21_torn}, {"D21", d21_never, NULL, d21_can},
+	{"D22", d22, NULL, d22_closing},
+	{"D23", d23, NULL, owed_young}, {"D23", d23_left, NULL, d23_taken},
+	{"D24", d24, NULL, d24_other}, {"D24", d24_refused, NULL, d24_accepted},
+	{"D24", NULL, d24_lost, d24_kept},
+	{"D25", NULL, d25, d25_none}, {"D25", d25_stands, NULL, d25_taken},
+	{"D26", NULL, d26, d26_none},
+	{"D27", d27, NULL, d27_heard},
+	{"D28", d28, NULL, d28_revoked},
+	{"D29", d29, NULL, d29_young},
+	{"D30", d30, NULL, d30_answers}, {"D30", NULL, d30_wrong, d30_right},
+	{"D31", d31, NULL, d31_reads},
+	{"D32", d32, NULL, d32_young},
+	{"D33", d33, NULL, owed_young}, {"D33", d33_unanswered, NULL, d33_young},
+	{"D34", d34, NULL, d34_once}, {"D34", d34_twin, NULL, d34_released},
+	{"D35", d35, NULL, d35_limit},
+	{"D36", d36, NULL, d36_young},
+	{"D37", d37, NULL, d37_newest}, {"D37", d37_refused, NULL, d37_none},
+	{"D38", d38, NULL, d38_there}, {"D38", d38_page, NULL, d38_unknown},
+	{"D39", d39, NULL, d39_before_reset},
+	{"D40", NULL, d40, d40_packets},
+};
+/* clang-format on */
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static struct doctor_sample *then, *now;
+static struct doctor_report report;
+
+static int set_up(void **state UNUSED)
+{
+	then = healthy(10 * S);
+	now = healthy(11 * S);
+	return 0;
+}
+
+static int tear_down(void **state UNUSED)
+{
+	then = doctor_sample_free(then);
+	now = doctor_sample_free(now);
+	doctor_report_deinit(&report);
+	return 0;
+}
+
+static void examine(void)
+{
+	const struct doctor_limits limits = DOCTOR_LIMITS_DEFAULT;
+
+	doctor_report_deinit(&report);
+	assert_int_equal(doctor_examine(then, now, &limits, &report), 0);
+}
+
+static const struct doctor_finding *finding(const char *rule)
+{
+	for (uint32_t i = 0; i < report.count; i++) {
+		if (strcmp(report.findings[i].rule, rule) == 0)
+			return &report.findings[i];
+	}
+	return NULL;
+}
+
+static void nothing_is_found_where_nothing_is_wrong(void **state UNUSED)
+{
+	examine();
+	assert_true(report.judged);
+	assert_int_equal(report.count, 0);
+}
+
+static void check_texts(size_t row, const struct doctor_finding *found)
+{
+	if (!found->diagnosis[0] || !found->subject[0] || !found->guest_shows[0] ||
+		!found->advice[0] || found->evidence_count == 0)
+		fail_msg("row %zu: %s says too little", row, rows[row].rule);
+}
+
+static void every_rule_finds_what_it_is_for(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		set_up(state);
+		if (rows[i].both) {
+			rows[i].both(then);
+			rows[i].both(now);
+		}
+		if (rows[i].now)
+			rows[i].now(now);
+		examine();
+		if (!finding(rows[i].rule))
+			fail_msg("row %zu: %s was not found", i, rows[i].rule);
+		check_texts(i, finding(rows[i].rule));
+		tear_down(state);
+	}
+}
+
+static void every_rule_lets_pass_what_has_an_excuse(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		set_up(state);
+		if (rows[i].both) {
+			rows[i].both(then);
+			rows[i].both(now);
+		}
+		if (rows[i].now)
+			rows[i].now(now);
+		rows[i].excuse(now);
+		examine();
+		if (finding(rows[i].rule))
+			fail_msg("row %zu: %s was found", i, rows[i].rule);
+		tear_down(state);
+	}
+}
+
+static void every_rule_has_a_row_here(void **state UNUSED)
+{
+	for (unsigned rule = 0; rule < DOCTOR_RULES; rule++) {
+		struct doctor_rule_text text = doctor_rule_text(rule);
+		bool has = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+			has = has || strcmp(rows[i].rule, text.id) == 0;
+		if (!has)
+			fail_msg("%s has none", text.id);
+		assert_int_equal(doctor_rule_find(text.id), rule);
+	}
+	assert_int_equal(doctor_rule_find("D0"), -1);
+	assert_int_equal(doctor_rule_find("D41"), -1);
+	assert_int_equal(doctor_rule_find("D1x"), -1);
+	assert_int_equal(doctor_rule_find("D"), -1);
+	assert_int_equal(doctor_rule_find("-1"), -1);
+}
+
+/* Samples of one moment say nothing about time. */
+static void without_time_between_them_rings_are_not_judged(void **state UNUSED)
+{
+	d9(then);
+	d9(now);
+	now->machine.mono_ns = then->machine.mono_ns + S / 2;
+	examine();
+	assert_null(finding("D9"));
+	now->machine.mono_ns = then->machine.mono_ns;
+	examine();
+	assert_false(report.judged);
+}
+
+static void a_vm_that_does_not_run_is_not_judged(void **state UNUSED)
+{
+	d1(then);
+	d1(now);
+	now->machine.running = false;
+	examine();
+	assert_false(report.judged);
+	assert_string_equal(report.why_not, "the VM does not run");
+	assert_int_equal(report.count, 0);
+}
+
+/* A channel that was closed and offered anew under its relid is another one. */
+static void another_channel_under_the_relid_is_not_compared(void **state UNUSED)
+{
+	d9(then);
+	d9(now);
+	snprintf(CH(now)->device_id, sizeof(CH(now)->device_id), "other");
+	examine();
+	assert_null(finding("D9"));
+}
+
+static void a_socket_that_is_read_slowly_is_a_note(void **state UNUSED)
+{
+	d9_sock(then);
+	d9_sock(now);
+	examine();
+	assert_int_equal(report.count, 0);
+	d10_sock(then);
+	d10_sock(now);
+	examine();
+	assert_int_equal(finding("D10")->severity, DOCTOR_INFO);
+	assert_string_equal(finding("D10")->remedy, "");
+}
+
+/* ---- causes ---------------------------------------------------------------------------------- */
+
+static void assert_because(const char *consequence, const char *cause, const char *subject)
+{
+	const struct doctor_finding *found = finding(consequence);
+
+	assert_non_null(found);
+	assert_int_equal(found->role, DOCTOR_CONSEQUENCE);
+	assert_string_equal(found->because_rule, cause);
+	assert_string_equal(found->because_subject, subject);
+}
+
+static void what_waits_behind_the_slot_is_a_consequence(void **state UNUSED)
+{
+	d1(then), d1(now);
+	d14_owed(then), d14_owed(now);
+	d25_stands(then), d25_stands(now);
+	examine();
+	assert_int_equal(finding("D1")->role, DOCTOR_CAUSE);
+	assert_because("D14", "D1", "vps/0/sints/2");
+	assert_because("D25", "D1", "vps/0/sints/2");
+}
+
+/* D7 is below D1, and D30 above both: all of it is D7's. */
+static void a_chain_leads_to_its_beginning(void **state UNUSED)
+{
+	d7_dropped(then), d7_dropped(now);
+	d1(then), d1(now);
+	d30(then), d30(now);
+	examine();
+	assert_int_equal(finding("D7")->role, DOCTOR_CAUSE);
+	assert_because("D1", "D7", "vps/0/sints/2");
+	assert_because("D30", "D7", "vps/0/sints/2");
+}
+
+static void what_happens_on_another_vp_or_channel_explains_nothing(void **state UNUSED)
+{
+	d9(then), d9(now);
+	d30(then), d30(now);
+	then->vps[1].masked = now->vps[1].masked = true;
+	then->vps[1].event_flag_count = now->vps[1].event_flag_count = 1;
+	then->channels[2].target_vp = now->channels[2].target_vp = 1;
+	examine();
+	assert_int_equal(finding("D4")->role, DOCTOR_CAUSE);
+	assert_int_equal(finding("D9")->role, DOCTOR_CAUSE);
+	assert_int_equal(finding("D30")->role, DOCTOR_CAUSE);
+}
+
+static void a_ring_explains_the_service_above_it(void **state UNUSED)
+{
+	leave_unread(&then->channels[1].to_guest);
+	leave_unread(&now->channels[1].to_guest);
+	d30(then), d30(now);
+	examine();
+	assert_because("D30", "D9", "channels/5/rings/1");
+}
+
+/* The guest holds its mutex: it works on no offer and no rescind of any channel. */
+static void a_teardown_that_hangs_explains_rescinds_that_do(void **state UNUSED)
+{
+	struct doctor_channel *old = &then->channels[1], *new = &now->channels[1];
+
+	d17(then), d17(now);
+	old->state = new->state = CHANNEL_REVOKED;
+	examine();
+	assert_because("D20", "D17", "gpadls/4/9");
+}
+
+static void a_note_explains_nothing(void **state UNUSED)
+{
+	d37(then), d37(now);
+	d9(then), d9(now);
+	examine();
+	assert_int_equal(finding("D37")->severity, DOCTOR_INFO);
+	assert_int_equal(finding("D9")->role, DOCTOR_CAUSE);
+}
+
+/* ---- size ------------------------------------------------------------------------------------ */
+
+static void findings_are_bounded(void **state UNUSED)
+{
+	for (uint32_t relid = 100; relid < 100 + 2 * DOCTOR_FINDINGS_MAX; relid++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u", relid);
+		add_channel(then, relid, name);
+		add_channel(now, relid, name);
+		now->channels[now->channel_count - 1].largest_packet_bytes = 5000;
+	}
+	examine();
+	assert_int_equal(report.count, DOCTOR_FINDINGS_MAX);
+	assert_true(report.truncated);
+	assert_int_equal(doctor_report_count(&report, DOCTOR_ERROR), DOCTOR_FINDINGS_MAX);
+}
+
+static void sections_are_bounded(void **state UNUSED)
+{
+	for (unsigned i = 0; i < DOCTOR_VPS_MAX - 2; i++)
+		assert_non_null(doctor_sample_add(now, DOCTOR_VPS));
+	assert_false(now->machine.truncated);
+	assert_null(doctor_sample_add(now, DOCTOR_VPS));
+	assert_true(now->machine.truncated);
+	assert_int_equal(doctor_sample_count(now, DOCTOR_VPS), DOCTOR_VPS_MAX);
+	assert_int_equal(doctor_sample_count(now, DOCTOR_MACHINE), 1);
+}
+
+static void limits_follow_the_first_one(void **state UNUSED)
+{
+	const struct doctor_limits usual = DOCTOR_LIMITS_DEFAULT;
+	struct doctor_limits limits = doctor_limits_for(S / 2);
+
+	assert_int_equal(limits.stuck_ns, S / 2);
+	assert_int_equal(limits.driver_ns, 5 * S);
+	limits = doctor_limits_for(S);
+	assert_memory_equal(&limits, &usual, sizeof(usual));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(nothing_is_found_where_nothing_is_wrong),
+		cmocka_unit_test(every_rule_finds_what_it_is_for),
+		cmocka_unit_test(every_rule_lets_pass_what_has_an_excuse),
+		cmocka_unit_test(every_rule_has_a_row_here),
+		TEST(without_time_between_them_rings_are_not_judged),
+		TEST(a_vm_that_does_not_run_is_not_judged),
+		TEST(another_channel_under_the_relid_is_not_compared),
+		TEST(a_socket_that_is_read_slowly_is_a_note),
+		TEST(what_waits_behind_the_slot_is_a_consequence),
+		TEST(a_chain_leads_to_its_beginning),
+		TEST(what_happens_on_another_vp_or_channel_explains_nothing),
+		TEST(a_ring_explains_the_service_above_it),
+		TEST(a_teardown_that_hangs_explains_rescinds_that_do),
+		TEST(a_note_explains_nothing),
+		TEST(findings_are_bounded),
+		TEST(sections_are_bounded),
+		TEST(limits_follow_the_first_one),
+	};
+
+	return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);
+}
