@@ -135,22 +135,28 @@ static void a_channel_from_open_to_release(void **state)
 
 static void a_gpadl_in_two_messages(void **state)
 {
-	struct {
-		struct vmbus_gpadl_header header;
-		struct vmbus_gpa_range range;
+	/* struct vmbus_gpadl_header and _body, with what follows them. */
+	const struct {
+		struct vmbus_message_header header;
+		uint32_t relid, gpadl;
+		uint16_t range_buf_len, range_count;
+		uint32_t byte_count, byte_offset;
 	} __attribute__((packed)) header = {
-		.header = {.header.type = VMBUS_MSG_GPADL_HEADER,
-			.child_relid = 1,
-			.gpadl = 7,
-			.range_buf_len = 16,
-			.range_count = 1},
-		.range = {.byte_count = 0x1000},
+		.header.type = VMBUS_MSG_GPADL_HEADER,
+		.relid = 1,
+		.gpadl = 7,
+		.range_buf_len = 16,
+		.range_count = 1,
+		.byte_count = 0x1000,
 	};
-	struct {
-		struct vmbus_gpadl_body body;
+	const struct {
+		struct vmbus_message_header header;
+		uint32_t message_number, gpadl;
 		uint64_t pfn;
 	} __attribute__((packed)) body = {
-		.body = {.header.type = VMBUS_MSG_GPADL_BODY, .message_number = 3, .gpadl = 7},
+		.header.type = VMBUS_MSG_GPADL_BODY,
+		.message_number = 3,
+		.gpadl = 7,
 		.pfn = GUEST_GPADL_PFN,
 	};
 
