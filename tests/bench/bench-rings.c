@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * bench-rings: a packet's way through a ring, written and read again, beside memcpy() of the same bytes
- * into the same pages and out again. The ratio is the price of packets: headers, indices, barriers,
- * signals, pages. Rings are as large as those of uio_hv_generic; they are filled and emptied by turns.
+ * bench-rings: a packet's way through a ring, written and read again, beside memcpy() of the same
+ * bytes into the same pages and out again. The ratio is the price of packets: headers, indices,
+ * barriers, signals, pages. Rings are as large as those of uio_hv_generic; they are filled and
+ * emptied by turns.
  */
 #include <stdint.h>
 #include <stdio.h>

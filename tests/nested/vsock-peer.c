@@ -6,13 +6,15 @@
  *	vsock-peer connect PORT	in the guest: stdin to the host, then what comes from there to
  *stdout vsock-peer unix PATH	on the host: as echo, on a unix socket
  *	vsock-peer clients PATH COUNT	on the host: as many clients of port 5000, one after the
- *other
+ *other vsock-peer trips PATH COUNT	on the host: one client, a byte there and back as often; says
+ *how long one trip took
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include <linux/vm_sockets.h>
 
@@ -97,17 +99,26 @@ static int read_line(int fd, char *line, size_t size)
 	return -1;
 }
 
-/* One client of the echo at port 5000: a word there, its end, the word back, its end. */
-static int one_client(const struct sockaddr_un *address, char *word, size_t size)
+/* A stream to the echo at port 5000; a descriptor in any case. */
+static int open_stream(const struct sockaddr_un *address, int *ret_works)
 {
 	static const char request[] = "CONNECT 5000\n";
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0), whole = 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	char line[64];
 
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
+	*ret_works = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
 		write(fd, request, strlen(request)) > 0 && read_line(fd, line, sizeof(line)) == 0 &&
-		strncmp(line, "OK ", 3) == 0 && write(fd, word, size) == (ssize_t)size &&
-		shutdown(fd, SHUT_WR) == 0) {
+		strncmp(line, "OK ", 3) == 0;
+	return fd;
+}
+
+/* A word there, its end, the word back, its end. */
+static int one_client(const struct sockaddr_un *address, char *word, size_t size)
+{
+	int works, fd = open_stream(address, &works), whole = 0;
+	char line[64];
+
+	if (works && write(fd, word, size) == (ssize_t)size && shutdown(fd, SHUT_WR) == 0) {
 		memset(line, 0, sizeof(line));
 		whole = recv(fd, line, size, MSG_WAITALL) == (ssize_t)size &&
 			memcmp(line, word, size) == 0 && read(fd, line, 1) == 0;
@@ -133,6 +144,28 @@ static int clients(const char *path, unsigned count)
 	return 0;
 }
 
+static int trips(const char *path, unsigned count)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct timespec start, end;
+	char byte = 'x';
+	int works, fd;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	fd = open_stream(&address, &works);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (unsigned i = 0; works && i < count; i++)
+		works = write(fd, &byte, 1) == 1 && read(fd, &byte, 1) == 1;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	close(fd);
+	if (!works)
+		return fail("the stream");
+	printf("a round trip of one byte: %.1f us\n",
+		((double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec)) /
+			1e3 / count);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "unix") == 0)
@@ -143,6 +176,8 @@ int main(int argc, char **argv)
 		return connect_to_host((unsigned)strtoul(argv[2], NULL, 0));
 	if (argc == 4 && strcmp(argv[1], "clients") == 0)
 		return clients(argv[2], (unsigned)strtoul(argv[3], NULL, 0));
-	fputs("usage: vsock-peer echo|connect PORT | unix PATH | clients PATH COUNT\n", stderr);
+	if (argc == 4 && strcmp(argv[1], "trips") == 0)
+		return trips(argv[2], (unsigned)strtoul(argv[3], NULL, 0));
+	fputs("usage: vsock-peer echo|connect PORT | unix PATH | clients|trips PATH COUNT\n", stderr);
 	return 2;
 }

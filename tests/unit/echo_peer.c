@@ -198,6 +198,10 @@ static void check_reply(struct echo_peer *peer, const struct vmbus_echo_header *
 
 	for (uint32_t i = sizeof(*header); right && i < header->size; i++)
 		right = peer->packet[i] == (uint8_t)(FIRST_BYTE + header->sequence);
+	if (right && peer->now_ns)
+		histogram_add(&peer->ask.round_trips,
+			peer->now_ns() -
+				peer->ask.sent_ns[header->sequence % ECHO_PEER_WINDOW_MAX]);
 	peer->ask.received += right;
 	peer->ask.wrong += !right;
 }
@@ -263,6 +267,8 @@ static int ask_next(struct echo_peer *peer)
 
 	memset(peer->packet, (uint8_t)(FIRST_BYTE + peer->ask.sent), peer->ask.size);
 	memcpy(peer->packet, &header, sizeof(header));
+	if (peer->now_ns)
+		peer->ask.sent_ns[peer->ask.sent % ECHO_PEER_WINDOW_MAX] = peer->now_ns();
 	r = send_payload(peer, peer->ask.sent, peer->ask.size);
 	peer->ask.sent += r == 0;
 	return r;

@@ -11,6 +11,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include "common/histogram.h"
 #include "hvdef/vmbus_echo.h"
 #include "vmbus/ring.h"
 
@@ -58,10 +59,13 @@ enum echo_peer_next {
 	ECHO_PEER_CLOSE, /* closes the channel */
 };
 
+enum { ECHO_PEER_WINDOW_MAX = 4096 };
+
 struct echo_peer {
 	struct vmbus_ring out, in; /* to the host, from it */
 	void (*signal)(void *arg);
 	void *arg;
+	uint64_t (*now_ns)(void); /* for round trips; NULL: they are not measured */
 
 	enum misbehaviour how;
 	uint64_t after; /* packets echoed before it happens */
@@ -75,7 +79,9 @@ struct echo_peer {
 	/* What we ask the host to send back. */
 	struct {
 		uint64_t count, sent, received, wrong;
-		uint32_t size, window;
+		uint32_t size, window; /* at most ECHO_PEER_WINDOW_MAX */
+		uint64_t sent_ns[ECHO_PEER_WINDOW_MAX];
+		struct histogram round_trips;
 	} ask;
 
 	_Alignas(8) uint8_t packet[VMBUS_ECHO_SIZE_MAX + 64];
