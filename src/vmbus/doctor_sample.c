@@ -266,27 +266,6 @@ static void fill_channels(const struct vmbus *bus, struct doctor_sample *sample)
 
 /* ---- integration components ------------------------------------------------------------------ */
 
-/* How Linux's drivers of these read: one packet per interrupt; only when a program runs. */
-static const struct {
-	const char *name, *daemon;
-} lock_step[] = {
-	{"shutdown", NULL},
-	{"kvp", "hv_kvp_daemon"},
-	{"vss", NULL},
-};
-
-static void fill_manners(struct doctor_ic *ic)
-{
-	for (size_t i = 0; i < ARRAY_LEN(lock_step); i++) {
-		if (strcmp(lock_step[i].name, ic->name) != 0)
-			continue;
-		ic->lock_step = true;
-		ic->needs_daemon = lock_step[i].daemon != NULL;
-		if (lock_step[i].daemon)
-			snprintf(ic->daemon, sizeof(ic->daemon), "%s", lock_step[i].daemon);
-	}
-}
-
 /* The guest said yes to the last request to go down. */
 static uint64_t going_down_age_ns(const struct ic *ic)
 {
@@ -305,6 +284,8 @@ static void fill_ic(const struct ic *ic, struct doctor_ic *ret_ic)
 		.time_in_state_ns = age_ns(ic->bus, ic->since_ns),
 		.period_ns = ic->ops->period_ns ? ic->ops->period_ns : DOCTOR_NONE,
 		.patience_ns = ic->ops->patience_ns,
+		.lock_step = ic->ops->lock_step,
+		.needs_daemon = ic->ops->daemon != NULL,
 		.requests = ic->requests,
 		.responses = ic->responses,
 		.lost = ic->lost,
@@ -317,7 +298,8 @@ static void fill_ic(const struct ic *ic, struct doctor_ic *ret_ic)
 	};
 	snprintf(ret_ic->name, sizeof(ret_ic->name), "%s", ic->ops->kind->name);
 	memcpy(ret_ic->problem, ic->problem, sizeof(ret_ic->problem));
-	fill_manners(ret_ic);
+	if (ic->ops->daemon)
+		snprintf(ret_ic->daemon, sizeof(ret_ic->daemon), "%s", ic->ops->daemon);
 }
 
 static void fill_ics(struct vmbus *bus, struct doctor_sample *sample)

@@ -25,6 +25,9 @@ const struct ic_ops *const ic_components[IC_COMPONENTS] = {
 	[IC_COMPONENT_VSS] = &vss_ops,
 };
 
+/* A component without a period that has something to say repeats it until it has been heard. */
+#define REPEAT_NS NSEC_PER_SEC
+
 static uint64_t now_ns(const struct ic *ic)
 {
 	return clock_now_ns(ic->bus->vm->clock);
@@ -179,7 +182,7 @@ static void send_next(struct ic *ic)
 	if (ic->done) {
 		send_call(ic);
 	} else if (now_ns(ic) >= ic->next_ns) {
-		ic->next_ns = now_ns(ic) + ic->ops->period_ns;
+		ic->next_ns = now_ns(ic) + (ic->ops->period_ns ? ic->ops->period_ns : REPEAT_NS);
 		if (!guest_is_behind(ic))
 			ask(ic, NULL);
 	}

@@ -128,6 +128,7 @@ struct ic_ops {
 	uint64_t period_ns;   /* it speaks on its own this often; 0: only when asked */
 	uint64_t patience_ns; /* an answer that takes longer is late */
 	uint64_t settle_ns;   /* how long the guest is left alone after negotiation */
+	bool lock_step;       /* Linux's driver reads one packet per interrupt */
 	/* The program without which the guest's driver reads nothing; NULL: the driver suffices. */
 	const char *daemon;
 	const struct ic_question *questions; /* NULL name ends them */

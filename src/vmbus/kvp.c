@@ -409,6 +409,7 @@ const struct ic_ops kvp_ops = {
 	.version_count = ARRAY_LEN(versions),
 	.size = sizeof(struct ic),
 	.packet_limit = IC_PACKET_MAX,
+	.lock_step = true,
 	.patience_ns = 4 * NSEC_PER_SEC,
 	.daemon = "hv_kvp_daemon",
 	.questions = questions,

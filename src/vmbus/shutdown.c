@@ -53,6 +53,7 @@ const struct ic_ops shutdown_ops = {
 	.versions = versions,
 	.version_count = ARRAY_LEN(versions),
 	.size = sizeof(struct ic),
+	.lock_step = true,
 	.patience_ns = 3 * NSEC_PER_SEC,
 	.settle_ns = NSEC_PER_SEC,
 	.questions = questions,

@@ -6,8 +6,7 @@
 #include "vmbus/internal.h"
 #include "vmm/event.h"
 
-#define THAW_PERIOD_NS NSEC_PER_SEC
-#define NO_DAEMON      "the guest's hv_vss_daemon may not run"
+#define NO_DAEMON "the guest's hv_vss_daemon may not run"
 
 struct vss {
 	struct ic ic;
@@ -188,7 +187,7 @@ const struct ic_ops vss_ops = {
 	.versions = versions,
 	.version_count = ARRAY_LEN(versions),
 	.size = sizeof(struct vss),
-	.period_ns = THAW_PERIOD_NS,
+	.lock_step = true,
 	.patience_ns = 4 * NSEC_PER_SEC,
 	.questions = questions,
 	.fill = vss_fill,
