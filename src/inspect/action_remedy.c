@@ -288,6 +288,8 @@ static void explain_kick(struct remedy *remedy)
 	struct kick_reply *info = &remedy->kick;
 	const char *why = "no message is in the slot: the guest looks for event flags alone";
 
+	if (!info->before.slot_busy && info->before.queue_depth > 0)
+		why = "the slot is free, and messages wait: the next one goes into it";
 	if (info->before.slot_busy)
 		why = info->before.slot_pending
 			      ? "a message is in the slot, and its pending flag asks for EOM"
@@ -317,7 +319,7 @@ static void kick(struct remedy *remedy)
 
 	info->before = synic_glance(remedy->synic, info->sint);
 	if (!remedy->values.dry_run)
-		r = synic_assert(remedy->synic, info->sint);
+		r = synic_kick(remedy->synic, info->sint);
 	if (r < 0) {
 		refuse_kick(remedy, r);
 		return;

@@ -369,7 +369,7 @@ bool synic_owes(struct synic *synic, unsigned sint)
 	return owed;
 }
 
-int synic_assert(struct synic *synic, unsigned sint)
+static int assert_sint(struct synic *synic, unsigned sint, bool look_at_slot)
 {
 	uint8_t vector;
 	bool auto_eoi;
@@ -381,9 +381,22 @@ int synic_assert(struct synic *synic, unsigned sint)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&synic->lock);
+	if (look_at_slot)
+		synic_scan_locked(synic, sint);
 	r = synic_vector_locked(synic, sint, &vector, &auto_eoi);
 	if (r == 0)
 		r = synic_raise_locked(synic, sint);
+	synic_arm_locked(synic);
 	pthread_mutex_unlock(&synic->lock);
 	return r == SYNIC_WITHHELD ? -EPERM : r;
+}
+
+int synic_assert(struct synic *synic, unsigned sint)
+{
+	return assert_sint(synic, sint, false);
+}
+
+int synic_kick(struct synic *synic, unsigned sint)
+{
+	return assert_sint(synic, sint, true);
 }

@@ -164,6 +164,12 @@ struct synic_glance {
 /* Any thread; `sint` 0-15. */
 struct synic_glance synic_glance(struct synic *synic, unsigned sint);
 
+/*
+ * The same, after another look at the slot: what waits goes into it if it is free, or its occupant
+ * is asked for an EOM once more. For somebody who thinks that one of these got lost.
+ */
+int synic_kick(struct synic *synic, unsigned sint) MUST_CHECK;
+
 /* Whether an interrupt of the SINT is withheld, to be raised when the obstacle goes. Any thread. */
 bool synic_owes(struct synic *synic, unsigned sint);
 
