@@ -225,9 +225,10 @@ void channel_recheck(void *arg)
 	if (channel->device == DEVICE_OPEN && channel->state == CHANNEL_OPEN) {
 		ring_observe(&channel->out, &out);
 		ring_observe(&channel->in, &in);
-		if ((out.used > 0 && !out.interrupt_mask && !channel->early) ||
+		if ((out.used > 0 && !out.interrupt_mask && !channel->early_recheck) ||
 			(in.pending_send_sz > 0 && in.size - in.used >= in.pending_send_sz))
 			vmbus_channel_signal(channel);
+		channel->early_recheck = false;
 		look_at_rings(channel);
 	}
 	vmbus_unlock(bus);
@@ -394,8 +395,9 @@ static void ask_device_to_open(struct vmbus_channel *channel)
 /* The guest takes the event, and has no handler yet; the one it was for is not sent again. */
 static void signal_early(struct vmbus_channel *channel)
 {
-	channel->early = channel_is_hit(channel, FAULT_EARLY_EVENT);
-	if (channel->early)
+	channel->early_packet = channel_is_hit(channel, FAULT_EARLY_EVENT);
+	channel->early_recheck = channel->early_packet;
+	if (channel->early_packet)
 		vmbus_channel_signal(channel);
 }
 
@@ -930,8 +932,8 @@ static const struct iovec *pad(
 /* The event of the first packet has been sent already, when a fault was early with it. */
 static void signal_packet(struct vmbus_channel *channel)
 {
-	if (channel->early)
-		channel->early = false;
+	if (channel->early_packet)
+		channel->early_packet = false;
 	else
 		vmbus_channel_signal(channel);
 }
@@ -1012,6 +1014,6 @@ bool vmbus_channel_idle(struct vmbus_channel *channel)
 {
 	if (!channel_is_hit(channel, FAULT_LEAVE_MASKED))
 		return ring_reader_idle(&channel->in);
-	ring_mask(&channel->in);
+	ring_idle_masked(&channel->in);
 	return false;
 }

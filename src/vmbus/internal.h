@@ -127,7 +127,11 @@ struct vmbus_channel {
 	struct loop_work signalled_work, free_work;
 
 	uint64_t held_by; /* a fault keeps the device from going on; 0: none does */
-	bool early;       /* a fault sent the event of the first packet before OPEN_RESULT */
+	/*
+	 * A fault sent the event of the first packet before OPEN_RESULT: neither that packet nor
+	 * the look after OPEN_RESULT sends it again.
+	 */
+	bool early_packet, early_recheck;
 
 	unsigned gpadls;
 	uint64_t opens, refused, signals_out;

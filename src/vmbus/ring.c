@@ -210,6 +210,12 @@ void ring_mask(struct vmbus_ring *ring)
 	store(&ring->control->interrupt_mask, 1);
 }
 
+void ring_idle_masked(struct vmbus_ring *ring)
+{
+	ring_mask(ring);
+	ring->awake = false;
+}
+
 bool ring_reader_idle(struct vmbus_ring *ring)
 {
 	store(&ring->control->interrupt_mask, 0);

@@ -73,6 +73,8 @@ int ring_consume(struct vmbus_ring *ring, bool *ret_signal) MUST_CHECK;
  */
 bool ring_reader_idle(struct vmbus_ring *ring);
 void ring_mask(struct vmbus_ring *ring);
+/* Goes to sleep with the mask on, as a reader must not: for a fault. */
+void ring_idle_masked(struct vmbus_ring *ring);
 
 /*
  * Writes a packet whose payload is `iov`. `limit` bytes with header is what the guest's driver can
