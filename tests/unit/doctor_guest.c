@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "doctor_guest.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,11 +33,16 @@ static void probe_signalled(struct vmbus_channel *channel, void *arg)
 	_Alignas(8) uint8_t buffer[4096];
 	struct doctor_probe *probe = arg;
 	struct ring_packet packet;
+	int r = 0;
 
-	while (!probe->deaf && vmbus_channel_peek(channel, buffer, sizeof(buffer), &packet) == 0) {
-		probe->packets++;
-		if (vmbus_channel_consume(channel) < 0)
-			return;
+	while (!probe->deaf && r == 0) {
+		r = vmbus_channel_peek(channel, buffer, sizeof(buffer), &packet);
+		if (r == 0) {
+			probe->packets++;
+			r = vmbus_channel_consume(channel);
+		} else if (r == -EAGAIN && vmbus_channel_idle(channel)) {
+			r = 0;
+		}
 	}
 }
 
