@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "echo_peer.h"
+#include "seeds.h"
 #include "vmbus/echo.h"
 #include "vmbus/internal.h"
 #include "vmbus_guest.h"
@@ -681,6 +682,58 @@ static void no_misbehaviour_harms_more_than_its_channel(void **state)
 	}
 }
 
+static unsigned next_random(unsigned *state)
+{
+	*state = *state * 1103515245 + 12345;
+	return *state >> 8;
+}
+
+/* A word of a control page, or of the data that the host is about to read. */
+static void scribble(unsigned *random)
+{
+	static const uint32_t words[] = {0, 1, 8, 24, 4095, 65528, 65535, 65536, UINT32_MAX};
+	uint32_t *page = (void *)pages[next_random(random) % 2 * RING_PAGES];
+	uint32_t value = words[next_random(random) % ARRAY_LEN(words)];
+
+	if (next_random(random) % 4 == 0) {
+		page = (void *)pages[1 + peer.out.index / VMBUS_PAGE_SIZE % (RING_PAGES - 1)];
+		value = next_random(random);
+	}
+	page[next_random(random) % 4] = value;
+}
+
+/* The guest and somebody who writes into its rings, at random. */
+static void whatever_stands_in_the_rings(unsigned seed)
+{
+	unsigned random = seed;
+	uint32_t which;
+
+	for (unsigned i = 0; i < 200; i++) {
+		if (next_random(&random) % 8 == 0)
+			scribble(&random);
+		if (echo->channel->state == CHANNEL_OPEN && echo->state == ECHO_IDLE)
+			assert_int_equal(run(50, 24 + next_random(&random) % 200, 8), 0);
+		if (echo_peer_turn(&peer) == ECHO_PEER_SLEEP)
+			set_monitor_bit(NULL);
+		host_turns();
+	}
+	if (echo->state == ECHO_RUNNING)
+		assert_int_equal(echo_stop(guest.bus, 0, &which), 0);
+	vmbus_guest_close(&guest, relid);
+	assert_int_equal(echo->state, ECHO_CLOSED);
+	guest.next_pfn = GUEST_GPADL_PFN;
+	open_channel();
+	assert_int_equal(run(100, 64, 10), 0);
+	exchange();
+	if (echo->received != 100)
+		fail_msg("the channel does not work any more, HVD_SEED=%u", seed);
+}
+
+static void nothing_in_the_rings_harms_the_host(void **state)
+{
+	for_each_seed(whatever_stands_in_the_rings, 200, 20);
+}
+
 /* As after `hvctl channels unstick`. */
 static void a_masked_guest_that_is_woken_goes_on(void **state)
 {
@@ -784,6 +837,7 @@ int main(void)
 		ECHO_TEST(one_that_never_came_back_is_lost_and_the_rest_goes_on),
 		ECHO_TEST(answers_that_nobody_signals_do_not_count),
 		cmocka_unit_test(no_misbehaviour_harms_more_than_its_channel),
+		ECHO_TEST(nothing_in_the_rings_harms_the_host),
 		ECHO_TEST(a_masked_guest_that_is_woken_goes_on),
 		ECHO_TEST(a_flood_of_signals_is_counted_and_costs_no_packet),
 		ECHO_TEST(the_monitor_page_says_what_is_served),
