@@ -18,11 +18,11 @@ loads() {
 	grep -q '^uio_hv_generic' /tmp/modules
 }
 
-# In the guest, in the background; its lines are numbered to be told apart, and may follow a prompt.
+# In the guest, in the background; its lines are numbered to be told apart, and may follow anything.
 opened=0
 opens() {
 	opened=$((opened + 1))
-	answers "(^|[^0-9])$opened: uio0: open" "uio-echo $* | while read -r l; do echo \"$opened: \$l\"; done &"
+	answers "run-$opened: uio0: open" "uio-echo $* | while read -r l; do echo \"run-$opened: \$l\"; done &"
 }
 
 # echo_is COLUMN VALUE
@@ -72,7 +72,7 @@ guest_asks() {
 # misbehaves KIND STATUS OUTCOME [CHANNEL]: of 2000 packets, the kind after 500.
 misbehaves() {
 	kind=$1 status=$2 outcome=$3 channel=${4:-open}
-	opens --misbehave "$kind" --after 500 || return 1
+	opens --misbehave "$kind" --after 500
 	hvctl echo run --count 2000 --window 8 --patience 3s >/tmp/run 2>&1
 	got=$?
 	cat /tmp/run
