@@ -54,6 +54,9 @@ enum cli_exit run_echo_run(struct cli *cli, const struct invocation *invocation)
 enum cli_exit run_watch(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_log(struct cli *cli, const struct invocation *invocation);
 
+/* action-top.c */
+enum cli_exit run_top(struct cli *cli, const struct invocation *invocation);
+
 /* action-sock.c */
 enum cli_exit run_capture(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_sock(struct cli *cli, const struct invocation *invocation);

@@ -101,6 +101,7 @@ static const char *const components[] = {"heartbeat", "timesync", "shutdown", "k
 static const char *const pools[] = {
 	"external", "guest", "auto", "auto_external", "internal", NULL};
 static const char *const payloads[] = {"none", "head", "full", NULL};
+static const char *const top_views[] = {"channels", "sints", "vps", "findings", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 static const char *const fail_on[] = {"warn", "error", NULL};
@@ -1253,6 +1254,24 @@ const struct command commands[] = {
 		.example = "hvctl metrics",
 		.method = "GET", .path = "/metrics",
 		.run = run_metrics,
+	},
+	{
+		.noun = "top",
+		.help = "watch VPs, SINTs, channels by suspicion and findings, as htop does processes",
+		.example = "hvctl top",
+		.run = run_top,
+		.args = {
+			{ .name = "-n", .key = "count", .metavar = "N",
+				.help = "print N pictures and end, as into a pipe (default there: 1)",
+				.type = ARG_UINT },
+			{ .name = "-d", .key = "delay", .metavar = "DURATION",
+				.help = "between two looks (default 1500ms)",
+				.type = ARG_DURATION },
+			{ .name = "--view", .key = "view", .metavar = "VIEW",
+				.help = "channels, sints, vps or findings (default: channels)",
+				.type = ARG_CHOICE, .completer = COMPLETE_CHOICES,
+				.choices = top_views },
+		},
 	},
 	{
 		.noun = "shell",

@@ -40,12 +40,13 @@ at_most_one() {
 	[ "$(printf '%s' "$1" | grep -c .)" -le 1 ] || echo "$1"
 }
 
-echo 1..12
+echo 1..13
 rule 'every file names its licence' "$(sources | xargs grep -L 'SPDX-License-Identifier: GPL-2.0-or-later')"
 rule 'only src/vmm/kvm* knows KVM' "$(includers_but 'linux/kvm\.h' '^src/vmm/kvm[^/]*$')"
 rule 'microhttpd is used by one file' "$(at_most_one "$(includers 'microhttpd\.h')")"
 rule 'libcurl is used by one file' "$(at_most_one "$(includers 'curl/.*')")"
 rule 'readline is used by one file' "$(at_most_one "$(includers 'readline/readline\.h')")"
+rule 'ncurses is used by one file' "$(at_most_one "$(includers 'n?curses[a-z]*\.h')")"
 rule 'libtracefs is used by one file' "$(at_most_one "$(includers 'tracefs/tracefs\.h')")"
 rule 'libtraceevent is used by one file' "$(at_most_one "$(includers 'traceevent/.*')")"
 rule 'jansson stays in inspect, daemon and cli' "$(includers_but 'jansson\.h' '^src/(inspect|daemon|cli)/')"

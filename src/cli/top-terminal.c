@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/top-terminal.h"
+
+#include <curses.h>
+#include <stdlib.h>
+
+enum { ESCAPE_MS = 50 };
+
+struct top_terminal {
+	SCREEN *screen; /* owns */
+	bool color;
+};
+
+static void set_colors(struct top_terminal *terminal)
+{
+	static const struct {
+		enum top_paint paint;
+		short color;
+	} pairs[] = {
+		{PAINT_GOOD, COLOR_GREEN},
+		{PAINT_ATTENTION, COLOR_YELLOW},
+		{PAINT_BAD, COLOR_RED},
+		{PAINT_KEY, COLOR_CYAN},
+	};
+
+	terminal->color = terminal->color && has_colors() && start_color() == OK;
+	if (!terminal->color)
+		return;
+	use_default_colors();
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		init_pair((short)pairs[i].paint, pairs[i].color, -1);
+}
+
+bool top_terminal_open(bool color, struct top_terminal **ret_terminal)
+{
+	struct top_terminal *terminal = calloc(1, sizeof(*terminal));
+
+	if (terminal)
+		terminal->screen = newterm(NULL, stdout, stdin);
+	if (!terminal || !terminal->screen) {
+		free(terminal);
+		return false;
+	}
+	terminal->color = color;
+	set_colors(terminal);
+	cbreak();
+	noecho();
+	nonl();
+	keypad(stdscr, TRUE);
+	set_escdelay(ESCAPE_MS);
+	curs_set(0);
+	*ret_terminal = terminal;
+	return true;
+}
+
+struct top_terminal *top_terminal_close(struct top_terminal *terminal)
+{
+	if (!terminal)
+		return NULL;
+	endwin();
+	delscreen(terminal->screen);
+	free(terminal);
+	return NULL;
+}
+
+void top_terminal_size(struct top_terminal *terminal, unsigned *ret_rows, unsigned *ret_columns)
+{
+	*ret_rows = (unsigned)getmaxy(stdscr);
+	*ret_columns = (unsigned)getmaxx(stdscr);
+}
+
+/* Without colours what matters is bold. */
+static attr_t attributes(const struct top_terminal *terminal, enum top_paint paint)
+{
+	switch (paint) {
+	case PAINT_PLAIN:
+		return A_NORMAL;
+	case PAINT_DIM:
+		return A_DIM;
+	case PAINT_HEAD:
+	case PAINT_SELECTED:
+		return A_REVERSE;
+	case PAINT_GOOD:
+	case PAINT_KEY:
+		return terminal->color ? (attr_t)COLOR_PAIR(paint) : A_NORMAL;
+	case PAINT_ATTENTION:
+	case PAINT_BAD:
+		return A_BOLD | (terminal->color ? (attr_t)COLOR_PAIR(paint) : A_NORMAL);
+	}
+	return A_NORMAL;
+}
+
+void top_terminal_show(struct top_terminal *terminal, const struct top_screen *screen)
+{
+	erase();
+	for (unsigned row = 0; row < screen->rows; row++) {
+		for (unsigned column = 0; column < screen->columns; column++) {
+			size_t at = (size_t)row * screen->columns + column;
+
+			attrset(attributes(terminal, (enum top_paint)screen->paint[at]));
+			mvaddch((int)row, (int)column, (chtype)screen->text[at]);
+		}
+	}
+	attrset(A_NORMAL);
+	refresh();
+}
+
+int top_terminal_key(struct top_terminal *terminal, int timeout_ms)
+{
+	static const struct {
+		int curses, key;
+	} keys[] = {
+		{KEY_UP, TOP_KEY_UP},
+		{KEY_DOWN, TOP_KEY_DOWN},
+		{KEY_LEFT, TOP_KEY_LEFT},
+		{KEY_RIGHT, TOP_KEY_RIGHT},
+		{KEY_PPAGE, TOP_KEY_PAGE_UP},
+		{KEY_NPAGE, TOP_KEY_PAGE_DOWN},
+		{KEY_HOME, TOP_KEY_HOME},
+		{KEY_END, TOP_KEY_END},
+		{KEY_ENTER, TOP_KEY_ENTER},
+		{'\r', TOP_KEY_ENTER},
+		{'\n', TOP_KEY_ENTER},
+		{27, TOP_KEY_ESCAPE},
+		{KEY_BACKSPACE, TOP_KEY_BACKSPACE},
+		{127, TOP_KEY_BACKSPACE},
+		{'\b', TOP_KEY_BACKSPACE},
+	};
+	int key;
+
+	timeout(timeout_ms);
+	key = getch();
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (key == keys[i].curses)
+			return keys[i].key;
+	}
+	if (key >= KEY_F(1) && key <= KEY_F(10))
+		return TOP_KEY_F1 + key - KEY_F(1);
+	return key > 0 && key < 0x100 ? key : 0;
+}

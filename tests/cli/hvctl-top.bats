@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# hvctl top: one picture into a pipe, and keys and sizes on a terminal.
+
+load helpers
+
+setup() {
+	common_setup
+	export PTY_TERM=xterm
+}
+
+teardown() {
+	common_teardown
+}
+
+demo() {
+	start_hvd --demo --accel sim --cpus 2 --device null --device echo
+}
+
+# on_terminal ARGS...: top on a terminal of 24 lines and 80 columns, led by the lines on stdin.
+on_terminal() {
+	{
+		echo 'size 24 80'
+		cat
+	} | "$SOURCE_ROOT/tests/cli/pty-session" "$HVCTL" top -d 200ms "$@"
+}
+
+@test "into a pipe: one picture, without being asked for it" {
+	demo
+	run "$HVCTL" top
+	assert_success
+	assert_line --index 0 --regexp '^vm: running, sim, SynIC sim, 2 VPs, up '
+	assert_line --index 1 --regexp '^hypercalls [0-9.]+/s  messages [0-9.]+/s  events [0-9.]+/s '
+	assert_line --index 3 'findings: 0 errors, 0 warnings'
+	assert_line --regexp '^RELID DEVICE +STATE +SUSP '
+	assert_line --regexp '^ +2 echo +client_released +0 '
+	refute_output --partial $'\033'
+}
+
+@test "-n N: so many pictures; every view" {
+	demo
+	run "$HVCTL" top -n 2 -d 100ms --view sints
+	assert_success
+	assert_equal "$(grep -c '^vm: running' <<<"$output")" 2
+	assert_line --regexp '^ +1 60 +64$'
+	run "$HVCTL" top -n 1 --view vps
+	assert_line --regexp '^ +1 running +[0-9]+% +[0-9.]+ '
+	run "$HVCTL" top -n 1 --view findings
+	assert_line '(nothing)'
+	run "$HVCTL" top --view rings
+	assert_failure 2
+	run "$HVCTL" -j top
+	assert_failure 2
+}
+
+@test "no hvd: 6, and the terminal is left alone" {
+	run "$HVCTL" top -n 1
+	assert_failure 6
+	run on_terminal <<<'expect no VM runs'
+	assert_failure 6
+}
+
+@test "keys: views, help, order, filter, quit" {
+	demo
+	run on_terminal <<-'END'
+		expect RELID DEVICE +STATE
+		send 3
+		expect WRMSR/s
+		send \t
+		expect DIAGNOSIS
+		send h
+		expect Any key goes back
+		send x
+		expect 4 Findings
+		send 1
+		expect RELID
+		send >
+		expect by VP
+		send /ech\r
+		expect filter: 
+		expect echo
+		refuse null
+		send q
+	END
+	assert_success
+}
+
+@test "function keys and arrows as a terminal sends them; F10 quits" {
+	demo
+	run on_terminal <<-'END'
+		expect RELID
+		send \x1bOP
+		expect Any key goes back
+		send \x1bOB
+		expect RELID
+		send \x1bOB
+		send \x1b[15~
+		expect SINT2
+		send \x1b[21~
+	END
+	assert_success
+}
+
+@test "the size changes: the picture fits, also in 20 columns and 8 lines" {
+	demo
+	run on_terminal <<-'END'
+		expect F10
+		size 50 140
+		expect F10
+		size 8 20
+		expect RELID
+		size 2 5
+		send h
+		send h
+		size 24 80
+		expect F10
+		send q
+	END
+	assert_success
+}
+
+@test "Ctrl-C ends it with 130; a daemon that goes away is told, 6" {
+	demo
+	run on_terminal <<-'END'
+		expect RELID
+		send \x03
+	END
+	assert_failure 130
+	(
+		sleep 1
+		kill -KILL "$hvd_pid"
+	) 3>&- &
+	run on_terminal <<-'END'
+		expect RELID
+		expect (cannot connect|refused|hvd)
+	END
+	assert_failure 6
+}
+
+@test "NO_COLOR: no colours; a terminal nobody knows is refused" {
+	demo
+	NO_COLOR=1 run on_terminal <<-'END'
+		expect RELID
+		refuse \x1b\[3[0-7]m
+		send q
+	END
+	assert_success
+	PTY_TERM=nonesuch run on_terminal <<<'expect nothing is known of a terminal'
+	assert_failure 4
+}
