@@ -101,6 +101,11 @@ static void want_too_much(struct echo_peer *peer)
 	__atomic_store_n(&peer->out.control->pending_send_sz, peer->out.size - 1, __ATOMIC_RELEASE);
 }
 
+static void spoil_read_index(struct echo_peer *peer)
+{
+	__atomic_store_n(&peer->in.control->read_index, peer->in.size + 8, __ATOMIC_RELEASE);
+}
+
 /* `peer->packet` is the answer that was sent. */
 static void break_rules(struct echo_peer *peer)
 {
@@ -136,11 +141,6 @@ static void break_rules(struct echo_peer *peer)
 	case MISBEHAVES_UNALIGNED:
 		set_write_index(peer, (peer->out.index + 36) % size);
 		return;
-	case MISBEHAVES_BAD_READ_INDEX:
-		__atomic_store_n(
-			&peer->in.control->read_index, peer->in.size + 8, __ATOMIC_RELEASE);
-		tell_host(peer);
-		return;
 	case MISBEHAVES_BAD_PACKET:
 		send_header(peer, 1, 2);
 		return;
@@ -155,6 +155,7 @@ static void break_rules(struct echo_peer *peer)
 		peer->begun = send_payload(peer, header.sequence, header.size) == 0;
 		return;
 	case MISBEHAVES_PENDING:
+	case MISBEHAVES_BAD_READ_INDEX:
 	case MISBEHAVES_CORRUPT:
 	case MISBEHAVES_DROP:
 	case BEHAVES:
@@ -228,9 +229,13 @@ static void misbehave(struct echo_peer *peer)
 		break_rules(peer);
 	}
 	peer->due = false;
-	if (peer->begun && peer->how == MISBEHAVES_PENDING)
+	if (!peer->begun)
+		return;
+	if (peer->how == MISBEHAVES_PENDING)
 		want_too_much(peer);
-	if (peer->begun && misbehaviour_desc[peer->how].fails)
+	else if (peer->how == MISBEHAVES_BAD_READ_INDEX)
+		spoil_read_index(peer); /* the host looks at it when it sends the next packet */
+	else if (misbehaviour_desc[peer->how].fails)
 		peer->frozen = true;
 }
 
