@@ -203,13 +203,9 @@ static enum cli_exit verdict(
 static enum cli_exit get_report(
 	struct cli *cli, const struct invocation *invocation, json_t **ret_report)
 {
-	const char *file = invocation_value(invocation, "from")->text;
-
-	if (!file)
+	if (!cli->snapshot)
 		return ask_daemon(cli, invocation, ret_report);
-	if (cli->options.watch)
-		return problem_usage(&cli->options, NULL, "a file does not change: no --watch");
-	return doctor_file_report(cli, invocation, file, stuck_after_ns(invocation), ret_report);
+	return doctor_file_report(cli, invocation, stuck_after_ns(invocation), ret_report);
 }
 
 enum cli_exit run_doctor(struct cli *cli, const struct invocation *invocation)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/problem.h"
 #include "common/cleanup.h"
@@ -28,31 +27,9 @@ static void cleanup_report(struct doctor_report *report)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static enum cli_exit load(struct cli *cli, const char *file, json_t **ret_document)
+static bool read_samples(const json_t *snapshot, struct samples *ret_samples)
 {
-	bool is_stdin = strcmp(file, "-") == 0;
-	FILE *in = is_stdin ? stdin : fopen(file, "re");
-	json_error_t error;
-	json_t *document;
-
-	if (!in)
-		return problem_report(&cli->options, CLI_NOT_FOUND, "no_such_file", NULL, "%s: %s",
-			file, strerror(errno));
-	document = json_loadf(in, JSON_REJECT_DUPLICATES, &error);
-	if (!is_stdin)
-		fclose(in);
-	if (!document)
-		return problem_usage(&cli->options, "hvctl snapshot FILE makes one",
-			"%s is no snapshot: line %d: %s", file, error.line, error.text);
-	*ret_document = document;
-	return CLI_OK;
-}
-
-/* Of a snapshot the member `doctor` counts. */
-static bool read_samples(const json_t *document, struct samples *ret_samples)
-{
-	const json_t *doctor = json_object_get(document, "doctor");
-	const json_t *list = json_object_get(doctor ? doctor : document, "samples");
+	const json_t *list = json_object_get(json_object_get(snapshot, "doctor"), "samples");
 
 	if (json_array_size(list) != 2)
 		return false;
@@ -97,19 +74,15 @@ static json_t *report_json(const struct invocation *invocation, const struct doc
 }
 
 enum cli_exit doctor_file_report(struct cli *cli, const struct invocation *invocation,
-	const char *file, uint64_t stuck_ns, json_t **ret_report)
+	uint64_t stuck_ns, json_t **ret_report)
 {
 	const struct doctor_limits limits = doctor_limits_for(stuck_ns);
 	CLEANUP(samples) struct samples samples = {0};
 	CLEANUP(report) struct doctor_report report = {0};
-	json_auto_t *document = NULL;
-	enum cli_exit r = load(cli, file, &document);
 
-	if (r != CLI_OK)
-		return r;
-	if (!read_samples(document, &samples))
+	if (!read_samples(cli->snapshot, &samples))
 		return problem_usage(&cli->options, "it must be of this hvctl's version",
-			"%s holds no samples of the doctor", file);
+			"the snapshot holds no samples of the doctor");
 	if (doctor_examine(samples.then, samples.now, &limits, &report) < 0)
 		return problem_errno(&cli->options, ENOMEM, "doctor");
 	*ret_report = report_json(invocation, &limits, &report);

@@ -1,0 +1,151 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# hvctl doctor, live and from files, and hvctl explain for its rules.
+# shellcheck disable=SC2154 # stderr is set by run
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load helpers
+	load stub
+	common_setup
+	samples=$BATS_TEST_TMPDIR/snapshot.json
+}
+
+teardown() {
+	common_teardown
+}
+
+demo() {
+	start_hvd --demo --accel sim --cpus 2 --device heartbeat "$@"
+}
+
+take_samples() {
+	demo
+	"$HVCTL" snapshot "$samples"
+}
+
+# change STATEMENTS: in Python, of both samples; each is called sample.
+change() {
+	/usr/bin/python3 - "$samples" "$1" <<'EOT'
+import json, sys
+document = json.load(open(sys.argv[1]))
+for sample in document["doctor"]["samples"]:
+    exec(sys.argv[2])
+json.dump(document, open(sys.argv[1], "w"))
+EOT
+}
+
+@test "a machine that is well: status 0, and says so" {
+	demo
+	run "$HVCTL" doctor --stuck-after 100ms
+	assert_success
+	assert_output --partial '0 errors, 0 warnings, 0 notes; looked twice'
+}
+
+@test "with -j there is one document, also when nothing was found" {
+	demo
+	run --separate-stderr "$HVCTL" -j doctor --stuck-after 100ms
+	assert_success
+	assert_equal "$stderr" ''
+	echo "$output" | /usr/bin/python3 -c 'import json, sys
+report = json.load(sys.stdin)
+assert report["items"] == [] and report["judged"] and report["errors"] == 0'
+}
+
+@test "a value that is none: 2" {
+	demo
+	run "$HVCTL" doctor --stuck-after 1ms
+	assert_failure 2
+	run "$HVCTL" doctor 4000
+	assert_failure 2
+	run "$HVCTL" doctor --fail-on info
+	assert_failure 2
+}
+
+@test "--watch looks again and again" {
+	demo
+	run timeout -s INT 2 "$HVCTL" doctor --watch --stuck-after 50ms
+	[ "$(grep -c '0 errors' <<<"$output")" -ge 1 ]
+}
+
+@test "samples in a file are judged as in the daemon, with status 8 for an error" {
+	take_samples
+	run "$HVCTL" doctor --from "$samples"
+	assert_success
+	change 'sample["machine"]["crash_age_ns"] = 5000000000'
+	run "$HVCTL" doctor --from "$samples"
+	assert_failure 8
+	assert_line --partial 'error D39 hv: the guest panicked 5.0 s ago'
+	assert_line '  type   hvctl vm reset'
+	run "$HVCTL" doctor --from "$samples" -o name
+	assert_failure 8
+	assert_output hv
+}
+
+@test "--fail-on warn: 8 for a warning, which is 0 without" {
+	take_samples
+	change 'sample["connection"].update(state="negotiated", time_in_state_ns=9000000000)'
+	run "$HVCTL" doctor --from "$samples"
+	assert_success
+	assert_line --partial 'warn D36 vmbus:'
+	run "$HVCTL" doctor --from "$samples" --fail-on warn
+	assert_failure 8
+}
+
+@test "what stood still for less than --stuck-after is not judged" {
+	take_samples
+	change 'sample["connection"].update(state="negotiated", time_in_state_ns=9000000000)'
+	run "$HVCTL" doctor --from "$samples" --fail-on warn --stuck-after 2s
+	assert_success
+	refute_line --partial D36
+}
+
+@test "a file that is none, or has no samples" {
+	run "$HVCTL" doctor --from "$BATS_TEST_TMPDIR/nowhere"
+	assert_failure
+	take_samples
+	change 'sample.clear()'
+	run "$HVCTL" doctor --from "$samples"
+	assert_failure 2
+	assert_output --partial 'holds no samples'
+}
+
+@test "samples that lack a field are refused" {
+	take_samples
+	change 'del sample["machine"]["running"]'
+	run "$HVCTL" doctor --from "$samples"
+	assert_failure 2
+}
+
+@test "explain has the long text of every rule" {
+	for rule in $(seq 1 40); do
+		run "$HVCTL" explain "D$rule"
+		assert_success
+		assert_line --partial "D$rule: "
+		assert_line 'What to do'
+	done
+	run "$HVCTL" explain d17 -j
+	assert_success
+	assert_line --partial '"rule": "D17"'
+	run "$HVCTL" explain D41
+	assert_failure 3
+}
+
+@test "the commands that rules advise exist" {
+	"$HVCTL" explain D1 >/dev/null
+	for words in 'synic kick' 'channels unstick' 'channels rescind' 'ic ping' 'ic shutdown' 'vm reset' 'faults add'; do
+		# shellcheck disable=SC2086 # two words
+		run "$HVCTL" $words --help
+		assert_success
+	done
+}
+
+@test "a watching doctor is switched on with hvd, and off" {
+	demo --doctor
+	run "$HVCTL" inspect doctor/watch/watching
+	assert_output --partial 'yes'
+	"$HVCTL" inspect doctor/watch/watching --set false
+	run "$HVCTL" inspect doctor/watch/watching
+	assert_output --partial 'no'
+}

@@ -1,0 +1,104 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The doctor and Debian's kernel: nothing to find while it works hard, and the right cause when it hangs
+# needs: vmlinuz guest-module=hv_utils guest-module=hv_sock
+# by name only
+#
+# --match chooses by mode and processors, as kernel-2. BUSY is how many seconds the guest works.
+#
+# shellcheck disable=SC2034,SC2154 # lib/linux.sh reads guests, and sets the rest
+set -u
+. /rig/lib/tap.sh
+. /rig/lib/linux.sh
+guests='user-2 kernel-2'
+BUSY=20
+# The emulated machine is slow: what stands still for a second may well be under way.
+stuck_after=3s
+
+loads_drivers() {
+	answers '^drivers are in' \
+		'for m in $(cat /modules/order); do insmod /modules/$m; done; echo drivers are in'
+}
+
+# is_well: not even a warning.
+is_well() {
+	hvctl doctor --stuck-after "$stuck_after" --fail-on warn
+}
+
+# finds RULE ROLE: among the findings.
+finds() {
+	hvctl doctor --stuck-after "$stuck_after" -j >/tmp/report
+	status=$?
+	cat /tmp/report
+	tr -d ' \n' </tmp/report | grep -q "\"rule\":\"$1\",\"severity\":\"error\",\"role\":\"$2\"" &&
+		[ "$status" = 8 ]
+}
+
+only_cause() {
+	finds "$1" cause && [ "$(grep -c '"role": "cause"' /tmp/report)" = 1 ]
+}
+
+# The guest asks, computes and is asked, and the doctor looks all the while.
+stays_well_while_busy() {
+	hvctl inspect doctor/watch/watching --set true
+	type_in 'while :; do cat /proc/interrupts; done >/dev/null &'
+	end=$(($(date +%s) + BUSY))
+	while [ "$(date +%s)" -lt "$end" ]; do
+		hvctl ic ping >/dev/null
+		hvctl ic timesync >/dev/null
+		is_well || return 1
+	done
+	type_in 'kill %1'
+}
+
+# Of all looks of the watch nothing above a note: those have severity info.
+watch_found_nothing() {
+	hvctl log --type doctor.finding >/tmp/findings
+	cat /tmp/findings
+	! grep -vE 'severity=info' /tmp/findings | grep -q appeared
+}
+
+is_ready() {
+	[ "$(hvctl inspect ic/heartbeat/state | sed -n 's/^value: *//p')" = ready ]
+}
+
+# The driver of the heartbeat is taken away, and the host does not give its memory back.
+hangs_in_teardown() {
+	hvctl faults add hold_close --relid "$relid" --for 60s &&
+		type_in 'echo fd149e91-82e0-4a7d-afa6-2a4166cbd7c0 >/sys/bus/vmbus/drivers/hv_utils/unbind &' &&
+		within 20 only_cause D17
+}
+
+works_again() {
+	hvctl faults clear && within 20 is_well
+}
+
+panics() {
+	type_in 'echo c >/proc/sysrq-trigger'
+	within 30 finds D39 cause
+}
+
+relid_of_heartbeat() {
+	relid=$(hvctl inspect ic/heartbeat/relid | sed -n 's/^value: *//p')
+	[ -n "$relid" ]
+}
+
+suite() {
+	check "$label: the guest comes up" start_guest --device heartbeat --device timesync \
+		--device shutdown --device hvsock --device null \
+		--on-stop stay
+	check "$label: its drivers are there" loads_drivers
+	check "$label: the heartbeat is ready" within 60 is_ready
+	check "$label: it is well" is_well
+	check "$label: it is well while it is busy" stays_well_while_busy
+	check "$label: the watch found nothing, either" watch_found_nothing
+	check "$label: the heartbeat has a channel" relid_of_heartbeat
+	check "$label: D17 when the memory is not given back" hangs_in_teardown
+	check "$label: it is well again when it is" works_again
+	check "$label: D39 when it panics" panics
+	stop_guest
+}
+
+make_initrd insmod sleep
+for_each_guest suite
+plan
