@@ -2,16 +2,16 @@
 #pragma once
 /*
  * The device `echo`: a channel for Linux's uio_hv_generic, whose program in the guest sends back
- *what the host sends (spec/vmbus.md 9). It proves that packets go both ways unharmed, and measures
- *it.
+ * what the host sends (spec/vmbus.md 9). It proves that packets go both ways unharmed, and
+ * measures it.
  *
  *	closed --OPEN--> idle --echo_start()--> running --every packet accounted for--> idle
  *	running --nothing came back for `patience`; echo_stop(); CLOSE--> idle, closed
  *
  * A run sends `count` packets, at most `window` of them unanswered. Each packet sent is answered,
  * corrupted (answered with other bytes), lost, or still out. It is lost when its patience is over
- *and one that was sent later was answered; when none is answered for so long, the run has stalled.
- *What the guest asks to be sent back, the host sends back at any time.
+ * and one that was sent later was answered; when none is answered for so long, the run has
+ * stalled. What the guest asks to be sent back, the host sends back at any time.
  *
  *	echo.c       the device: options, channel, the packets of the guest
  *	echo_run.c   a run: what is sent, what is made of the answers

@@ -6,8 +6,8 @@
  *	      └─ window ──┘
  *
  * Those below `settled` are answered or given up; those from there to `sent` may be either, each
- *for itself, or still be out. A packet's bytes follow from its number, so that one in another's
- *place shows.
+ * for itself, or still be out. A packet's bytes follow from its number, so that one in another's
+ * place shows.
  */
 #include <errno.h>
 #include <stdio.h>

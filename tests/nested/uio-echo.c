@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The program behind uio_hv_generic in a guest of the nested rig, linked statically: the other end
- *of hvd's device echo. It binds the driver to the device's class, maps rings and monitor page of
+ * of hvd's device echo. It binds the driver to the device's class, maps rings and monitor page of
  * /dev/uioN, and sends back what the host asks for.
  *
  *	uio-echo					until the host takes the device away
@@ -10,7 +10,7 @@
  *	uio-echo --list					the kinds
  *
  * A guest that froze goes on at SIGUSR1. User space cannot make a hypercall: to signal the host is
- *to set the device's bit in the monitor page.
+ * to set the device's bit in the monitor page.
  */
 #include <dirent.h>
 #include <errno.h>

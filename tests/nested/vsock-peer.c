@@ -2,12 +2,13 @@
 /*
  * The other ends of hv_sock in the nested rig, linked statically: busybox has neither.
  *
- *	vsock-peer echo PORT	in the guest: serves a port; what comes goes back, until its end
- *	vsock-peer connect PORT	in the guest: stdin to the host, then what comes from there to
- *stdout vsock-peer unix PATH	on the host: as echo, on a unix socket
- *	vsock-peer clients PATH COUNT	on the host: as many clients of port 5000, one after the
- *other vsock-peer trips PATH COUNT	on the host: one client, a byte there and back as often; says
- *how long one trip took
+ * In the guest:
+ *	vsock-peer echo PORT		serves a port; what comes goes back, until its end
+ *	vsock-peer connect PORT		stdin to the host, then what comes from there to stdout
+ * On the host:
+ *	vsock-peer unix PATH		as echo, on a unix socket
+ *	vsock-peer clients PATH COUNT	clients of port 5000, one after the other
+ *	vsock-peer trips PATH COUNT	one client, a byte there and back: how long a trip takes
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,8 +108,8 @@ static int open_stream(const struct sockaddr_un *address, int *ret_works)
 	char line[64];
 
 	*ret_works = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
-		write(fd, request, strlen(request)) > 0 && read_line(fd, line, sizeof(line)) == 0 &&
-		strncmp(line, "OK ", 3) == 0;
+		     write(fd, request, strlen(request)) > 0 &&
+		     read_line(fd, line, sizeof(line)) == 0 && strncmp(line, "OK ", 3) == 0;
 	return fd;
 }
 
@@ -161,7 +162,8 @@ static int trips(const char *path, unsigned count)
 	if (!works)
 		return fail("the stream");
 	printf("a round trip of one byte: %.1f us\n",
-		((double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec)) /
+		((double)(end.tv_sec - start.tv_sec) * 1e9 +
+			(double)(end.tv_nsec - start.tv_nsec)) /
 			1e3 / count);
 	return 0;
 }
@@ -178,6 +180,7 @@ int main(int argc, char **argv)
 		return clients(argv[2], (unsigned)strtoul(argv[3], NULL, 0));
 	if (argc == 4 && strcmp(argv[1], "trips") == 0)
 		return trips(argv[2], (unsigned)strtoul(argv[3], NULL, 0));
-	fputs("usage: vsock-peer echo|connect PORT | unix PATH | clients|trips PATH COUNT\n", stderr);
+	fputs("usage: vsock-peer echo|connect PORT | unix PATH | clients|trips PATH COUNT\n",
+		stderr);
 	return 2;
 }
