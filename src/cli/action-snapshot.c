@@ -22,7 +22,7 @@
 #include "cli/text.h"
 #include "common/cleanup.h"
 
-enum { LOG_PAGES_MAX = 20 };
+enum { LOG_PAGES_MAX = 20, ERRORS_MAX = 64 };
 
 #define LOG_SINCE_DEFAULT "5m"
 
@@ -50,11 +50,38 @@ static const char *exit_word(enum cli_exit r)
 	}
 }
 
+static void note(struct snapshot *snapshot, const char *part, const char *error)
+{
+	json_t *errors = json_object_get(snapshot->document, "errors");
+
+	if (json_array_size(errors) < ERRORS_MAX)
+		json_array_append_new(
+			errors, json_pack("{s:s, s:s}", "part", part, "error", error));
+	snapshot->complete = false;
+}
+
 static void note_error(struct snapshot *snapshot, const char *part, enum cli_exit r)
 {
-	json_array_append_new(json_object_get(snapshot->document, "errors"),
-		json_pack("{s:s, s:s}", "part", part, "error", exit_word(r)));
-	snapshot->complete = false;
+	note(snapshot, part, exit_word(r));
+}
+
+/* Nodes that the tree lacks: {"$error": "timeout"} where a VP did not answer. */
+static void note_gaps(struct snapshot *snapshot, const json_t *node, const char *path)
+{
+	const char *error = json_string_value(json_object_get(node, "$error"));
+	const char *key;
+	json_t *value;
+
+	if (error)
+		note(snapshot, path, error);
+	json_object_foreach((json_t *)node, key, value)
+	{
+		CLEANUP(free)
+		char *below = json_is_object(value) ? text_format("%s/%s", path, key) : NULL;
+
+		if (below)
+			note_gaps(snapshot, value, below);
+	}
 }
 
 static enum cli_exit get(struct snapshot *snapshot, const char *target, json_t **ret_reply)
@@ -151,6 +178,7 @@ static enum cli_exit take_parts(struct snapshot *snapshot, const char *since)
 		r = add_packets(snapshot, "unread");
 	if (r == CLI_OK)
 		r = add_packets(snapshot, "consumed");
+	note_gaps(snapshot, json_object_get(snapshot->document, "tree"), "/v1/tree");
 	drop_more(json_object_get(json_object_get(snapshot->document, "tree"), "channels"));
 	if (r == CLI_OK)
 		r = take_part(snapshot, "doctor", "/v1/doctor/samples");

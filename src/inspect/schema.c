@@ -705,7 +705,7 @@ static const struct {
 		"\"errors\":{\"description\":\"What is left out, and why\",\"type\":\"array\","
 		"\"items\":{\"type\":\"object\",\"properties\":{\"part\":{\"type\":\"string\"},"
 		"\"error\":{\"enum\":[\"timeout\",\"not_found\",\"not_permitted\","
-		"\"connection_lost\",\"unavailable\"]}},\"required\":[\"part\",\"error\"],"
+		"\"connection_lost\",\"gone\",\"truncated\",\"unavailable\"]}},\"required\":[\"part\",\"error\"],"
 		"\"additionalProperties\":false}},"
 		"\"api\":{\"description\":\"GET /v1\",\"type\":\"object\"},"
 		"\"tree\":{\"description\":\"GET /v1/tree, with the packets in the rings\","

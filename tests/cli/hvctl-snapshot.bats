@@ -63,6 +63,9 @@ print(len(document["doctor"]["samples"]), len(document["log"]["items"]) > 10)' \
 	assert_equal "$(field "$output" doctor)" null
 	assert_equal "$(field "$output" tree.vm.name)" stub
 	[[ $stderr == *'/v1/doctor/samples is left out: not_found'* ]]
+	# A VP of the stub's did not answer.
+	[[ $stderr == *'/v1/tree/vps/1 is left out: timeout'* ]]
+	assert_equal "$(field "$output" errors.0.part)" /v1/tree/vps/1
 }
 
 @test "nothing is written when there is no VM, and what cannot be written leaves the old file" {
