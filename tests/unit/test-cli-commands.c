@@ -86,13 +86,18 @@ static void check_arg(const struct arg *arg)
 			assert_true(isupper((unsigned char)*p));
 }
 
-/* --watch is for list and show: elsewhere its letter is free, as in "capture -w". */
+/*
+ * --watch is for list and show: elsewhere its letter is free, as in "capture -w". "top -n 1" is what
+ * everybody types: there a VM is named before the command, or with --vm.
+ */
 static bool hides_global(const struct command *command, const struct arg *arg)
 {
 	const struct arg *global = command_find_option(NULL, arg->name);
 	bool shows = command->verb &&
 		     (strcmp(command->verb, "list") == 0 || strcmp(command->verb, "show") == 0);
 
+	if (strcmp(command->noun, "top") == 0 && strcmp(arg->name, "-n") == 0)
+		return false;
 	return global &&
 	       (shows || strcmp(global->key, "watch") != 0 || strcmp(global->name, arg->name) == 0);
 }
