@@ -59,7 +59,11 @@ struct doctor_rounds {
 	struct round *watch; /* borrows: among the rounds; NULL: nobody watches */
 	struct doctor_limits watch_limits;
 	struct doctor_report known; /* what was found last */
-	uint64_t samples, examinations;
+
+	/* For inspection, on any thread. */
+	_Atomic bool watching;
+	_Atomic uint64_t samples, examinations;
+	_Atomic uint32_t found[DOCTOR_SEVERITIES]; /* in `known` */
 };
 
 static uint64_t now_ns(void)
@@ -228,6 +232,13 @@ static void record_difference(struct doctor_rounds *rounds, const struct doctor_
 	}
 }
 
+static void count_known(struct doctor_rounds *rounds)
+{
+	for (unsigned i = 0; i < DOCTOR_SEVERITIES; i++)
+		atomic_store(&rounds->found[i],
+			doctor_report_count(&rounds->known, (enum doctor_severity)i));
+}
+
 /* Takes over the report. One that could not be judged leaves things as they were. */
 static void note_report(struct doctor_rounds *rounds, struct doctor_report *report)
 {
@@ -239,6 +250,7 @@ static void note_report(struct doctor_rounds *rounds, struct doctor_report *repo
 	record_difference(rounds, report, &rounds->known, FINDING_APPEARED);
 	doctor_report_deinit(&rounds->known);
 	rounds->known = *report;
+	count_known(rounds);
 }
 
 /* ---- a sample for those who wait ------------------------------------------------------------- */
@@ -405,7 +417,9 @@ void doctor_rounds_watch(struct doctor_rounds *rounds, bool watch)
 		remove_round(rounds, rounds->watch);
 		rounds->watch = NULL;
 		doctor_report_deinit(&rounds->known);
+		count_known(rounds);
 	}
+	atomic_store(&rounds->watching, rounds->watch != NULL);
 	look_around(rounds);
 }
 
@@ -431,16 +445,16 @@ static const struct field_table watch_table = FIELD_TABLE(struct watch_info, "do
 
 static int watch_get(void *owner, const uint64_t *key UNUSED, void *ret_info)
 {
-	const struct doctor_rounds *rounds = owner;
+	struct doctor_rounds *rounds = owner;
 
 	*(struct watch_info *)ret_info = (struct watch_info){
-		.watching = rounds->watch != NULL,
+		.watching = atomic_load(&rounds->watching),
 		.interval_ns = rounds->watch_limits.stuck_ns,
-		.samples = rounds->samples,
-		.examinations = rounds->examinations,
-		.errors = doctor_report_count(&rounds->known, DOCTOR_ERROR),
-		.warnings = doctor_report_count(&rounds->known, DOCTOR_WARN),
-		.infos = doctor_report_count(&rounds->known, DOCTOR_INFO),
+		.samples = atomic_load(&rounds->samples),
+		.examinations = atomic_load(&rounds->examinations),
+		.errors = atomic_load(&rounds->found[DOCTOR_ERROR]),
+		.warnings = atomic_load(&rounds->found[DOCTOR_WARN]),
+		.infos = atomic_load(&rounds->found[DOCTOR_INFO]),
 	};
 	return 0;
 }

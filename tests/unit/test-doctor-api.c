@@ -11,6 +11,7 @@
 #include "inspect/catalog.h"
 #include "inspect/doctor_json.h"
 #include "inspect_rig.h"
+#include "hvdef/hv_msr.h"
 #include "vmbus/device.h"
 #include "vmbus_guest.h"
 
@@ -142,6 +143,66 @@ static void watching_is_switched_on_and_off(void **state UNUSED)
 	assert_false(is_watching());
 }
 
+/* Time passes for the guest, too, until the watch counts that many errors. */
+static void wait_for_errors(long long wanted)
+{
+	for (unsigned i = 0; i < 200; i++) {
+		CALL("/v1/doctor/watch");
+		long long errors = json_integer_value(json_object_get(a.json, "errors"));
+		long long examined = json_integer_value(json_object_get(a.json, "examinations"));
+
+		answer_free(&a);
+		if (errors == wanted && examined > 0)
+			return;
+		clock_manual_advance(&guest.fake->clock, 100 * NSEC_PER_MSEC);
+		usleep(100 * 1000);
+	}
+	fail_msg("the watch did not come to %lld errors", wanted);
+}
+
+static void set_crashed(uint64_t crashed_ns)
+{
+	struct hv_partition *hv = &guest.fake->vm.hv[0];
+
+	pthread_mutex_lock(&hv->lock);
+	hv->crashed_ns = crashed_ns;
+	hv->guest_os_id = 1;
+	hv->hypercall = HV_PAGE_ENABLE;
+	pthread_mutex_unlock(&hv->lock);
+}
+
+static unsigned recorded(const char *what)
+{
+	CALL("/v1/log?type=doctor.finding");
+	const json_t *items = json_object_get(a.json, "items");
+	unsigned count = 0;
+
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		const json_t *args = json_object_get(json_array_get(items, i), "args");
+
+		count += json_integer_value(json_object_get(args, "rule")) == 39 &&
+			 strcmp(json_string_value(json_object_get(args, "what")), what) == 0;
+	}
+	answer_free(&a);
+	return count;
+}
+
+static void findings_that_come_and_go_are_records(void **state UNUSED)
+{
+	set_crashed(0);
+	set_watching("{\"value\":true}");
+	wait_for_errors(0);
+	set_crashed(clock_now_ns(&guest.fake->clock.clock));
+	wait_for_errors(1);
+	assert_int_equal(recorded("appeared"), 1);
+	assert_int_equal(recorded("cleared"), 0);
+	set_crashed(0);
+	wait_for_errors(0);
+	assert_int_equal(recorded("appeared"), 1);
+	assert_int_equal(recorded("cleared"), 1);
+	set_watching("{\"value\":false}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +215,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			limits_must_be_durations_and_relids_relids, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(watching_is_switched_on_and_off, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			findings_that_come_and_go_are_records, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("doctor-api", tests, NULL, NULL);
