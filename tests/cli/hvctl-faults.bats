@@ -69,3 +69,51 @@ teardown() {
 	assert_failure 4
 	assert_output --partial 'needs a VMBus'
 }
+
+# What a guest would post: INITIATE_CONTACT for version 5.3 with SINT 2 of VP 0, and REQUEST_OFFERS.
+contact=0e000000000000000300050000000000020000000000000000000000000000000000000000000000
+request_offers=0300000000000000
+
+post() {
+	"$HVCTL" post --connection 4 --payload "$1"
+}
+
+doctor_finds() {
+	"$HVCTL" doctor | grep -q "^error $1 "
+}
+
+doctor_is_content() {
+	"$HVCTL" doctor >/dev/null
+}
+
+bus_is() {
+	[ "$("$HVCTL" vmbus show -o name)" = "$1" ]
+}
+
+@test "a lost answer: the doctor says so, the guest tries again, all is well" {
+	start_hvd --demo --accel sim --device null
+	run "$HVCTL" doctor
+	assert_success
+	"$HVCTL" faults add drop_message --message version_response
+	post "$contact"
+	wait_until doctor_finds D3
+	run "$HVCTL" log --type fault.hit
+	assert_line --partial 'message=version_response'
+	post "$contact"
+	wait_until bus_is negotiated
+	wait_until doctor_is_content
+}
+
+@test "a pump that stands still: faults clear sets it going" {
+	start_hvd --demo --accel sim --device null
+	post "$contact"
+	wait_until bus_is negotiated
+	"$HVCTL" faults add pause_pump --for 5m
+	post "$request_offers"
+	wait_until doctor_finds D25
+	run "$HVCTL" vm show
+	assert_line --regexp '^faults_active: +1$'
+	"$HVCTL" faults clear
+	wait_until bus_is connected
+	wait_until doctor_is_content
+}
