@@ -7,7 +7,7 @@
  *	stdout ◄── to_user ◄── socket      the end of the socket ends the command
  *
  * Each direction has a buffer; what cannot be written waits in it and stops its reader. A guest
- *that has ended its own stream still gets the rest of stdin, until it closes the connection.
+ * that has ended its own stream still gets the rest of stdin, until it closes the connection.
  */
 #include <errno.h>
 #include <inttypes.h>

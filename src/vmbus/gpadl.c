@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * GPADLs (spec/vmbus.md 2.5, 6.3): a header and bodies are put together, then checked as a whole,
- *then every page is looked up once.
+ * then every page is looked up once.
  *
- *	(none) --header--> assembling --last body--> accepted --teardown--> tearing down --device
- *stopped--> gone
+ *	(none) --header--> assembling --last body--> accepted
+ *	accepted --teardown--> tearing down --device stopped--> gone
  *
  * What a guest may hold is bounded: so many GPADLs, so many of them unfinished, so many pages.
  */

@@ -4,9 +4,9 @@
  * hv_sock: stream sockets between the host and the guest, a channel each (spec/vmbus.md 8). On the
  * host they are unix sockets, by the convention of Firecracker and Cloud Hypervisor:
  *
- *	client ── connects to PATH, "CONNECT 5000\n" ──► hvsock ── offer ──► guest, listening on
- *5000 client ◄── "OK 1234\n", then bytes both ways ──► hvsock ◄── ring ──► guest server at
- *PATH_5000 ◄── connects ── hvsock ◄── TL_CONNECT_REQUEST ── guest
+ *	client ── connects to PATH, "CONNECT 5000\n" ──► hvsock ── offer ──► guest listens on 5000
+ *	client ◄── "OK 1234\n", then bytes both ways ──► hvsock ◄── ring ──► guest
+ *	server at PATH_5000 ◄── connects ── hvsock ◄── TL_CONNECT_REQUEST ── guest
  *
  * A connection that comes to nothing is told "ERROR reason text\n" before its socket is closed.
  *

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * The invariants R1-R13 of a ring (spec/vmbus.md 4.6), as a pure function of one look at it, or
- *two.
+ * The invariants R1-R13 of a ring (spec/vmbus.md 4.6), as a pure function of one look at it or two.
  *
  *	R1  indices within the ring             R8  no unknown feature
  *	R2  indices multiples of 8              R9  the host's own index is where it left it

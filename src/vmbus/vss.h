@@ -8,8 +8,8 @@
  *	any but thawed --the channel closes--> unknown --versions chosen again--> thawing
  *
  * From the moment a freeze is sent a thaw is due, whatever becomes of the answer and of whoever
- *asked. It is sent every second until the guest says that it did it: thawing what is not frozen
- *does no harm.
+ * asked. It is sent every second until the guest says that it did it: thawing what is not frozen
+ * does no harm.
  *
  * Purpose: the questions of the component vss, and what there is to see of it.
  * Threads: main loop, with the bus's lock held.

@@ -7,7 +7,7 @@
  *
  * Nobody captures: a hook costs one load. Somebody does: whatever passes is copied once into a ring
  * that all readers share, each with a position of its own. Nobody waits for a reader: what it has
- *not taken when the ring comes round is lost to it, and it is told how many items that were.
+ * not taken when the ring comes round is lost to it, and it is told how many items that were.
  *
  * The records of vmm/event.h say that something happened and are always there; these are the bytes
  * themselves.

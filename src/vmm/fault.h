@@ -7,8 +7,8 @@
  *	           └──── time is over, removed, VM reset, VM ends ─────┘
  *
  * A place that can misbehave (a hook) asks fault_hit() and says what it is about: channel, VP,
- *SINT, message. While no fault of that kind is active this is one load and one branch that is not
- *taken; with one, the table is searched under its lock.
+ * SINT, message. While no fault of that kind is active this is one load and one branch that is not
+ * taken; with one, the table is searched under its lock.
  *
  * A fault hits at most `count` times and ends after `for_ns`; each kind has a default for whoever
  * says neither, so that none can be forgotten. Some kinds keep what they hit (a message, a device

@@ -3,7 +3,7 @@
  * The devices of the bus, each with an open channel, and a guest that puts anything into their
  * rings: packets of integration components and of hv_sock, well made and not; indices, masks and
  * wishes for room; answers to what the host asked, bent. A client of the host talks through
- *hv_sock, clients ask the guest for things, time passes, and everything is looked at meanwhile.
+ * hv_sock, clients ask the guest for things, time passes, and everything is looked at meanwhile.
  *
  * The input is a list of steps, a byte that says which, and a byte that says which channel:
  *

@@ -40,7 +40,7 @@ at_most_one() {
 	[ "$(printf '%s' "$1" | grep -c .)" -le 1 ] || echo "$1"
 }
 
-echo 1..13
+echo 1..14
 rule 'every file names its licence' "$(sources | xargs grep -L 'SPDX-License-Identifier: GPL-2.0-or-later')"
 rule 'only src/vmm/kvm* knows KVM' "$(includers_but 'linux/kvm\.h' '^src/vmm/kvm[^/]*$')"
 rule 'microhttpd is used by one file' "$(at_most_one "$(includers 'microhttpd\.h')")"
@@ -52,6 +52,8 @@ rule 'libtraceevent is used by one file' "$(at_most_one "$(includers 'traceevent
 rule 'jansson stays in inspect, daemon and cli' "$(includers_but 'jansson\.h' '^src/(inspect|daemon|cli)/')"
 rule 'common uses nothing above it' "$(grep -lrE '^#include "(vmm|inspect|daemon|cli)/' src/common src/hvdef)"
 rule 'vmm uses hvdef and common only' "$(grep -lrE '^#include "(inspect|daemon|cli)/' src/vmm)"
+rule 'a line of a comment begins with a blank' \
+	"$(grep -rnE '^ \*[^[:space:]/*]' src guest tests schema --include='*.[ch]')"
 rule 'every header has its three lines: Purpose, Threads, Errors' \
 	"$(find src -name '*.h' -not -path 'src/hvdef/*' | while read -r header; do
 		for word in Purpose Threads Errors; do
