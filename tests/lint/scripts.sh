@@ -8,7 +8,7 @@ cd "$1" || exit 1
 
 mapfile -t scripts < <(
 	{
-		grep -rlE '^#!/bin/(ba)?sh' scripts tests .ci guest completions 2>/dev/null
+		grep -rlE '^#!/bin/(ba)?sh' scripts tests .ci guest completions packaging 2>/dev/null
 		find scripts tests -name '*.sh' -o -name '*.bash' -o -name '*.bats'
 	} | sort -u
 )
