@@ -82,7 +82,7 @@ void ring_idle_masked(struct vmbus_ring *ring);
  * the room is looked for once more. -EMSGSIZE: more than `limit`, or than the ring ever holds.
  * -EINVAL: more than RING_IOV_MAX parts.
  */
-enum { RING_IOV_MAX = 4 };
+enum { RING_IOV_MAX = 8 };
 int ring_write(struct vmbus_ring *ring, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	const struct iovec *iov, unsigned iov_count, size_t limit, bool *ret_signal) MUST_CHECK;
 
