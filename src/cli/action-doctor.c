@@ -67,13 +67,6 @@ static enum cli_exit ask_daemon(
 
 /* ---- telling people -------------------------------------------------------------------------- */
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 static void put_colored(const struct cli *cli, const char *color, const char *text)
 {
 	const char *start = cli->color && color ? text_color_start(color) : NULL;
@@ -97,9 +90,9 @@ static void put_evidence(const json_t *evidence)
 	const json_t *age = json_object_get(evidence, "age_ns");
 
 	fputs("  saw    ", stdout);
-	text_put(stdout, text_of(evidence, "field"));
+	text_put(stdout, text_member(evidence, "field"));
 	fputs(" = ", stdout);
-	text_put(stdout, text_of(evidence, "value"));
+	text_put(stdout, text_member(evidence, "value"));
 	if (json_is_integer(age)) {
 		fputs(", for ", stdout);
 		text_put_duration(stdout, (uint64_t)json_integer_value(age));
@@ -119,24 +112,24 @@ static void put_line(const char *label, const char *text)
 static void put_finding(const struct cli *cli, const json_t *finding)
 {
 	const json_t *evidence = json_object_get(finding, "evidence");
-	const char *severity = text_of(finding, "severity");
+	const char *severity = text_member(finding, "severity");
 
 	put_colored(cli, severity_color(severity), severity);
-	printf(" %s ", text_of(finding, "rule"));
-	text_put(stdout, text_of(finding, "subject"));
+	printf(" %s ", text_member(finding, "rule"));
+	text_put(stdout, text_member(finding, "subject"));
 	fputs(": ", stdout);
-	text_put(stdout, text_of(finding, "diagnosis"));
+	text_put(stdout, text_member(finding, "diagnosis"));
 	fputc('\n', stdout);
-	if (strcmp(text_of(finding, "role"), "consequence") == 0) {
-		printf("  because of %s ", text_of(finding, "because_rule"));
-		text_put(stdout, text_of(finding, "because_subject"));
+	if (strcmp(text_member(finding, "role"), "consequence") == 0) {
+		printf("  because of %s ", text_member(finding, "because_rule"));
+		text_put(stdout, text_member(finding, "because_subject"));
 		fputc('\n', stdout);
 	}
 	for (size_t i = 0; i < json_array_size(evidence); i++)
 		put_evidence(json_array_get(evidence, i));
-	put_line("guest", text_of(finding, "guest_shows"));
-	put_line("type", text_of(finding, "remedy"));
-	put_line("do", text_of(finding, "advice"));
+	put_line("guest", text_member(finding, "guest_shows"));
+	put_line("type", text_member(finding, "remedy"));
+	put_line("do", text_member(finding, "advice"));
 	fputc('\n', stdout);
 }
 
@@ -148,7 +141,7 @@ static void put_summary(const json_t *report)
 
 	if (!json_is_true(json_object_get(report, "judged"))) {
 		fputs("Nothing was examined: ", stdout);
-		text_put(stdout, text_of(report, "why_not"));
+		text_put(stdout, text_member(report, "why_not"));
 		fputc('\n', stdout);
 		return;
 	}
@@ -193,8 +186,8 @@ static enum cli_exit verdict(
 	const json_t *items = json_object_get(report, "items");
 
 	for (size_t i = 0; !cli->options.watch && i < json_array_size(items); i++) {
-		if (is_at_least(
-			    text_of(json_array_get(items, i), "severity"), limit ? limit : "error"))
+		if (is_at_least(text_member(json_array_get(items, i), "severity"),
+			    limit ? limit : "error"))
 			return CLI_FOUND;
 	}
 	return CLI_OK;

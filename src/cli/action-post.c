@@ -19,13 +19,6 @@
 #include "cli/text.h"
 #include "common/cleanup.h"
 
-static const char *text_member(const json_t *reply, const char *key)
-{
-	const char *text = json_string_value(json_object_get(reply, key));
-
-	return text ? text : "";
-}
-
 static bool has_result(const json_t *reply, const char *result)
 {
 	return strcmp(text_member(reply, "result"), result) == 0;

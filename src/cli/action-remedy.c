@@ -18,13 +18,6 @@
 #include "common/cleanup.h"
 #include "common/parse.h"
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 /* ---- text ------------------------------------------------------------------ */
 
 static const char *result_words(const json_t *reply)
@@ -38,9 +31,9 @@ static const char *result_words(const json_t *reply)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (strcmp(text_of(reply, "result"), rows[i].result) == 0)
+		if (strcmp(text_member(reply, "result"), rows[i].result) == 0)
 			return rows[i].words;
-	return text_of(reply, "result");
+	return text_member(reply, "result");
 }
 
 static void put_sentence(const char *subject, const json_t *reply)
@@ -49,7 +42,7 @@ static void put_sentence(const char *subject, const json_t *reply)
 	fputs(": ", stdout);
 	text_put(stdout, result_words(reply));
 	fputs(": ", stdout);
-	text_put(stdout, text_of(reply, "detail"));
+	text_put(stdout, text_member(reply, "detail"));
 	fputc('\n', stdout);
 }
 

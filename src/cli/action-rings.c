@@ -25,13 +25,6 @@
 
 enum { INVARIANTS_MAX = 32, INNER_BYTES = 160 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 static json_int_t number_of(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));
@@ -79,15 +72,10 @@ static enum cli_exit fetch_packets(struct cli *cli, const struct invocation *inv
 
 /* ---- invariants ------------------------------------------------------------ */
 
-static void cleanup_table(struct table **table)
-{
-	table_free(*table);
-}
-
 /* "ok", "BROKEN" or "-", for nobody knows. */
 static const char *verdict_word(const json_t *invariant)
 {
-	const char *verdict = text_of(invariant, "verdict");
+	const char *verdict = text_member(invariant, "verdict");
 
 	if (strcmp(verdict, "holds") == 0)
 		return "ok";
@@ -99,8 +87,8 @@ static int add_columns(struct table *table, const json_t *invariants)
 	int r = table_add_column(table, "DIRECTION", false, false);
 
 	for (size_t i = 0; i < json_array_size(invariants) && r == 0; i++)
-		r = table_add_column(
-			table, text_of(json_array_get(invariants, i), "invariant"), false, false);
+		r = table_add_column(table, text_member(json_array_get(invariants, i), "invariant"),
+			false, false);
 	return r;
 }
 
@@ -110,7 +98,7 @@ static int add_ring(struct cli *cli, struct table *table, const json_t *ring)
 	int r = table_add_row(table);
 
 	if (r == 0)
-		r = table_set_cell(table, 0, text_of(ring, "direction"), NULL);
+		r = table_set_cell(table, 0, text_member(ring, "direction"), NULL);
 	for (size_t i = 0; i < MIN(json_array_size(invariants), (size_t)INVARIANTS_MAX) && r == 0;
 		i++) {
 		const char *word = verdict_word(json_array_get(invariants, i));
@@ -124,7 +112,7 @@ static int add_ring(struct cli *cli, struct table *table, const json_t *ring)
 /* Rings down, R1 to R13 across. */
 static enum cli_exit render_invariants(struct cli *cli, const json_t *items)
 {
-	__attribute__((cleanup(cleanup_table))) struct table *table = NULL;
+	CLEANUP(table) struct table *table = NULL;
 	const json_t *first = json_object_get(json_array_get(items, 0), "invariants");
 	int r = table_new(!cli->options.no_headers, 0, cli->color, &table);
 
@@ -145,13 +133,13 @@ static void put_broken(const json_t *ring)
 	for (size_t i = 0; i < json_array_size(invariants); i++) {
 		const json_t *row = json_array_get(invariants, i);
 
-		if (strcmp(text_of(row, "verdict"), "broken") != 0)
+		if (strcmp(text_member(row, "verdict"), "broken") != 0)
 			continue;
-		text_put(stdout, text_of(ring, "direction"));
+		text_put(stdout, text_member(ring, "direction"));
 		fputs(": ", stdout);
-		text_put(stdout, text_of(row, "invariant"));
+		text_put(stdout, text_member(row, "invariant"));
 		fputs(": ", stdout);
-		text_put(stdout, text_of(row, "meaning"));
+		text_put(stdout, text_member(row, "meaning"));
 		printf(" (%" JSON_INTEGER_FORMAT ")\n", number_of(row, "value"));
 	}
 }
@@ -168,9 +156,9 @@ static json_t *inner_text(const json_t *packet)
 	if (json_is_object(ic))
 		snprintf(text, sizeof(text),
 			"%s %s/%s status %s transaction %" JSON_INTEGER_FORMAT " flags %s",
-			text_of(ic, "message"), text_of(ic, "framework_version"),
-			text_of(ic, "message_version"), text_of(ic, "status"),
-			number_of(ic, "transaction"), text_of(ic, "flags"));
+			text_member(ic, "message"), text_member(ic, "framework_version"),
+			text_member(ic, "message_version"), text_member(ic, "status"),
+			number_of(ic, "transaction"), text_member(ic, "flags"));
 	else if (json_is_object(hvsock) && number_of(hvsock, "payload_size") == 0)
 		snprintf(text, sizeof(text), "hv_sock end of stream");
 	else if (json_is_object(hvsock))
@@ -188,7 +176,7 @@ static enum cli_exit render_packets(
 
 	if (!packets)
 		return CLI_OK;
-	printf("\n%s, %s:%s\n", text_of(ring, "direction"), title,
+	printf("\n%s, %s:%s\n", text_member(ring, "direction"), title,
 		json_array_size(packets) == 0 ? " none" : "");
 	for (size_t i = 0; i < json_array_size(packets); i++) {
 		json_t *packet = json_array_get(packets, i);

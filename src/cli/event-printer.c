@@ -10,13 +10,6 @@
 
 /* ---- one record ---------------------------------------------------------- */
 
-static const char *text_of(const json_t *record, const char *key)
-{
-	const char *text = json_string_value(json_object_get(record, key));
-
-	return text ? text : "";
-}
-
 /* "2026-11-21T10:31:07.123456789Z" -> "10:31:07.123456" */
 static void put_time(FILE *out, const char *time)
 {
@@ -96,11 +89,11 @@ static void put_record(FILE *out, const struct cli *cli, const json_t *record)
 {
 	json_t *vtl = json_object_get(record, "vtl");
 
-	put_time(out, text_of(record, "time"));
+	put_time(out, text_member(record, "time"));
 	put_seq(out, json_object_get(record, "seq"));
 	put_place(out, "VP ", json_object_get(record, "vp"));
 	put_place(out, "SINT ", json_object_get(record, "sint"));
-	put_type(out, cli, text_of(record, "type"));
+	put_type(out, cli, text_member(record, "type"));
 	if (json_integer_value(vtl) > 0)
 		fprintf(out, " vtl=%lld", (long long)json_integer_value(vtl));
 	put_args(out, json_object_get(record, "args"));
@@ -154,7 +147,7 @@ struct event_printer event_printer_for(struct cli *cli, const struct invocation 
 
 bool event_printer_take(struct event_printer *printer, const json_t *record)
 {
-	const char *type = text_of(record, "type");
+	const char *type = text_member(record, "type");
 
 	if (strcmp(type, "heartbeat") == 0)
 		return true;

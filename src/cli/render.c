@@ -18,11 +18,6 @@
 
 enum { MAX_COLUMNS = 64, MAX_SINTS = 16 };
 
-static void cleanup_table(struct table **table)
-{
-	table_free(*table);
-}
-
 /* Columns of the terminal, 0 when stdout is none. */
 static size_t terminal_width(void)
 {
@@ -211,7 +206,7 @@ static int fill_table(
 enum cli_exit render_table(struct cli *cli, const char *own_columns, const json_t *items)
 {
 	__attribute__((cleanup(cleanup_columns))) struct columns columns = {0};
-	__attribute__((cleanup(cleanup_table))) struct table *table = NULL;
+	CLEANUP(table) struct table *table = NULL;
 	enum cli_exit result = choose_columns(cli, own_columns, items, &columns);
 	int r;
 

@@ -15,11 +15,6 @@
 
 enum { SINTS = 16 };
 
-static void cleanup_table(struct table **table)
-{
-	table_free(*table);
-}
-
 static bool is_set(const json_t *item, const char *path)
 {
 	return json_is_true(select_path(item, path));
@@ -181,7 +176,7 @@ static void note_hidden(const struct cli *cli, unsigned active)
 
 enum cli_exit render_sint_matrix(struct cli *cli, const json_t *items)
 {
-	__attribute__((cleanup(cleanup_table))) struct table *table = NULL;
+	CLEANUP(table) struct table *table = NULL;
 	unsigned active = active_sints(items);
 	/* As wide as it must be: half a cell says nothing. */
 	int r = table_new(!cli->options.no_headers, 0, cli->color, &table);

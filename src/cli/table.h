@@ -20,3 +20,8 @@ int table_add_row(struct table *table) MUST_CHECK;
 int table_set_cell(
 	struct table *table, size_t column, const char *text, const char *color) MUST_CHECK;
 int table_print(struct table *table) MUST_CHECK;
+
+static inline void cleanup_table(struct table **table)
+{
+	table_free(*table);
+}

@@ -226,6 +226,13 @@ void text_put_value(FILE *out, const char *key, const json_t *value)
 	}
 }
 
+const char *text_member(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
 char *text_value(const char *key, const json_t *value)
 {
 	char *text = NULL;

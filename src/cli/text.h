@@ -30,6 +30,8 @@ void text_put_size(FILE *out, uint64_t bytes);
  * booleans as yes and no, arrays with commas, objects as key=value in braces.
  */
 void text_put_value(FILE *out, const char *key, const json_t *value);
+/* The text of a member; "" when there is none. Borrowed. */
+const char *text_member(const json_t *object, const char *key);
 /* text_put_value() into a heap string. */
 char *text_value(const char *key, const json_t *value) MUST_CHECK;
 
