@@ -607,6 +607,49 @@ static void after_a_reset_the_sint_works_again(void **state)
 	fake_vm_run_loop(fake);
 }
 
+/* ---- faults: hvd's own messages and events, not KVM's timers ---- */
+
+static void add_fault(enum fault_kind kind)
+{
+	const struct fault_spec spec = {.kind = kind, .place = {FAULT_ANYWHERE}};
+	struct fault_refusal refusal;
+	struct fault fault;
+
+	assert_int_equal(faults_add(&fake->vm.faults, &spec, &fault, &refusal), 0);
+}
+
+static void a_fault_does_not_ask_kvm_for_the_interrupt(void **state)
+{
+	add_fault(FAULT_SKIP_ASSERT);
+	queue(&entries[0], 1);
+	assert_true(work());
+	assert_int_equal(type(), 1);
+	assert_int_equal(asserted(), 0);
+	assert_false(synic_owes(synic, SINT));
+	assert_true(timer_is_idle());
+	assert_int_equal(synic_kick(synic, SINT), 0);
+	assert_int_equal(asserted(), 1);
+}
+
+static void a_fault_loses_the_flag_and_nobody_looks_again(void **state)
+{
+	queue(&entries[0], 1);
+	assert_true(work());
+	add_fault(FAULT_LOSE_PENDING);
+	queue(&entries[1], 2);
+	assert_true(work());
+	assert_false(pending());
+	fake_vm_consume(fake, 0, SINT);
+	for (unsigned i = 0; i < 10; i++) {
+		retry();
+		assert_false(work());
+	}
+	assert_int_equal(type(), 0);
+	assert_int_equal(synic_kick(synic, SINT), 0);
+	assert_true(work());
+	assert_int_equal(type(), 2);
+}
+
 /* ---- GSIs and acks ------------------------------------------------------ */
 
 static void a_gsi_stays_with_its_sint(void **state)
@@ -790,6 +833,8 @@ int main(void)
 		TEST(reset_cancels_what_waits_behind_a_busy_slot),
 		TEST(reset_leaves_a_delivered_message_delivered),
 		TEST(reset_forgets_what_is_owed),
+		TEST(a_fault_does_not_ask_kvm_for_the_interrupt),
+		TEST(a_fault_loses_the_flag_and_nobody_looks_again),
 		TEST(after_a_reset_the_sint_works_again),
 		TEST(a_gsi_stays_with_its_sint),
 		TEST(the_api_needs_no_route),
