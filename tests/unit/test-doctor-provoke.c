@@ -528,26 +528,34 @@ static void d24_events_go_to_a_vp_that_never_started(void **state UNUSED)
 
 /* ---- GPADLs ---------------------------------------------------------------------------------- */
 
-static void d16_a_body_is_missing(void **state UNUSED)
+/* GPADL 5 of `range_pages`, of which the header brings the first one. */
+static void post_header(uint32_t range_pages)
 {
-	enum { RANGE_PAGES = 40 };
-	_Alignas(8) uint8_t
-		bytes[sizeof(struct vmbus_gpadl_header) + sizeof(struct vmbus_gpa_range) + 8] = {0};
-	struct vmbus_gpadl_header *header = (void *)bytes;
-	const struct vmbus_gpa_range range = {.byte_count = RANGE_PAGES * VMBUS_PAGE_SIZE};
-
-	doctor_guest_connect(&doctor);
-	*header = (struct vmbus_gpadl_header){
+	const struct vmbus_gpadl_header header = {
 		.header.type = VMBUS_MSG_GPADL_HEADER,
 		.child_relid = doctor.relid,
 		.gpadl = 5,
-		.range_buf_len = sizeof(range) + 8 * RANGE_PAGES,
+		.range_buf_len = (uint16_t)(sizeof(struct vmbus_gpa_range) + 8 * range_pages),
 		.range_count = 1,
 	};
-	memcpy(header->ranges, &range, sizeof(range));
+	const struct vmbus_gpa_range range = {.byte_count = range_pages * VMBUS_PAGE_SIZE};
+	const uint64_t pfn = GUEST_GPADL_PFN;
+	_Alignas(8) uint8_t bytes[sizeof(header) + sizeof(range) + sizeof(pfn)];
+
+	memcpy(bytes, &header, sizeof(header));
+	memcpy(bytes + sizeof(header), &range, sizeof(range));
+	memcpy(bytes + sizeof(header) + sizeof(range), &pfn, sizeof(pfn));
 	vmbus_guest_post(guest, bytes, sizeof(bytes));
-	snprintf((char *)bytes, sizeof(bytes), "gpadls/%u/5", doctor.relid);
-	doctor_guest_expect_cause(&doctor, "D16", (const char *)bytes);
+}
+
+static void d16_a_body_is_missing(void **state UNUSED)
+{
+	char text[64];
+
+	doctor_guest_connect(&doctor);
+	post_header(40);
+	snprintf(text, sizeof(text), "gpadls/%u/5", doctor.relid);
+	doctor_guest_expect_cause(&doctor, "D16", text);
 	doctor_guest_expect_remedy(&doctor, "D16", command("rescind"));
 	rescind();
 	vmbus_guest_release(guest, doctor.relid);
@@ -588,28 +596,13 @@ static void d17_the_answer_to_the_teardown_is_lost(void **state UNUSED)
 
 static void d19_the_answer_to_the_gpadl_is_lost(void **state UNUSED)
 {
-	struct {
-		struct vmbus_gpadl_header header;
-		struct vmbus_gpa_range range;
-		uint64_t pfn;
-	} message = {
-		.header =
-			{
-				.header.type = VMBUS_MSG_GPADL_HEADER,
-				.child_relid = doctor.relid,
-				.gpadl = 5,
-				.range_buf_len = 16,
-				.range_count = 1,
-			},
-		.range.byte_count = VMBUS_PAGE_SIZE,
-		.pfn = GUEST_GPADL_PFN,
-	};
-
 	doctor_guest_connect(&doctor);
 	add_fault(FAULT_DROP_MESSAGE, VMBUS_MSG_GPADL_CREATED);
-	vmbus_guest_post(guest, &message, sizeof(message));
+	post_header(1);
 	doctor_guest_expect_cause(&doctor, "D19", of_channel(""));
 	doctor_guest_expect_remedy(&doctor, "D19", command("rescind"));
+	rescind();
+	doctor_guest_expect_nothing(&doctor);
 }
 
 static void d22_the_rings_are_wanted_back_too_early(void **state UNUSED)
