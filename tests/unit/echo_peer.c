@@ -74,10 +74,12 @@ static void send_header(struct echo_peer *peer, uint16_t offset8, uint16_t lengt
 static int send_payload(struct echo_peer *peer, uint64_t transaction_id, size_t size)
 {
 	const struct iovec iov = {peer->packet, size};
-	bool signal;
+	bool signal = false;
 	int r = ring_write(
 		&peer->out, VMBUS_PACKET_DATA_INBAND, 0, transaction_id, &iov, 1, 0, &signal);
 
+	/* Whether the host has seen the ring empty cannot be told from what stands there now. */
+	signal |= peer->begun && peer->how == MISBEHAVES_HOST_INDEX;
 	if (r == 0 && signal)
 		tell_host(peer);
 	return r;
@@ -129,7 +131,8 @@ static void break_rules(struct echo_peer *peer)
 		peer->closing = true;
 		return;
 	case MISBEHAVES_HOST_INDEX:
-		__atomic_store_n(&peer->out.control->read_index, size + 16, __ATOMIC_RELEASE);
+		peer->host_index = __atomic_exchange_n(
+			&peer->out.control->read_index, size + 16, __ATOMIC_ACQ_REL);
 		return;
 	case MISBEHAVES_NONSENSE:
 		send_header(peer, 2, 2);
@@ -321,7 +324,10 @@ enum echo_peer_next echo_peer_turn(struct echo_peer *peer)
 	if (peer->closing)
 		return ECHO_PEER_CLOSE;
 	ask(peer);
-	/* -EPROTO: we overwrote an index of the host's, which will be right again soon. */
+	/* We need it ourselves; the host may never write it again. */
+	if (r == -EPROTO && peer->how == MISBEHAVES_HOST_INDEX)
+		__atomic_store_n(
+			&peer->out.control->read_index, peer->host_index, __ATOMIC_RELEASE);
 	if ((r == 0 && goes_on(peer)) || r == -EPROTO)
 		return ECHO_PEER_AGAIN;
 	return go_to_sleep(peer);

@@ -74,6 +74,8 @@ struct echo_peer {
 	bool mute, flooding, frozen, closing, dozing;
 	bool blocked; /* there was no room for an answer: the host signals when there is */
 
+	uint32_t host_index; /* what HOST_INDEX has overwritten */
+
 	uint64_t echoed, signals;
 
 	/* What we ask the host to send back. */
