@@ -59,12 +59,13 @@ bool check_unload_answer(struct look *look)
 	return true;
 }
 
+/* The request may be among the messages that hvd has not taken yet: that is D25's. */
 bool check_no_request_offers(struct look *look)
 {
 	const struct doctor_connection *connection = look->connection;
 	char text[DURATION_BYTES];
 
-	if (connection->state != VMBUS_NEGOTIATED ||
+	if (connection->incoming > 0 || connection->state != VMBUS_NEGOTIATED ||
 		look->connection_then->state != VMBUS_NEGOTIATED ||
 		!lasts(connection->time_in_state_ns, look->limits->offers_ns))
 		return false;

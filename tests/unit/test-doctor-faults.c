@@ -270,6 +270,19 @@ static void d25_the_pump_stands_still(void **state UNUSED)
 	doctor_guest_expect_nothing(&doctor);
 }
 
+static void d25_is_the_cause_when_the_request_for_offers_waits(void **state UNUSED)
+{
+	assert_true(vmbus_guest_contact(guest, VMBUS_VERSION_5_3));
+	add_fault(FAULT_PAUSE_PUMP);
+	assert_int_equal(post_type_only(VMBUS_MSG_REQUEST_OFFERS), HV_STATUS_SUCCESS);
+	doctor_guest_wait(&doctor, 10 * NSEC_PER_SEC);
+	doctor_guest_expect_cause(&doctor, "D25", "vmbus");
+	clear_faults();
+	vmbus_guest_expect(guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
+	vmbus_guest_expect(guest, VMBUS_MSG_ALL_OFFERS_DELIVERED, NULL, 0);
+	doctor_guest_expect_nothing(&doctor);
+}
+
 /* A single sample sees the counter only: it has to rise while the doctor looks. */
 static void post_between_samples(void)
 {
@@ -799,6 +812,7 @@ static const struct {
 	RULE("D12", d12_the_ring_was_left_masked),
 	RULE("D16", d16_a_body_was_lost),
 	RULE("D25", d25_the_pump_stands_still),
+	RULE("D25", d25_is_the_cause_when_the_request_for_offers_waits),
 	RULE("D25", d25_posts_are_refused),
 	RULE("D26", d26_signals_lead_to_no_channel),
 	RULE("D27", d27_nobody_takes_monitor_bits),
