@@ -60,14 +60,25 @@ static int move_previous(const char *path, int *ret_fd, struct problem *ret_prob
 	return 0;
 }
 
+static void move_back(const char *path)
+{
+	char aside[PATH_MAX];
+
+	if (!name_aside(aside, path) || rename(aside, path) < 0)
+		log_debug("%s: %s", path, strerror(errno));
+}
+
 static int open_path(struct recorder_file *file, struct problem *ret_problem)
 {
 	if (move_previous(file->name, &file->previous_fd, ret_problem))
 		return 1;
 	file->fd = open(file->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (file->fd < 0)
-		return problem_errno(ret_problem, EX_CONFIG, -errno, file->name);
-	return 0;
+	if (file->fd >= 0)
+		return 0;
+	problem_errno(ret_problem, EX_CONFIG, -errno, file->name);
+	if (file->previous_fd >= 0)
+		move_back(file->name);
+	return 1;
 }
 
 /* ---- a memfd -------------------------------------------------------------------------------- */
@@ -164,12 +175,11 @@ int recorder_file_settle(const struct recorder_file *file, struct problem *ret_p
 
 void recorder_file_undo(const struct recorder_file *file)
 {
-	char aside[PATH_MAX];
-	bool former = file->previous_fd > 0 && name_aside(aside, file->name);
-
 	if (file->fd <= 0 || file->memfd)
 		return;
-	if ((former ? rename(aside, file->name) : unlink(file->name)) < 0)
+	if (file->previous_fd > 0)
+		move_back(file->name);
+	else if (unlink(file->name) < 0)
 		log_debug("%s: %s", file->name, strerror(errno));
 }
 

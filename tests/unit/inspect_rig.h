@@ -29,6 +29,7 @@ struct rig {
 	struct loop *loop;
 	struct inspect *inspect;
 	struct vmbus *bus; /* borrows; may be set before rig_serve() */
+	int previous_log_fd; /* likewise; 0: there is none */
 	char directory[32], path[2][64];
 	uint16_t port;
 	pthread_t main_thread;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -185,6 +186,7 @@ static int set_up(void **state)
 	assert_non_null(rig);
 	shop = (struct shop){0};
 	rig_init(rig);
+	rig->previous_log_fd = memfd_create("previous", MFD_CLOEXEC);
 	rig_serve(rig, NULL, NULL, providers);
 	*state = rig;
 	return 0;
@@ -192,6 +194,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+	close(((struct rig *)*state)->previous_log_fd);
 	rig_free(*state);
 	free(*state);
 	return 0;
@@ -1029,6 +1032,66 @@ static void since_and_until_are_numbers_ages_or_times(void **state)
 	assert_int_equal(matches(rig, "until=2001-01-01T00:00:00Z", &first), 0);
 }
 
+/* What an hvd with small rings left, that had no time to say a last word. */
+static void leave_a_log(int fd, unsigned records)
+{
+	const struct recorder_home home = {
+		.fd = fd, .names = &hv_record_names, .hvd_version = "0.0", .vm = "former"};
+	struct recorder *former;
+
+	assert_int_equal(recorder_new_at(&clock_monotonic, 16, &home, &former), 0);
+	for (unsigned i = 0; i < records; i++)
+		hv_record(former, i % 2 ? HV_EVENT_EOM : HV_EVENT_VMBUS_SIGNAL, i % 3, 0,
+			RECORD_NO_SINT, 1, 7);
+	recorder_free(former);
+}
+
+static void the_former_runs_log_ends_with_how_it_ended(void **state)
+{
+	struct rig *rig = *state;
+
+	leave_a_log(rig->previous_log_fd, 20);
+	{
+		CALL(RIG_READ_ONLY, "GET", "/v1/log?previous=1&limit=4", NULL);
+		assert_int_equal(integer(item(&a, 0), "seq"), 6); /* 15 are whole for sure */
+		assert_int_equal(json_array_size(at(a.json, "items")), 4);
+		assert_string_equal(string(a.json, "next"), "9");
+		assert_int_equal(integer(a.json, "seq"), 20);
+		answer_free(&a);
+	}
+	{
+		CALL(RIG_READ_ONLY, "GET", "/v1/log?previous=1&cursor=9&relid=7&vp=0,2", NULL);
+		assert_string_equal(string(item(&a, 0), "type"), "vmbus.signal");
+		assert_int_equal(json_array_size(at(a.json, "items")), 3 + 1);
+		assert_string_equal(string(item(&a, 3), "type"), "run");
+		assert_string_equal(string(item(&a, 3), "ended"), "killed");
+		assert_string_equal(string(item(&a, 3), "vm"), "former");
+		assert_true(json_is_null(at(a.json, "next")));
+		answer_free(&a);
+	}
+	{
+		CALL(RIG_READ_ONLY, "GET", "/v1/log?previous=1&since=2", NULL);
+		rig_expect_problem(&a, 410, "history_gone");
+		answer_free(&a);
+	}
+	{
+		CALL(RIG_READ_ONLY, "GET", "/v1/log?previous=1&follow=1", NULL);
+		rig_expect_problem(&a, 422, "bad_value");
+		answer_free(&a);
+	}
+}
+
+static void what_is_no_log_of_a_former_run_is_404_with_the_reason(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(write(rig->previous_log_fd, "hvdlog, or not", 14), 14);
+	CALL(RIG_READ_ONLY, "GET", "/v1/log?previous=1", NULL);
+	rig_expect_problem(&a, 404, "no_previous_log");
+	assert_string_equal(string(a.json, "detail"), "not a log of hvd");
+	answer_free(&a);
+}
+
 static void history_that_is_gone_is_410_when_asked_for_by_number(void **state)
 {
 	struct rig *rig = *state;
@@ -1290,6 +1353,8 @@ int main(int argc, char **argv)
 		TEST(filters_and_pages_of_the_log),
 		TEST(filters_take_several_values_and_channels),
 		TEST(since_and_until_are_numbers_ages_or_times),
+		TEST(the_former_runs_log_ends_with_how_it_ended),
+		TEST(what_is_no_log_of_a_former_run_is_404_with_the_reason),
 		TEST(history_that_is_gone_is_410_when_asked_for_by_number),
 		TEST(a_stream_tells_what_happens_and_that_it_lives),
 		TEST(a_stream_after_a_list_has_no_hole),
