@@ -269,14 +269,23 @@ static const char *why_not(const struct doctor_sample *then, const struct doctor
 	return NULL;
 }
 
-static void examine_all(struct examination *exam)
+/* Within a layer, first those that take nothing for granted: they may explain the others. */
+static void examine_layer(struct examination *exam, unsigned layer)
 {
-	for (unsigned layer = 0; layer < DOCTOR_LAYERS; layer++) {
+	for (unsigned pass = 0; pass < 2; pass++) {
 		for (unsigned i = 0; i < DOCTOR_RULES; i++) {
-			if (doctor_rules[i].layer == (enum doctor_layer)layer)
+			const struct rule *rule = &doctor_rules[i];
+
+			if (rule->layer == (enum doctor_layer)layer && (rule->needs != 0) == pass)
 				examine_rule(exam, i);
 		}
 	}
+}
+
+static void examine_all(struct examination *exam)
+{
+	for (unsigned layer = 0; layer < DOCTOR_LAYERS; layer++)
+		examine_layer(exam, layer);
 }
 
 int doctor_examine(const struct doctor_sample *then, const struct doctor_sample *now,

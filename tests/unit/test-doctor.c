@@ -601,6 +601,24 @@ static void a_ring_explains_the_service_above_it(void **state UNUSED)
 	assert_because("D30", "D9", "channels/5/rings/1");
 }
 
+/* The same layer: what makes no sense explains what does not move. */
+static void a_broken_ring_explains_that_it_is_not_read(void **state UNUSED)
+{
+	d21_walk(then), d21_walk(now);
+	examine();
+	assert_int_equal(finding("D21")->role, DOCTOR_CAUSE);
+	assert_because("D9", "D21", "channels/4/rings/1");
+}
+
+static void a_monitor_page_that_is_not_polled_explains_what_is_not_read(void **state UNUSED)
+{
+	d27(then), d27(now);
+	d12(then), d12(now);
+	examine();
+	assert_int_equal(finding("D27")->role, DOCTOR_CAUSE);
+	assert_because("D12", "D27", "channels/4");
+}
+
 /* The guest holds its mutex: it works on no offer and no rescind of any channel. */
 static void a_teardown_that_hangs_explains_rescinds_that_do(void **state UNUSED)
 {
@@ -678,6 +696,8 @@ int main(void)
 		TEST(a_chain_leads_to_its_beginning),
 		TEST(what_happens_on_another_vp_or_channel_explains_nothing),
 		TEST(a_ring_explains_the_service_above_it),
+		TEST(a_broken_ring_explains_that_it_is_not_read),
+		TEST(a_monitor_page_that_is_not_polled_explains_what_is_not_read),
 		TEST(a_teardown_that_hangs_explains_rescinds_that_do),
 		TEST(a_note_explains_nothing),
 		TEST(findings_are_bounded),
