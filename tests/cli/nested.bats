@@ -73,6 +73,10 @@ stumbles)
 	say '# rig: Linux 9' 'ok 1 - one' '1..1' '# rig: done'
 	;;
 hangs) say '# rig: Linux 9' && exec sleep 1000 ;;
+freezes)
+	[ "$(grep -c . "$FAKE/machines")" -gt 1 ] || exec sleep 1000
+	say '# rig: Linux 9' 'ok 1 - one' '1..1' '# rig: done'
+	;;
 esac
 EOT
 }
@@ -108,7 +112,7 @@ work_folders() {
 	assert_line --regexp '^bench .*\[by name only\]$'
 	local wrong
 	for wrong in no-such-suite ../nested/demo --no-such-option '--timeout soon' '--timeout 0' \
-		--timeout '--kernel six' '--build /nonexistent' 'demo shell' \
+		--timeout '--silence 0' '--kernel six' '--build /nonexistent' 'demo shell' \
 		'--kernel both shell' '--machine fast'; do
 		# shellcheck disable=SC2086 # words they are
 		run "$SOURCE_ROOT/scripts/nested" $wrong
@@ -121,7 +125,7 @@ work_folders() {
 	run "$SOURCE_ROOT/scripts/nested" --help
 	assert_success
 	local option
-	for option in --kernel --machine --match --append --build --logs --timeout shell list; do
+	for option in --kernel --machine --match --append --build --logs --timeout --silence shell list; do
 		assert_output --partial "  $option "
 	done
 }
@@ -168,6 +172,13 @@ work_folders() {
 	assert_failure 1
 	assert_line '== FAILED: Linux 6.1: no end after 1 s'
 	assert machine_is_gone
+}
+
+@test "a machine that stands still is started once more" {
+	MACHINE=freezes run "${nested[@]}" --kernel 6.1 --silence 1 demo
+	assert_success
+	assert_line --partial 'REPEATED: the emulated machine itself broke down'
+	assert_line '== 1 passed, 0 failed, 0 skipped'
 }
 
 @test "figures are taken on a machine of their own, whose clock counts instructions" {
