@@ -2,50 +2,38 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Debian's kernel with its own hv_utils: it negotiates, answers heartbeats, and powers off when asked
 # needs: vmlinuz guest-module=hv_utils
-# by name only
+#
+# --match chooses by mode and processors, as user-1. Between them the two kernels have every mode with
+# every number of processors.
+#
+# shellcheck disable=SC2034,SC2154 # lib/linux.sh reads guests, and sets what is read here
 set -u
 . /rig/lib/tap.sh
+. /rig/lib/linux.sh
+choose_guests 'kernel-1 user-2 kernel-4' 'user-1 kernel-2 user-4'
 
-guest=/tmp/guest initrd=/tmp/guest-initrd
+# orderly_poweroff() runs /sbin/poweroff.
+make_poweroff() {
+	mkdir -p "$guest_tree/sbin"
+	printf '#!/bin/sh\nexec /bin/busybox poweroff -f\n' >"$guest_tree/sbin/poweroff"
+	chmod +x "$guest_tree/sbin/poweroff"
+}
 
-# The guest loads the drivers; orderly_poweroff() runs /sbin/poweroff. See linux.sh for noxsave.
-make_initrd() {
-	mkdir -p "$guest/bin" "$guest/sbin" "$guest/proc" "$guest/sys" "$guest/dev" "$guest/modules"
-	cp /bin/busybox "$guest/bin/"
-	cp /rig/guest-modules/* "$guest/modules/"
-	for name in sh mount insmod sleep; do
-		ln -s busybox "$guest/bin/$name"
-	done
-	printf '#!/bin/sh\nexec /bin/busybox poweroff -f\n' >"$guest/sbin/poweroff"
-	cat >"$guest/init" <<'EOF'
+# In the guest: the driver of each device, by the component's id.
+make_binding_lister() {
+	cat >"$guest_tree/bin/bindings" <<'EOT'
 #!/bin/sh
-export PATH=/bin:/sbin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs devtmpfs /dev
-while read -r module; do
-	insmod "/modules/$module"
-done </modules/order
-echo 'guest up'
-while :; do sleep 1; done
-EOF
-	chmod +x "$guest/init" "$guest/sbin/poweroff"
-	(cd "$guest" && find . | cpio -o -H newc) >"$initrd" 2>/dev/null
+for device in /sys/bus/vmbus/devices/*; do
+	[ ! -e "$device/driver" ] || readlink "$device/driver"
+done
+EOT
+	chmod +x "$guest_tree/bin/bindings"
 }
 
-# within SECONDS COMMAND...
-within() {
-	left=$(($1 * 5))
-	shift
-	while ! "$@"; do
-		left=$((left - 1))
-		[ "$left" -gt 0 ] || return 1
-		sleep 0.2
-	done
-}
-
-shown() {
-	tr -d '\r' <"$console" | grep -qE "$1"
+bound() {
+	in_guest bindings >/tmp/bindings || return 1
+	cat /tmp/bindings
+	[ "$(grep -c '/hv_utils$' /tmp/bindings)" = 3 ]
 }
 
 # is NAME KEY VALUE: of a component.
@@ -53,40 +41,45 @@ is() {
 	[ "$(hvctl inspect "ic/$1/$2" | sed -n 's/^value: *//p')" = "$3" ]
 }
 
+# guest_says TEXT: in its log.
+guest_says() {
+	in_guest "dmesg | grep '$1'" >/tmp/said || return 1
+	cat /tmp/said
+	grep -q "$1" /tmp/said
+}
+
 beats() {
 	[ "$(hvctl inspect ic/heartbeat/responses | sed -n 's/^value: *//p')" -ge 2 ]
 }
 
-has_ended() {
-	! kill -0 "$hvd" 2>/dev/null
+powers_off_when_asked() {
+	hvctl --timeout 60s ic shutdown && within "$patience" has_ended && wait "$hvd"
 }
 
-powers_off() {
-	hvctl ic shutdown && within 60 has_ended && wait "$hvd"
+boot() {
+	check "$label: it boots" start_guest --device heartbeat --device timesync --device shutdown
+	! boots 1 || test_components
+	stop_guest
 }
 
-# guest MODE
-guest() {
-	console=$LOGS/console-$1
-	hvd --name ic --accel kvm --synic "$1" --kernel /rig/vmlinuz --initrd "$initrd" \
-		--append 'console=ttyS0 panic=-1 noxsave' --serial "file:$console" \
-		--device heartbeat --device timesync --device shutdown >"$LOGS/hvd-$1" 2>&1 &
-	hvd=$!
-	check "$1: the guest comes up" within 120 shown '^guest up'
-	check "$1: the heartbeat is ready" within 30 is heartbeat state ready
-	check "$1: the guest says so, too" shown 'Heartbeat IC version 3.0'
-	check "$1: TimeSync 4.0" shown 'TimeSync IC version 4.0'
-	check "$1: Shutdown 3.2" shown 'Shutdown IC version 3.2'
-	check "$1: heartbeats are answered" within 30 beats
-	check "$1: a ping is" hvctl ic ping
-	check "$1: the time is set" hvctl ic timesync
-	hvctl ic list
-	hvctl ic list -j >"$LOGS/ic-$1.json"
-	check "$1: the guest powers off when it is asked to" powers_off
-	kill -KILL "$hvd" 2>/dev/null
+test_components() {
+	tell_boot
+	check "$label: the modules load" loads_modules
+	check "$label: version 5.3" guest_says 'Vmbus version:5.3'
+	check "$label: hv_utils is bound to all of them" bound
+	check "$label: the heartbeat is ready" comes "$patience" is heartbeat state ready
+	check "$label: the guest says so, too" guest_says 'Heartbeat IC version 3.0'
+	check "$label: TimeSync 4.0" guest_says 'TimeSync IC version 4.0'
+	check "$label: Shutdown 3.2" guest_says 'Shutdown IC version 3.2'
+	check "$label: heartbeats are answered" comes "$patience" beats
+	check "$label: a ping is" hvctl --timeout 60s ic ping
+	check "$label: the time is set" hvctl --timeout 60s ic timesync
+	hvctl ic list -j >"$LOGS/ic-$guest.json"
+	check "$label: the guest powers off when it is asked to" powers_off_when_asked
 }
 
-make_initrd
-guest user
-guest kernel
+make_poweroff
+make_binding_lister
+make_initrd readlink
+for_each_guest boot
 plan

@@ -3,28 +3,38 @@
 # The rig's own kernel as a guest of hvd, for suites that need vmlinuz: `. /rig/lib/linux.sh` after
 # tap.sh.
 #
-#	make_initrd APPLET...		once: busybox, and the modules of guest-module=NAME in /modules
+#	make_initrd APPLET...		once: busybox, the modules of guest-module=NAME in /modules, and
+#					what the suite has put into $guest_tree
+#	choose_guests LIST LIST		$guests: on the outer kernel 6.1, and on others
 #	for_each_guest COMMAND		with $mode, $vps, $label and $console set for each of $guests
 #	start_guest OPTION...		up to a shell on ttyS0, with more options for hvd
 #	answers PATTERN TEXT		types TEXT there, and waits for a line that matches
 #	in_guest COMMAND		prints what it printed there
-#	stop_guest			whatever state it is in
+#	loads_modules [NAME...]		loads them, in that order, or all there are
+#	stop_guest			whatever state it is in; COMMAND ends with it
 #
-# $guests is a list as "user-1 kernel-4": the mode and the processors. $label is for the names of tests,
-# $console is what the guest printed.
+# $guests is a list as "user-1 kernel-4": the mode and the processors. With --match, choose_guests takes
+# both modes with 1, 2 and 4 processors each, and for_each_guest those that match: '*-*' is all of them.
+# $label is for the names of tests, $console is what the guest printed, $hvd the process.
 #
 # The emulated CPU does not tell KVM of XSETBV: a guest that uses XSAVE would lose its registers now
 # and then, and Linux says "XSAVE consistency problem". Hence noxsave, here only.
 
-guest_tree=/tmp/guest initrd=/tmp/guest-initrd boot_seconds=120
+guest_tree=/tmp/guest initrd=/tmp/guest-initrd
+mkdir -p "$guest_tree/bin"
 guest_options='console=ttyS0 quiet panic=-1 noxsave'
+# Seconds, for machines that are much slower than any we know; a guest that died is not waited for.
+boot_patience=300 patience=120
 
-# An initramfs whose first process says that it runs and becomes a shell.
+# ---- the guest's files ------------------------------------------------------------------------
+
+# An initramfs whose first process does what /start says, if the suite has made that, says that it runs
+# and becomes a shell.
 make_initrd() {
-	mkdir -p "$guest_tree/bin" "$guest_tree/proc" "$guest_tree/sys" "$guest_tree/dev"
+	mkdir -p "$guest_tree/proc" "$guest_tree/sys" "$guest_tree/dev"
 	cp /bin/busybox "$guest_tree/bin/"
-	for name in sh mount cat grep cut dmesg setsid cttyhack poweroff reboot "$@"; do
-		ln -s busybox "$guest_tree/bin/$name"
+	for name in sh mount cat grep cut dmesg insmod setsid cttyhack poweroff reboot "$@"; do
+		ln -sf busybox "$guest_tree/bin/$name"
 	done
 	cp -r /rig/guest-modules "$guest_tree/modules"
 	cat >"$guest_tree/init" <<'EOT'
@@ -33,6 +43,7 @@ export PATH=/bin PS1='guest# '
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
+[ ! -e /start ] || . /start
 echo "guest up after $(cut -d' ' -f1 /proc/uptime) s"
 exec setsid cttyhack sh
 EOT
@@ -45,15 +56,54 @@ pack_initrd() {
 	(cd "$guest_tree" && find . | cpio -o -H newc) >"$initrd" 2>/dev/null
 }
 
-# within SECONDS COMMAND...
-within() {
-	left=$(($1 * 5))
+# ---- waiting ----------------------------------------------------------------------------------
+
+# set_now: whole seconds since boot.
+set_now() {
+	read -r now rest </proc/uptime
+	now=${now%.*}
+}
+
+without_first() {
 	shift
-	while ! "$@"; do
-		left=$((left - 1))
-		[ "$left" -gt 0 ] || return 1
+	"$@"
+}
+
+# within SECONDS COMMAND... The command may wait, too: the end stands among the arguments.
+within() {
+	set_now
+	end=$((now + $1))
+	shift
+	set -- "$end" "$@"
+	while ! without_first "$@"; do
+		set_now
+		[ "$now" -lt "$1" ] || return 1
 		sleep 0.2
 	done
+}
+
+alive() {
+	kill -0 "$hvd" 2>/dev/null
+}
+
+has_ended() {
+	! alive
+}
+
+vm_stopped() {
+	grep -q 'the VM stopped' "$hvd_log"
+}
+
+# it_or_end COMMAND...: it is true, or will never be.
+it_or_end() {
+	"$@" || has_ended || vm_stopped
+}
+
+# comes SECONDS COMMAND...: as within, but does not wait for a guest that is gone.
+comes() {
+	seconds=$1
+	shift
+	within "$seconds" it_or_end "$@" && "$@"
 }
 
 # boots COUNT: so often has the guest come up.
@@ -61,63 +111,39 @@ boots() {
 	[ "$(grep -c '^guest up after' "$console")" -ge "$1" ]
 }
 
-alive() {
-	kill -0 "$hvd" 2>/dev/null
-}
-
-up_or_dead() {
-	boots 1 || ! alive
-}
-
-# try_guest OPTION...: hvd in the background, its standard input the guest's keyboard (descriptor 3).
-try_guest() {
-	rm -f /tmp/keys
-	mkfifo /tmp/keys
-	hvd --name "$SUITE" --accel kvm --synic "$mode" --cpus "$vps" --kernel /rig/vmlinuz \
-		--initrd "$initrd" --append "$guest_options" "$@" \
-		</tmp/keys >"$console" 2>"$LOGS/hvd-$mode-$vps" &
-	hvd=$!
-	exec 3>/tmp/keys
-	within "$boot_seconds" up_or_dead
-	boots 1
-}
-
-# start_guest OPTION... Under emulation one boot in 16 ends before its first process, whoever the VMM
-# is.
-start_guest() {
-	try_guest "$@" && return 0
-	stop_guest
-	echo "# REPEATED: $SUITE: $label: did not come up"
-	try_guest "$@"
-}
-
-stop_guest() {
-	exec 3>&-
-	kill -KILL "$hvd" 2>/dev/null
-	wait "$hvd" 2>/dev/null
-}
-
-# type_in TEXT
-type_in() {
-	echo "$1" >&3
-}
-
 # The console is a terminal: lines end with CR LF.
 shown() {
 	tr -d '\r' <"$console" | grep -qE "$1"
 }
 
-# answers PATTERN TEXT: what the shell prints when TEXT is typed.
+# ---- one guest --------------------------------------------------------------------------------
+
+# hvd in the background, its standard input the guest's keyboard (descriptor 3).
+start_guest() {
+	rm -f /tmp/keys
+	mkfifo /tmp/keys
+	hvd --name "$SUITE" --accel kvm --synic "$mode" --cpus "$vps" --kernel /rig/vmlinuz \
+		--initrd "$initrd" --append "$guest_options" "$@" \
+		</tmp/keys >"$console" 2>"$hvd_log" 9>&- &
+	hvd=$! silent=false
+	exec 3>/tmp/keys
+	comes "$boot_patience" boots 1
+}
+
+# type_in TEXT. In a subshell: without an hvd that reads, SIGPIPE ends it.
+type_in() {
+	(echo "$1" >&3)
+}
+
+# answers PATTERN TEXT: what the shell prints when TEXT is typed. A guest that was silent once is not
+# waited for again.
 answers() {
-	type_in "$2"
-	within 20 shown "$1" && return 0
+	$silent || type_in "$2"
+	! $silent && comes "$patience" shown "$1" && return 0
+	silent=true
 	echo "no line '$1' in:"
 	tail -n 15 "$console"
 	return 1
-}
-
-has_ended() {
-	! alive
 }
 
 # in_guest COMMAND: prints what it printed. Not in a subshell, which would lose the count.
@@ -128,16 +154,27 @@ in_guest() {
 	tr -d '\r' <"$console" | sed -n "/^begin-$turn\$/,/^end-$turn\$/p" | sed '1d;$d'
 }
 
+# loads_modules [NAME...]: those of /modules, in this order; all, if none is named. What is loaded
+# already may be named again.
+loads_modules() {
+	# shellcheck disable=SC2016 # the guest expands
+	names=${*:-'$(cut -d. -f1 /modules/order)'}
+	in_guest "for m in $names; do [ -e /sys/module/\$m ] || insmod /modules/\$m.ko; done" \
+		>/tmp/insmod || return 1
+	cat /tmp/insmod
+	[ ! -s /tmp/insmod ]
+}
+
 # powers_off: the guest ends, and hvd with status 0.
 powers_off() {
 	type_in 'poweroff -f'
-	within 20 has_ended && wait "$hvd"
+	within "$patience" has_ended && wait "$hvd"
 }
 
 # comes_up_again COMMAND...: after the command the guest boots once more.
 comes_up_again() {
 	before=$(grep -c '^guest up after' "$console")
-	"$@" && within "$boot_seconds" boots "$((before + 1))"
+	"$@" && comes "$boot_patience" boots "$((before + 1))"
 }
 
 reboots() {
@@ -150,16 +187,94 @@ tell_boot() {
 			awk '{ sum += $1 } END { print sum }') exits"
 }
 
-# for_each_guest COMMAND: for those of $guests that --match chooses.
+# ---- guests that break down -------------------------------------------------------------------
+
+# In the emulated CPU an outer kernel's interrupts come through now and then while it has them off: in
+# KVM, in the middle of an entry into the guest. What follows is anything: a triple fault, a stack
+# spoilt, a lock taken twice, a wake-up lost. So a guest that failed a test and is dead, or answers no
+# more, says nothing about hvd the first time: it is repeated, and that is told. An hvd that ended says
+# a lot.
+#
+# why_broken: prints it; false if the guest's failure is its own.
+why_broken() {
+	alive || return 1
+	grep -m1 'the VM stopped' "$hvd_log" && return 0
+	tr -d '\r' <"$console" | grep -m1 -E 'Kernel panic|Oops|BUG:|soft lockup|detected stalls' &&
+		return 0
+	silent=false
+	answers '^still here$' 'echo still "here"' >/dev/null && return 1
+	echo 'it does not answer at its console'
+}
+
+some_failed() {
+	grep -q '^not ok' "$told"
+}
+
+# What there is to say of it besides its console.
+keep_evidence() {
+	hvctl inspect -j >"$LOGS/tree-$guest.json" 2>&1
+	hvctl log >"$LOGS/log-$guest" 2>&1
+}
+
+stop_guest() {
+	if some_failed; then
+		keep_evidence
+		broken=$(why_broken)
+	fi
+	exec 3>&-
+	kill -KILL "$hvd" 2>/dev/null
+	wait "$hvd" 2>/dev/null
+}
+
+# What a guest's tests tell goes to a file first, and meanwhile to the console as a comment.
+exec 9>&1
+told=
+tell_result() {
+	echo "$1"
+	[ -z "$told" ] || echo "#   $1" >&9
+}
+
+try_guest() {
+	broken=
+	"$1" >"$told"
+}
+
+# Its tests are told when it is known that they count: they are those of one run.
+run_guest() {
+	first=$number told=$LOGS/tap-$guest console=$LOGS/console-$guest hvd_log=$LOGS/hvd-$guest
+	try_guest "$1"
+	[ -n "$broken" ] || return 0
+	echo "# REPEATED: $SUITE: $label: $broken"
+	for file in "$told" "$console" "$hvd_log"; do
+		mv "$file" "$file.first"
+	done
+	number=$first
+	try_guest "$1"
+}
+
+# choose_guests LIST-ON-6.1 LIST-ON-OTHERS
+choose_guests() {
+	case $(cat /rig/match),$(uname -r) in
+	'*',6.1.*) guests=$1 ;;
+	'*',*) guests=$2 ;;
+	*) guests='user-1 user-2 user-4 kernel-1 kernel-2 kernel-4' ;;
+	esac
+}
+
+# for_each_guest COMMAND
 for_each_guest() {
 	match=$(cat /rig/match)
-	# shellcheck disable=SC2154 # the suite sets guests
 	for guest in $guests; do
-		mode=${guest%-*} vps=${guest#*-}
-		label="$mode, $vps VPs" console=$LOGS/console-$guest
 		# shellcheck disable=SC2254 # a pattern it is
 		case $guest in
-		$match) "$1" ;;
+		$match) ;;
+		*) continue ;;
 		esac
+		mode=${guest%-*} vps=${guest#*-}
+		label="$mode, $vps VPs"
+		echo "# $SUITE: $guest"
+		run_guest "$1"
+		cat "$told"
+		told=
 	done
 }
