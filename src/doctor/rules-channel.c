@@ -103,7 +103,7 @@ bool check_opening(struct look *look)
 			: "unknown");
 	if (owed)
 		shows(look, "owed/open_channel_result", owed->age_ns, "not in the guest's slot");
-	remedy(look, "hvctl channels rescind %u", channel->relid);
+	remedy(look, "hvctl channels rescind %u --force", channel->relid);
 	return true;
 }
 
@@ -157,7 +157,7 @@ bool check_no_rescind(struct look *look)
 		channel->relid, duration(channel->time_in_state_ns, text));
 	shows_state(look);
 	shows_channel(look, "opens", DOCTOR_NONE, "%" PRIu64, channel->opens);
-	remedy(look, "hvctl channels rescind %u", channel->relid);
+	remedy(look, "hvctl channels rescind %u --force", channel->relid);
 	return true;
 }
 

@@ -32,7 +32,7 @@ bool check_gpadl_body(struct look *look)
 	shows_state(look);
 	shows(look, "vmbus/refused_by_port", DOCTOR_NONE, "%" PRIu64,
 		look->connection->refused_by_port);
-	remedy(look, "hvctl channels rescind %u", now->relid);
+	remedy(look, "hvctl channels rescind %u --force", now->relid);
 	return true;
 }
 
@@ -93,7 +93,7 @@ bool check_gpadl_created(struct look *look)
 		owed->relid);
 	shows(look, "vmbus/outgoing", look->connection->outgoing_age_ns, "%u",
 		look->connection->outgoing);
-	remedy(look, "hvctl channels rescind %u", owed->relid);
+	remedy(look, "hvctl channels rescind %u --force", owed->relid);
 	return true;
 }
 
@@ -109,6 +109,6 @@ bool check_early_teardown(struct look *look)
 		channel->relid);
 	shows_channel(look, "state", channel->time_in_state_ns, "open");
 	shows_channel(look, "early_teardowns", DOCTOR_NONE, "%" PRIu64, channel->early_teardowns);
-	remedy(look, "hvctl channels rescind %u", channel->relid);
+	remedy(look, "hvctl channels rescind %u --force", channel->relid);
 	return true;
 }

@@ -125,7 +125,7 @@ bool check_dead_reader(struct look *look)
 	shows_channel(look, "wakes_since_write", channel->write_age_ns, "%" PRIu64,
 		channel->wakes_since_write);
 	if (!channel->is_hvsock)
-		remedy(look, "hvctl channels rescind %u", channel->relid);
+		remedy(look, "hvctl channels rescind %u --force", channel->relid);
 	return true;
 }
 
@@ -302,7 +302,7 @@ bool check_broken_ring(struct look *look)
 		shows_ring(look, n);
 	if (failed)
 		shows_channel(look, "failure", channel->time_in_state_ns, "%s", channel->failure);
-	remedy(look, "hvctl channels rescind %u", channel->relid);
+	remedy(look, "hvctl channels rescind %u --force", channel->relid);
 	return true;
 }
 
@@ -321,6 +321,6 @@ bool check_oversize(struct look *look)
 		channel->largest_packet_bytes);
 	shows_channel(
 		look, "packet_limit_bytes", DOCTOR_NONE, "%" PRIu64, channel->packet_limit_bytes);
-	remedy(look, "hvctl channels rescind %u", channel->relid);
+	remedy(look, "hvctl channels rescind %u --force", channel->relid);
 	return true;
 }

@@ -12,7 +12,7 @@ enum { LOWEST_VECTOR = 16 };
 
 static void kick(struct look *look)
 {
-	remedy(look, "hvctl synic kick --vp %u --sint %u", look->vp->vp, look->connection->sint);
+	remedy(look, "hvctl synic kick --vp %u --sint %u --force", look->vp->vp, look->connection->sint);
 }
 
 static void shows_slot(struct look *look)

@@ -99,7 +99,7 @@ loses_interrupts() {
 }
 
 takes_interrupts_again() {
-	hvctl faults clear && hvctl synic kick --vp 0 --sint 2 && within 2 is_well
+	hvctl faults clear && hvctl synic kick --vp 0 --sint 2 --force && within 2 is_well
 }
 
 # The driver of the heartbeat is taken away, and the host does not give its memory back.

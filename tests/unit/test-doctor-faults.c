@@ -56,7 +56,8 @@ static const char *command(const char *words, uint32_t relid)
 {
 	static char text[64];
 
-	snprintf(text, sizeof(text), "hvctl channels %s %u", words, relid);
+	snprintf(text, sizeof(text), "hvctl channels %s %u%s", words, relid,
+		strcmp(words, "rescind") == 0 ? " --force" : "");
 	return text;
 }
 
@@ -198,7 +199,7 @@ static void d2_the_pending_flag_got_lost(void **state UNUSED)
 	doctor_guest_expect_cause(&doctor, "D2", "vps/0/sints/2");
 	fake_vm_consume(guest->fake, 0, SINT); /* no flag, and so no EOM */
 	doctor_guest_expect_cause(&doctor, "D2", "vps/0/sints/2");
-	doctor_guest_expect_remedy(&doctor, "D2", "hvctl synic kick --vp 0 --sint 2");
+	doctor_guest_expect_remedy(&doctor, "D2", "hvctl synic kick --vp 0 --sint 2 --force");
 	kick();
 	assert_int_equal(guest->bus->connection.state, VMBUS_CONNECTED);
 	doctor_guest_expect_nothing(&doctor);
@@ -210,7 +211,7 @@ static void d7_the_sint_was_not_raised(void **state UNUSED)
 	add_fault(FAULT_SKIP_ASSERT);
 	doctor_guest_send(&doctor);
 	doctor_guest_expect_cause(&doctor, "D7", "vps/0/sints/2");
-	doctor_guest_expect_remedy(&doctor, "D7", "hvctl synic kick --vp 0 --sint 2");
+	doctor_guest_expect_remedy(&doctor, "D7", "hvctl synic kick --vp 0 --sint 2 --force");
 	kick();
 	assert_true(event_of(doctor.relid));
 	assert_int_equal(guest_reads(), 1);

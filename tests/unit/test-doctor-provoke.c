@@ -52,7 +52,8 @@ static const char *command(const char *words)
 {
 	static char text[64];
 
-	snprintf(text, sizeof(text), "hvctl channels %s %u", words, doctor.relid);
+	snprintf(text, sizeof(text), "hvctl channels %s %u%s", words, doctor.relid,
+		strcmp(words, "rescind") == 0 ? " --force" : "");
 	return text;
 }
 
@@ -211,7 +212,7 @@ static void d1_the_guest_does_not_take_the_message(void **state UNUSED)
 	add_device("heartbeat");
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
 	doctor_guest_expect_cause(&doctor, "D1", "vps/0/sints/2");
-	doctor_guest_expect_remedy(&doctor, "D1", "hvctl synic kick --vp 0 --sint 2");
+	doctor_guest_expect_remedy(&doctor, "D1", "hvctl synic kick --vp 0 --sint 2 --force");
 	kick();
 	doctor_guest_expect_nothing(&doctor);
 }
@@ -282,7 +283,7 @@ static void d7_the_interrupt_got_lost(void **state UNUSED)
 	fake_vm_fail(guest->fake, FAKE_ASSERT, 1, -EIO);
 	doctor_guest_send(&doctor);
 	doctor_guest_expect_cause(&doctor, "D7", "vps/0/sints/2");
-	doctor_guest_expect_remedy(&doctor, "D7", "hvctl synic kick --vp 0 --sint 2");
+	doctor_guest_expect_remedy(&doctor, "D7", "hvctl synic kick --vp 0 --sint 2 --force");
 	kick();
 	take_event();
 	guest_reads();
