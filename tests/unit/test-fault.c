@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of faults: what is refused, what is hit, and that every fault ends. */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -377,6 +379,54 @@ static void all_that_a_fault_does_is_recorded(void **state)
 	assert_int_equal(record.arg[3], FAULT_END_COUNT);
 }
 
+/* ---- threads -------------------- */
+
+enum { THREADS = 3, ROUNDS = 2000 };
+
+static _Atomic bool done;
+static _Atomic unsigned taken;
+
+static void *hit_until_done(void *arg)
+{
+	struct fault_effect effect;
+
+	while (!atomic_load(&done)) {
+		if (fault_hit(faults, FAULT_DELAY_MESSAGE, &gpadl_body, &effect)) {
+			atomic_fetch_add(&taken, 1);
+			fault_let_go(faults, effect.id);
+		}
+	}
+	return NULL;
+}
+
+/* A count is never exceeded, and none is left over, whoever hits. */
+static void threads_hit_while_faults_come_and_go(void **state)
+{
+	struct fault_spec spec = spec_of(FAULT_DELAY_MESSAGE);
+	pthread_t threads[THREADS];
+	struct fault fault;
+
+	atomic_store(&done, false);
+	atomic_store(&taken, 0);
+	spec.count = 2;
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, hit_until_done, NULL), 0);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		fault = add(&spec);
+		assert_int_equal(faults_remove(faults, fault.id, &fault), 0);
+		assert_true(fault.hits <= spec.count);
+	}
+	fault = add(&spec);
+	while (faults_active(faults) > 0)
+		sched_yield();
+	atomic_store(&done, true);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(look(fault.id).hits, 2);
+	assert_int_equal(look(fault.id).kept, 0);
+	assert_int_equal(faults_hits(faults), atomic_load(&taken));
+}
+
 #define FAULT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -399,6 +449,7 @@ int main(void)
 		FAULT_TEST(what_makes_no_sense_is_refused_by_name),
 		FAULT_TEST(without_a_bus_no_message_can_be_lost),
 		FAULT_TEST(all_that_a_fault_does_is_recorded),
+		FAULT_TEST(threads_hit_while_faults_come_and_go),
 	};
 
 	return cmocka_run_group_tests_name("fault", tests, NULL, NULL);
