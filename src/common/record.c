@@ -320,14 +320,36 @@ void recorder_detach(struct recorder *recorder)
 	own_ring = NULL;
 }
 
-/* Word-wise, so that a concurrent reader sees torn records at worst, never undefined behaviour. */
-static void record_store(struct record *to, const struct record *from)
-{
-	uint64_t words[sizeof(*from) / sizeof(uint64_t)];
+/* Type, VTL, SINT and VP lie in one word of the record. */
+struct about {
+	uint16_t type;
+	uint8_t vtl, sint;
+	uint32_t vp;
+};
+_Static_assert(offsetof(struct record, type) == 16 && offsetof(struct record, arg) == 24 &&
+		       sizeof(struct about) == sizeof(uint64_t),
+	"the third word of a record");
 
-	memcpy(words, from, sizeof(words));
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		__atomic_store_n((uint64_t *)(void *)to + i, words[i], __ATOMIC_RELAXED);
+static void store(struct record *slot, size_t word, uint64_t value)
+{
+	__atomic_store_n((uint64_t *)(void *)slot + word, value, __ATOMIC_RELAXED);
+}
+
+/*
+ * Word-wise, so that a concurrent reader sees torn records at worst, never undefined behaviour; and
+ * straight into the slot: this is the hottest path of all.
+ */
+static void record_store(struct record *slot, uint64_t seq, uint64_t mono_ns,
+	const struct about *about, const uint64_t args[RECORD_ARGS])
+{
+	uint64_t word;
+
+	memcpy(&word, about, sizeof(word));
+	store(slot, 0, seq);
+	store(slot, 1, mono_ns);
+	store(slot, 2, word);
+	for (size_t i = 0; i < RECORD_ARGS; i++)
+		store(slot, 3 + i, args[i]);
 }
 
 static void record_load(struct record *to, const struct record *from)
@@ -340,22 +362,24 @@ static void record_load(struct record *to, const struct record *from)
 	memcpy(to, words, sizeof(*to));
 }
 
-static void ring_write(struct recorder *recorder, struct ring *ring, struct record *record)
+static void ring_write(struct recorder *recorder, struct ring *ring, uint64_t mono_ns,
+	const struct about *about, const uint64_t args[RECORD_ARGS])
 {
 	struct record_file_ring *state = ring->state;
-	uint64_t head = atomic_load_explicit(&state->head, memory_order_relaxed);
+	uint64_t head = atomic_load_explicit(&state->head, memory_order_relaxed), seq;
 
 	/*
-	 * The mark must be visible before the number is taken: sequentially consistent on both, as
-	 * the reader looks at next_seq first and at the marks afterwards.
+	 * The mark must be visible before the number is taken: the number releases it, and the
+	 * reader looks at next_seq first (with acquire) and at the marks afterwards. Whatever other
+	 * writers add to next_seq in between carries the release on.
 	 */
-	atomic_store(&state->busy, 1);
-	record->seq = atomic_fetch_add(&recorder->header->next_seq, 1);
+	atomic_store_explicit(&state->busy, 1, memory_order_relaxed);
+	seq = atomic_fetch_add_explicit(&recorder->header->next_seq, 1, memory_order_acq_rel);
 	/*
 	 * Pairs with the reader's fence: whoever sees this slot change also sees the current head.
 	 */
 	atomic_thread_fence(memory_order_release);
-	record_store(&ring->slot[head & (recorder->capacity - 1)], record);
+	record_store(&ring->slot[head & (recorder->capacity - 1)], seq, mono_ns, about, args);
 	atomic_store_explicit(&state->head, head + 1, memory_order_release);
 	atomic_store_explicit(&state->busy, 0, memory_order_release);
 }
@@ -363,21 +387,15 @@ static void ring_write(struct recorder *recorder, struct ring *ring, struct reco
 void record_emit(struct recorder *recorder, uint16_t type, uint32_t vp, uint8_t vtl, uint8_t sint,
 	const uint64_t args[RECORD_ARGS])
 {
-	struct record record = {
-		.mono_ns = clock_now_ns(recorder->clock),
-		.type = type,
-		.vtl = vtl,
-		.sint = sint,
-		.vp = vp,
-	};
+	const struct about about = {.type = type, .vtl = vtl, .sint = sint, .vp = vp};
+	uint64_t mono_ns = clock_now_ns(recorder->clock);
 
-	memcpy(record.arg, args, sizeof(record.arg));
 	if (own_recorder == recorder) {
-		ring_write(recorder, own_ring, &record);
+		ring_write(recorder, own_ring, mono_ns, &about, args);
 		return;
 	}
 	pthread_mutex_lock(&recorder->lock);
-	ring_write(recorder, &recorder->ring[0], &record);
+	ring_write(recorder, &recorder->ring[0], mono_ns, &about, args);
 	pthread_mutex_unlock(&recorder->lock);
 }
 
