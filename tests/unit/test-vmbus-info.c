@@ -256,6 +256,11 @@ static void packets_are_listed_with_what_stands_in_their_headers(void **state)
 		assert_string_equal(rig_text(item(&a, 0), "transaction_id"), "0x1");
 		answer_free(&a);
 	}
+	{
+		CALL("/v1/channels/1/rings/1/consumed/0");
+		assert_string_equal(rig_text(a.json, "transaction_id"), "0x1");
+		answer_free(&a);
+	}
 	memset(pages[RING_PAGES / 2 + 1] + 56, 0xff, 8); /* and spoils the other */
 	{
 		CALL("/v1/channels/1/rings/1/unread/0");
