@@ -6,6 +6,8 @@
 #	# needs: WORD...	what the machine must hold for it (nested-image.sh has the words)
 #	# machine: counted	figures: it runs on a machine whose clock counts instructions
 #	# by name only		not part of a run that names no suites
+# An executable tests/nested/after/NAME is given the folder of the suite's logs when the machine is gone;
+# it prints results, too, and ends with another status than 0 only if it cannot.
 
 suites_dir=$root/tests/nested
 

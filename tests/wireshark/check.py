@@ -4,22 +4,21 @@
 
 LOG has the channel messages as `hvctl watch --type vmbus.message -o jsonl` writes them. Each must be
 in the capture, in this order within a direction, with the same value of each field that both know.
-Prints TAP.
+Prints TAP; another status than 0 says that it could not look.
 """
 import json
 import pathlib
 import subprocess
 import sys
 
-DISSECTOR = pathlib.Path(__file__).parents[2] / "packaging/wireshark/hvvmbus.lua"
+DISSECTOR = pathlib.Path(__file__).resolve().parents[2] / "packaging/wireshark/hvvmbus.lua"
 GUIDS = {"class", "endpoint", "service"}
-tests = failures = 0
+tests = 0
 
 
 def test(passed, what, *details):
-    global tests, failures
+    global tests
     tests += 1
-    failures += not passed
     print(f"{'' if passed else 'not '}ok {tests} - {what}")
     for detail in details if not passed else ():
         print(f"#   {detail}")
@@ -123,7 +122,6 @@ def main():
     negotiated = packets(capture, "-Y", "hvvmbus.ic.type == 0 && hvvmbus.ic.response == 1")
     test(negotiated and all(p["ic.message"] for p in negotiated), "an integration component's answer is decoded")
     print(f"1..{tests}")
-    sys.exit(failures > 0)
 
 
 main()
