@@ -93,8 +93,7 @@ static enum cli_exit print_page(struct event_printer *printer, const json_t *pag
 	if (!json_is_array(items))
 		return problem_report(&printer->cli->options, CLI_INTERNAL, "malformed_reply", NULL,
 			"a page of the log has no items");
-	(void)!event_printer_take_all(printer, items);
-	return printer->result;
+	return event_printer_take_all(printer, items) ? CLI_OK : printer->result;
 }
 
 /* Replaces `cursor` by the page's; false after the last page, or one that repeats itself. */
