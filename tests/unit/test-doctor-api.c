@@ -171,6 +171,45 @@ static void set_crashed(uint64_t crashed_ns)
 	pthread_mutex_unlock(&hv->lock);
 }
 
+static void wait_for_sample(void)
+{
+	for (unsigned i = 0; i < 500; i++) {
+		CALL("/v1/doctor/watch");
+		long long samples = json_integer_value(json_object_get(a.json, "samples"));
+
+		answer_free(&a);
+		if (samples > 0)
+			return;
+		usleep(10 * 1000);
+	}
+	fail_msg("no sample was taken");
+}
+
+/* The guest's time passes between the two samples. */
+static void a_finding_says_what_why_and_what_to_type(void **state UNUSED)
+{
+	int fd = rig_connect(&rig, RIG_API);
+	const json_t *finding;
+	struct answer a;
+
+	set_crashed(clock_now_ns(&guest.fake->clock.clock));
+	rig_send(fd, "GET /v1/doctor?stuck_after=2s HTTP/1.1\r\nHost: hvd\r\n\r\n");
+	wait_for_sample();
+	clock_manual_advance(&guest.fake->clock, 2 * NSEC_PER_SEC);
+	assert_true(rig_receive(fd, &a));
+	close(fd);
+	assert_int_equal(a.status, 200);
+	assert_int_equal(json_integer_value(json_object_get(a.json, "errors")), 1);
+	finding = json_array_get(json_object_get(a.json, "items"), 0);
+	assert_string_equal(json_string_value(json_object_get(finding, "rule")), "D39");
+	assert_string_equal(json_string_value(json_object_get(finding, "role")), "cause");
+	assert_string_equal(
+		json_string_value(json_object_get(finding, "remedy")), "hvctl vm reset");
+	assert_true(json_array_size(json_object_get(finding, "evidence")) > 0);
+	assert_true(json_is_null(json_object_get(finding, "because_rule")));
+	answer_free(&a);
+}
+
 static unsigned recorded(const char *what)
 {
 	CALL("/v1/log?type=doctor.finding");
@@ -215,6 +254,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			limits_must_be_durations_and_relids_relids, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(watching_is_switched_on_and_off, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_finding_says_what_why_and_what_to_type, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			findings_that_come_and_go_are_records, set_up, tear_down),
 	};
