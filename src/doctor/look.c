@@ -6,7 +6,6 @@
 #include <string.h>
 #include "common/clock.h"
 #include "doctor/rules.h"
-#include "hvdef/hv_synic.h"
 #include "vmbus/states.h"
 
 /* ---- saying ---------------------------------------------------------------------------------- */

@@ -66,16 +66,10 @@ is_ready() {
 	[ "$(hvctl inspect ic/heartbeat/state | sed -n 's/^value: *//p')" = ready ]
 }
 
-# tell NAME: what people see, for docs/debugging-a-stuck-channel.md.
-tell() {
-	hvctl doctor --stuck-after "$stuck_after" >"$LOGS/story-$1" 2>&1
-	true
-}
-
 # An answer is lost while hv_utils loads: one of its three probes hangs.
 hangs_in_open() {
 	hvctl faults add drop_message --message open_channel_result --count 1 &&
-		loads_drivers && within 10 only_cause D14 && tell open
+		loads_drivers && within 10 only_cause D14
 }
 
 # What the finding says to type.
@@ -95,7 +89,7 @@ frees_the_opener() {
 
 # Interrupts of the SINT do not reach VP 0 any more.
 loses_interrupts() {
-	hvctl faults add skip_assert --vp 0 --sint 2 --for 60s && within 2 only_cause D7 && tell interrupt
+	hvctl faults add skip_assert --vp 0 --sint 2 --for 60s && within 2 only_cause D7
 }
 
 takes_interrupts_again() {
@@ -106,7 +100,7 @@ takes_interrupts_again() {
 hangs_in_teardown() {
 	hvctl faults add hold_close --relid "$relid" --for 60s &&
 		type_in 'echo fd149e91-82e0-4a7d-afa6-2a4166cbd7c0 >/sys/bus/vmbus/drivers/hv_utils/unbind &' &&
-		within 2 only_cause D17 && tell teardown
+		within 2 only_cause D17
 }
 
 works_again() {
