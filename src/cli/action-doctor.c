@@ -138,6 +138,7 @@ static void put_summary(const json_t *report)
 	long long errors = json_integer_value(json_object_get(report, "errors"));
 	long long warnings = json_integer_value(json_object_get(report, "warnings"));
 	long long infos = json_integer_value(json_object_get(report, "infos"));
+	long long faults = json_integer_value(json_object_get(report, "faults_active"));
 
 	if (!json_is_true(json_object_get(report, "judged"))) {
 		fputs("Nothing was examined: ", stdout);
@@ -151,6 +152,9 @@ static void put_summary(const json_t *report)
 	text_put_duration(
 		stdout, (uint64_t)json_integer_value(json_object_get(report, "interval_ns")));
 	fputs(" apart\n", stdout);
+	if (faults > 0)
+		printf("%lld fault%s active, on purpose: hvctl faults list\n", faults,
+			faults == 1 ? " is" : "s are");
 }
 
 static enum cli_exit render_report(

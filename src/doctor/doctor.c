@@ -117,9 +117,15 @@ static void name_subject(struct look *look)
 	else if (look->channel)
 		subject(look, "channels/%u", look->channel->relid);
 	else if (look->vp)
-		subject(look, "vps/%u/sints/%u", look->vp->vp, look->connection->sint);
+		subject(look, "vps/%u/sints/%u", look->vp->vp, look->vp->sint);
 	else
 		subject(look, "vmbus");
+}
+
+/* About a SINT of somebody else: nothing of the bus depends on it, and it on nothing. */
+static bool is_private(const struct look *look)
+{
+	return look->vp && !is_of_bus(look);
 }
 
 static void begin_finding(
@@ -139,7 +145,7 @@ static void begin_finding(
 	snprintf(finding->guest_shows, sizeof(finding->guest_shows), "%s", rule->guest_shows);
 	snprintf(finding->advice, sizeof(finding->advice), "%s", rule->remedy);
 	look->finding = finding;
-	look->breaks = rule->breaks;
+	look->breaks = is_private(look) ? 0 : rule->breaks;
 	name_subject(look);
 }
 
@@ -151,7 +157,7 @@ static void check(struct examination *exam, unsigned index)
 	begin_finding(&exam->look, index, rule, &finding);
 	if (!rule->check(&exam->look) || !make_room(exam))
 		return;
-	find_cause(exam, &finding, rule->needs);
+	find_cause(exam, &finding, is_private(&exam->look) ? 0 : rule->needs);
 	exam->breaks[exam->report->count] = exam->look.breaks;
 	exam->report->findings[exam->report->count++] = finding;
 }
@@ -178,7 +184,7 @@ static void take_channel(struct look *look, uint32_t relid)
 static bool take_vp(struct look *look, uint32_t i)
 {
 	look->vp = &look->now->vps[i];
-	look->vp_then = doctor_find_vp(look->then, look->vp->vp);
+	look->vp_then = doctor_find_sint(look->then, look->vp->vp, look->vp->sint);
 	return look->vp_then;
 }
 
@@ -309,6 +315,7 @@ int doctor_examine(const struct doctor_sample *then, const struct doctor_sample 
 	if (ret_report->why_not)
 		return 0;
 	ret_report->judged = true;
+	ret_report->faults_active = now->machine.faults_active;
 	ret_report->interval_ns = now->machine.mono_ns - then->machine.mono_ns;
 	exam.look.interval_ns = ret_report->interval_ns;
 	examine_all(&exam);

@@ -72,12 +72,11 @@ struct doctor_limits {
 	uint64_t driver_ns;   /* a driver that takes up an offer, or lets go of it: 10 s */
 	uint64_t shutdown_ns; /* a guest that agreed to go down: 60 s */
 };
-#define DOCTOR_LIMITS_DEFAULT                                                              \
-	{                                                                                  \
-		.event_ns = 100 * UINT64_C(1000000), .stuck_ns = UINT64_C(1000000000),     \
-		.answer_ns = 2 * UINT64_C(1000000000), .offers_ns = 5 * UINT64_C(1000000000), \
-		.driver_ns = 10 * UINT64_C(1000000000),                                    \
-		.shutdown_ns = 60 * UINT64_C(1000000000),                                  \
+#define DOCTOR_LIMITS_DEFAULT                                                                     \
+	{                                                                                         \
+		.event_ns = 100 * UINT64_C(1000000), .stuck_ns = UINT64_C(1000000000),            \
+		.answer_ns = 2 * UINT64_C(1000000000), .offers_ns = 5 * UINT64_C(1000000000),     \
+		.driver_ns = 10 * UINT64_C(1000000000), .shutdown_ns = 60 * UINT64_C(1000000000), \
 	}
 /* The default limits, all made longer or shorter as this one is to a second. */
 struct doctor_limits doctor_limits_for(uint64_t stuck_ns);
@@ -104,9 +103,9 @@ struct doctor_finding {
 	struct doctor_evidence evidence[DOCTOR_EVIDENCE_MAX];
 	uint32_t evidence_count;
 	char guest_shows[DOCTOR_TEXT_BYTES];
-	char remedy[DOCTOR_TEXT_BYTES];  /* a command to type, or "" */
-	char advice[DOCTOR_TEXT_BYTES];  /* what else to do */
-	char because_rule[4];            /* of a consequence; "" otherwise */
+	char remedy[DOCTOR_TEXT_BYTES]; /* a command to type, or "" */
+	char advice[DOCTOR_TEXT_BYTES]; /* what else to do */
+	char because_rule[4];           /* of a consequence; "" otherwise */
 	char because_subject[DOCTOR_SUBJECT_BYTES];
 	uint32_t vp, relid; /* what it is about; all ones, 0: no one VP, no one channel */
 };
@@ -120,7 +119,8 @@ struct doctor_report {
 	uint64_t interval_ns; /* between the samples */
 	struct doctor_finding *findings; /* owns; causes and consequences in order of layers */
 	uint32_t count;
-	bool truncated;       /* there were more */
+	bool truncated;         /* there were more */
+	uint32_t faults_active; /* at the end: hvd misbehaves on purpose */
 };
 
 /*
@@ -139,12 +139,12 @@ struct doctor_rule_text {
 	char id[4]; /* "D17" */
 	enum doctor_layer layer;
 	enum doctor_severity severity; /* at its worst */
-	const char *title;       /* one line */
-	const char *condition;   /* what is observed, and for how long */
-	const char *meaning;     /* what it means, and for whom */
-	const char *guest_shows; /* where to look in the guest */
-	const char *remedy;      /* what to do; commands in it are real ones */
-	const char *provoke;     /* how to bring it about */
+	const char *title;             /* one line */
+	const char *condition;         /* what is observed, and for how long */
+	const char *meaning;           /* what it means, and for whom */
+	const char *guest_shows;       /* where to look in the guest */
+	const char *remedy;            /* what to do; commands in it are real ones */
+	const char *provoke;           /* how to bring it about */
 };
 enum { DOCTOR_RULES = 40 };
 /* `index` < DOCTOR_RULES: D1 is 0. */

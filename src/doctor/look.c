@@ -83,8 +83,7 @@ void shows_sint(struct look *look, const char *leaf, uint64_t age_ns, const char
 	char field[sizeof(look->finding->evidence->field)];
 	va_list args;
 
-	snprintf(field, sizeof(field), "vps/%u/sints/%u/%s", look->vp->vp, look->connection->sint,
-		leaf);
+	snprintf(field, sizeof(field), "vps/%u/sints/%u/%s", look->vp->vp, look->vp->sint, leaf);
 	va_start(args, format);
 	add_evidence(look, field, age_ns, format, args);
 	va_end(args);
@@ -122,16 +121,25 @@ bool is_connected(const struct doctor_connection *connection)
 	return connection->state == VMBUS_CONNECTED;
 }
 
-bool gets_messages(const struct look *look)
+bool is_of_bus(const struct look *look)
 {
 	const struct doctor_connection *connection = look->connection;
 
-	return look->vp->vp == connection->target_vp &&
+	return !look->vp->other &&
 	       (connection->state != VMBUS_DISCONNECTED || connection->outgoing > 0);
+}
+
+bool gets_messages(const struct look *look)
+{
+	if (is_of_bus(look))
+		return look->vp->vp == look->connection->target_vp;
+	return look->vp->queue_depth > 0 && look->vp_then->queue_depth > 0;
 }
 
 bool gets_events(const struct look *look)
 {
+	if (look->vp->other)
+		return false;
 	for (uint32_t i = 0; i < look->now->channel_count; i++) {
 		const struct doctor_channel *channel = &look->now->channels[i];
 

@@ -39,6 +39,7 @@ static const struct field machine_fields[] = {
 	{FIELD_X(struct doctor_machine, monitor_pending_low, 0,
 		"Monitor bits 0-63 that the guest has set and nobody has taken.")},
 	{FIELD_X(struct doctor_machine, monitor_pending_high, 0, "Bits 64-127.")},
+	{FIELD_U(struct doctor_machine, faults_active, 0, "hvd misbehaves on purpose.")},
 	{FIELD_B(struct doctor_machine, truncated, 0, "There was more than a sample holds.")},
 };
 static const struct field_table machine_table = FIELD_TABLE(struct doctor_machine, "doctor-machine",
@@ -77,6 +78,8 @@ static const struct field_table connection_table = FIELD_TABLE(struct doctor_con
 
 static const struct field vp_fields[] = {
 	{FIELD_U(struct doctor_vp, vp, 0, "VP index.")},
+	{FIELD_U(struct doctor_vp, sint, 0, "The SINT that this is about.")},
+	{FIELD_B(struct doctor_vp, other, 0, "It is not the one that the bus uses.")},
 	{FIELD_B(struct doctor_vp, started, 0, "The VP has a thread that runs it.")},
 	{FIELD_B(struct doctor_vp, answered, 0, "The VP told its registers in time.")},
 	{FIELD_B(struct doctor_vp, halted, 0, "It stood in HLT.")},
@@ -88,7 +91,7 @@ static const struct field vp_fields[] = {
 	{FIELD_X(struct doctor_vp, scontrol, 0, "SCONTROL.")},
 	{FIELD_X(struct doctor_vp, simp, 0, "SIMP.")},
 	{FIELD_X(struct doctor_vp, siefp, 0, "SIEFP.")},
-	{FIELD_X(struct doctor_vp, raw, 0, "The SINT that the bus uses.")},
+	{FIELD_X(struct doctor_vp, raw, 0, "The SINT's register.")},
 	{FIELD_U(struct doctor_vp, vector, 0, "Its vector.")},
 	{FIELD_B(struct doctor_vp, masked, 0, "It is masked.")},
 	{FIELD_B(struct doctor_vp, auto_eoi, 0, "It needs no EOI.")},
@@ -110,7 +113,8 @@ static const struct field vp_fields[] = {
 	{FIELD_U(struct doctor_vp, last_eom_age_ns, FIELD_NULLABLE, "Since the last.")},
 };
 static const struct field_table vp_table = FIELD_TABLE(struct doctor_vp, "doctor-vp",
-	"What the doctor saw of a VP and the bus's SINT on it.", vp_fields);
+	"What the doctor saw of a VP and the bus's SINT on it, or another on which messages wait.",
+	vp_fields);
 
 static const struct field owed_fields[] = {
 	{FIELD_E(struct doctor_owed, message, 0, vmbus_message_names, "Which message.")},
@@ -359,7 +363,17 @@ void *doctor_sample_at(
 const struct doctor_vp *doctor_find_vp(const struct doctor_sample *sample, uint32_t vp)
 {
 	for (uint32_t i = 0; i < sample->vp_count; i++) {
-		if (sample->vps[i].vp == vp)
+		if (sample->vps[i].vp == vp && !sample->vps[i].other)
+			return &sample->vps[i];
+	}
+	return NULL;
+}
+
+const struct doctor_vp *doctor_find_sint(
+	const struct doctor_sample *sample, uint32_t vp, uint32_t sint)
+{
+	for (uint32_t i = 0; i < sample->vp_count; i++) {
+		if (sample->vps[i].vp == vp && sample->vps[i].sint == sint)
 			return &sample->vps[i];
 	}
 	return NULL;

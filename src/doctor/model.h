@@ -34,6 +34,7 @@ struct doctor_machine {
 	uint64_t posts_unknown, signals_unknown; /* refused: no such connection id */
 	uint64_t monitor_page, monitor_polls, monitor_poll_age_ns;
 	uint64_t monitor_pending_low, monitor_pending_high; /* bits 0-63, 64-127 */
+	uint32_t faults_active; /* hvd misbehaves on purpose */
 	bool truncated; /* there was more than a section holds, or memory was short */
 };
 
@@ -52,15 +53,17 @@ struct doctor_connection {
 	uint64_t messages_out, messages_delivered;
 };
 
+/* A VP with the SINT that the bus uses; behind these, others on which messages wait. */
 struct doctor_vp {
-	uint32_t vp;
+	uint32_t vp, sint;
+	bool other;     /* not the bus's SINT */
 	bool started;   /* its thread has entered the guest, or may */
 	bool answered;  /* it told its registers for this sample: the five below are known */
 	bool halted, interrupts_on, vector_irr, vector_isr;
 	uint32_t tpr;
 	bool registers_known; /* the SynIC's */
 	uint64_t scontrol, simp, siefp;
-	uint64_t raw; /* of the SINT that the bus uses, as are all below */
+	uint64_t raw; /* of the SINT, as are all below */
 	uint32_t vector;
 	bool masked, auto_eoi;
 	bool slot_busy, slot_pending; /* false without a message page */
@@ -148,7 +151,7 @@ struct doctor_sock {
 
 /* The largest sample: what a guest can bring about must not be more than this. */
 enum {
-	DOCTOR_VPS_MAX = 64,
+	DOCTOR_VPS_MAX = 128, /* twice as many as a VM has: see struct doctor_vp */
 	DOCTOR_OWED_MAX = 64,
 	DOCTOR_GPADLS_MAX = 4096,
 	DOCTOR_CHANNELS_MAX = 2048,
@@ -201,7 +204,10 @@ void *doctor_sample_at(
 	const struct doctor_sample *sample, enum doctor_section_id section, uint32_t index);
 
 /* By key; NULL when there is none. */
+/* With the bus's SINT, and with any. */
 const struct doctor_vp *doctor_find_vp(const struct doctor_sample *sample, uint32_t vp);
+const struct doctor_vp *doctor_find_sint(
+	const struct doctor_sample *sample, uint32_t vp, uint32_t sint);
 const struct doctor_channel *doctor_find_channel(
 	const struct doctor_sample *sample, uint32_t relid);
 const struct doctor_gpadl *doctor_find_gpadl(

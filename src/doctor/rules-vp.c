@@ -12,7 +12,7 @@ enum { LOWEST_VECTOR = 16 };
 
 static void kick(struct look *look)
 {
-	remedy(look, "hvctl synic kick --vp %u --sint %u --force", look->vp->vp, look->connection->sint);
+	remedy(look, "hvctl synic kick --vp %u --sint %u --force", look->vp->vp, look->vp->sint);
 }
 
 static void shows_slot(struct look *look)
@@ -26,9 +26,9 @@ static void shows_slot(struct look *look)
 /* What waits behind the slot, in the SynIC and on the bus. */
 static uint32_t waiting(const struct look *look)
 {
-	uint32_t on_bus = look->connection->outgoing;
+	bool of_bus = is_of_bus(look) && gets_messages(look);
 
-	return look->vp->queue_depth + (gets_messages(look) ? on_bus : 0);
+	return look->vp->queue_depth + (of_bus ? look->connection->outgoing : 0);
 }
 
 /* ---- messages in their slot ------------------------------------------------------------------ */
@@ -38,21 +38,23 @@ bool check_not_consumed(struct look *look)
 	const struct doctor_vp *vp = look->vp;
 	char text[DURATION_BYTES];
 
-	if (!gets_messages(look) || !slot_unmoved(look) || vp->slot_type != HV_MESSAGE_TYPE_VMBUS ||
+	if (!gets_messages(look) || !slot_unmoved(look) ||
+		(is_of_bus(look) && vp->slot_type != HV_MESSAGE_TYPE_VMBUS) ||
 		(vp->queue_depth > 0 && !vp->slot_pending) ||
 		!apart(look, look->limits->stuck_ns) ||
 		!lasts(vp->slot_age_ns, look->limits->stuck_ns))
 		return false;
 	diagnose(look,
-		"the guest has not taken the message in the slot of VP %u for %s; %u wait "
-		"behind it",
-		vp->vp, duration(vp->slot_age_ns, text), waiting(look));
+		"the guest has not taken the message in the slot of VP %u SINT %u for %s; %u "
+		"wait behind it",
+		vp->vp, vp->sint, duration(vp->slot_age_ns, text), waiting(look));
 	shows_slot(look);
 	shows_sint(look, "queue_depth", DOCTOR_NONE, "%u", vp->queue_depth);
 	shows_sint(look, "last_eom_age_ns", vp->last_eom_age_ns, "%s",
 		vp->last_eom_age_ns == DOCTOR_NONE ? "null" : "no EOM since");
-	shows(look, "vmbus/outgoing", look->connection->outgoing_age_ns, "%u",
-		look->connection->outgoing);
+	if (is_of_bus(look))
+		shows(look, "vmbus/outgoing", look->connection->outgoing_age_ns, "%u",
+			look->connection->outgoing);
 	if (vp->answered)
 		shows_vp(look, "cpu/halted", DOCTOR_NONE, "%s, interrupts %s",
 			vp->halted ? "true" : "false", vp->interrupts_on ? "on" : "off");
@@ -85,8 +87,8 @@ bool check_timer_slot(struct look *look)
 	const struct doctor_connection *now = look->connection, *then = look->connection_then;
 	const struct doctor_vp *vp = look->vp;
 
-	if (!gets_messages(look) || !vp->slot_busy || !look->vp_then->slot_busy ||
-		vp->slot_type != HV_MESSAGE_TYPE_TIMER_EXPIRED ||
+	if (!is_of_bus(look) || !gets_messages(look) || !vp->slot_busy ||
+		!look->vp_then->slot_busy || vp->slot_type != HV_MESSAGE_TYPE_TIMER_EXPIRED ||
 		look->vp_then->slot_type != HV_MESSAGE_TYPE_TIMER_EXPIRED ||
 		now->outgoing + vp->queue_depth == 0 ||
 		then->outgoing + look->vp_then->queue_depth == 0 ||
@@ -125,10 +127,10 @@ bool check_masked(struct look *look)
 	if (vp->masked)
 		diagnose(look,
 			"SINT %u of VP %u is masked, and something waits there for the guest",
-			look->connection->sint, vp->vp);
+			vp->sint, vp->vp);
 	else
 		diagnose(look, "SINT %u of VP %u has vector %u, which no processor takes",
-			look->connection->sint, vp->vp, vp->vector);
+			vp->sint, vp->vp, vp->vector);
 	shows_sint(look, "raw", DOCTOR_NONE, "0x%" PRIx64, vp->raw);
 	shows_sint(look, "slot/busy", vp->slot_age_ns, "%s", vp->slot_busy ? "true" : "false");
 	shows_sint(look, "event_flag_count", vp->last_event_age_ns, "%u", vp->event_flag_count);
@@ -158,7 +160,8 @@ bool check_synic_off(struct look *look)
 	const struct doctor_vp *vp = look->vp;
 	const char *off = register_off(look, vp);
 
-	if (!off || !register_off(look, look->vp_then) || !is_connected(look->connection) ||
+	if (vp->other || !off || !register_off(look, look->vp_then) ||
+		!is_connected(look->connection) ||
 		!is_connected(look->connection_then))
 		return false;
 	diagnose(look, "the guest is connected, but %s of VP %u is off", off, vp->vp);
@@ -180,7 +183,7 @@ bool check_stale_slot(struct look *look)
 	const struct doctor_vp *vp = look->vp;
 	bool never_ours = vp->delivered == 0 && vp->slot_type == HV_MESSAGE_TYPE_VMBUS;
 
-	if (!slot_unmoved(look) || (is_our_kind(vp->slot_type) && !never_ours) ||
+	if (vp->other || !slot_unmoved(look) || (is_our_kind(vp->slot_type) && !never_ours) ||
 		!apart(look, look->limits->stuck_ns))
 		return false;
 	diagnose(look,
@@ -199,7 +202,7 @@ bool check_stale_slot(struct look *look)
 /* A channel whose event flag has stood on the VP since the earlier sample; NULL: none. */
 static const struct doctor_channel *flagged_channel(const struct look *look)
 {
-	for (uint32_t i = 0; i < look->now->channel_count; i++) {
+	for (uint32_t i = 0; !look->vp->other && i < look->now->channel_count; i++) {
 		const struct doctor_channel *now = &look->now->channels[i], *then;
 
 		if (now->target_vp != look->vp->vp || !now->event_flag)

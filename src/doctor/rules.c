@@ -17,11 +17,12 @@ const struct rule doctor_rules[DOCTOR_RULES] = {
 		.condition =
 			"A message of the bus stands in the slot of the VP that the guest named, "
 			"unchanged for 1 s. When others wait behind it, it says so (pending) and no EOM "
-			"came.",
+			"came. Of any other SINT: a message stands there, and others wait behind it.",
 		.meaning =
 			"The guest is not interrupted on that VP, or takes the interrupt and never gets "
 			"to its message tasklet. All channel messages of a VM go through this one slot: "
-			"no offer, no answer and no rescind arrives any more.",
+			"no offer, no answer and no rescind arrives any more. Another SINT is its "
+			"user's own matter, and the bus goes on.",
 		.guest_shows =
 			"/proc/interrupts: HYP of that CPU stands still; dmesg: soft lockup, or tasks "
 			"blocked in vmbus_*",
@@ -31,7 +32,7 @@ const struct rule doctor_rules[DOCTOR_RULES] = {
 			"with interrupts off: send it an NMI for a backtrace.",
 		.provoke =
 			"Stop the VP's thread, or let the guest run a loop with interrupts off on CPU "
-			"0.",
+			"0. Without VMBus: hvd --demo --append 'stop-consuming=3 for=60'.",
 	},
 	/* D2 */
 	{

@@ -108,7 +108,12 @@ static inline bool apart(const struct look *look, uint64_t limit_ns)
 }
 /* A connection on which channels may be talked about. */
 bool is_connected(const struct doctor_connection *connection);
-/* The VP of the look gets the bus's messages; is the target of a channel that is open. */
+/* The SINT of the look is the bus's, which is in use; else whatever happens there is no channel's. */
+bool is_of_bus(const struct look *look);
+/*
+ * Messages of the bus, or of whoever else uses the SINT, have to get through there; it is the target
+ * of a channel that is open.
+ */
 bool gets_messages(const struct look *look);
 bool gets_events(const struct look *look);
 /* The message in the slot of the VP is the same in both samples. */

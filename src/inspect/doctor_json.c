@@ -39,6 +39,7 @@ void doctor_write_summary(
 	writer_key_uint(w, "errors", doctor_report_count(report, DOCTOR_ERROR));
 	writer_key_uint(w, "warnings", doctor_report_count(report, DOCTOR_WARN));
 	writer_key_uint(w, "infos", doctor_report_count(report, DOCTOR_INFO));
+	writer_key_uint(w, "faults_active", report->faults_active);
 	writer_key_bool(w, "truncated", report->truncated);
 }
 

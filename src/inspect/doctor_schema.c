@@ -21,6 +21,8 @@ static const struct {
 	{"errors", "{\"description\":\"Of all channels\",\"type\":\"integer\",\"minimum\":0}"},
 	{"warnings", "{\"description\":\"Of all channels\",\"type\":\"integer\",\"minimum\":0}"},
 	{"infos", "{\"description\":\"Of all channels\",\"type\":\"integer\",\"minimum\":0}"},
+	{"faults_active", "{\"description\":\"hvd misbehaves on purpose: see /v1/faults\","
+			  "\"type\":\"integer\",\"minimum\":0}"},
 	{"truncated", "{\"description\":\"There was more than the report holds\","
 		      "\"type\":\"boolean\"}"},
 };

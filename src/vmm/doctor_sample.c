@@ -59,6 +59,7 @@ static void fill_machine(struct vm *vm, uint64_t answered, struct doctor_machine
 
 	hv_cpuid_leaves(vm, leaves);
 	machine->mono_ns = clock_now_ns(vm->clock);
+	machine->faults_active = faults_active(&vm->faults);
 	machine->running = atomic_load(&vm->state) == VM_RUNNING;
 	machine->kernel_synic = vm->synic_mode == SYNIC_MODE_KERNEL;
 	machine->direct_timers = hv_privileges(vm, 0).edx & HV_FEATURE_STIMER_DIRECT;
@@ -133,6 +134,7 @@ static void fill_vp(
 	struct sint_info info;
 
 	ret_vp->vp = vp;
+	ret_vp->sint = sint;
 	ret_vp->started = atomic_load(&vcpu->state) != VCPU_STOPPED;
 	ret_vp->slot_age_ns = ret_vp->eoms = ret_vp->last_eom_age_ns = DOCTOR_NONE;
 	ret_vp->last_delivery_age_ns = ret_vp->last_event_age_ns = DOCTOR_NONE;
@@ -150,6 +152,26 @@ static void fill_vp(
 		fill_cpu(vcpu, ret_vp);
 }
 
+/* The other SINTs of a VP on which messages wait. */
+static bool add_others(
+	struct vm *vm, uint32_t vp, unsigned sint, bool answered, struct doctor_sample *sample)
+{
+	for (unsigned n = 0; n < HV_SINT_COUNT; n++) {
+		const uint64_t key[NODE_MAX_KEYS + 1] = {vp, n, 0};
+		struct doctor_vp *added;
+		struct sint_info info;
+
+		if (n == sint || sint_node_class.get(vm, key, &info) < 0 || info.queue_depth == 0)
+			continue;
+		added = doctor_sample_add(sample, DOCTOR_VPS);
+		if (!added)
+			return false;
+		fill_vp(vm, vp, n, answered, added);
+		added->other = true;
+	}
+	return true;
+}
+
 void vm_doctor_sample(struct vm *vm, unsigned sint, uint64_t answered, struct doctor_sample *sample)
 {
 	fill_machine(vm, answered, &sample->machine);
@@ -159,5 +181,9 @@ void vm_doctor_sample(struct vm *vm, unsigned sint, uint64_t answered, struct do
 		if (!added)
 			return;
 		fill_vp(vm, vp, sint, answered >> vp & 1, added);
+	}
+	for (uint32_t vp = 0; vp < vm->vp_count; vp++) {
+		if (!add_others(vm, vp, sint, answered >> vp & 1, sample))
+			return;
 	}
 }

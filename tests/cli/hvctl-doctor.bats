@@ -43,6 +43,24 @@ EOT
 	assert_output --partial '0 errors, 0 warnings, 0 notes; looked twice'
 }
 
+found_cause() {
+	"$HVCTL" doctor --stuck-after 200ms | grep "$1"
+}
+
+@test "a guest that takes no messages is found, without any bus, and that it takes them again" {
+	start_hvd --demo --accel sim --append 'stop-consuming=2 for=5'
+	wait_until found_cause '^error D1 vps/0/sints/2: the guest has not taken the message'
+	wait_until found_cause '^0 errors, 0 warnings, 0 notes'
+}
+
+@test "faults are named beside the findings" {
+	demo
+	"$HVCTL" -q faults add drop_message --count 1
+	run "$HVCTL" doctor --stuck-after 100ms
+	assert_success
+	assert_line '1 fault is active, on purpose: hvctl faults list'
+}
+
 @test "with -j there is one document, also when nothing was found" {
 	demo
 	run --separate-stderr "$HVCTL" -j doctor --stuck-after 100ms

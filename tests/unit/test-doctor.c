@@ -29,6 +29,7 @@ static void add_vp(struct doctor_sample *s, uint32_t vp)
 
 	*added = (struct doctor_vp){
 		.vp = vp,
+		.sint = 2,
 		.started = true,
 		.answered = true,
 		.interrupts_on = true,
@@ -639,6 +640,61 @@ static void a_note_explains_nothing(void **state UNUSED)
 	assert_int_equal(finding("D9")->role, DOCTOR_CAUSE);
 }
 
+/* ---- SINTs that are not the bus's ------------------------------------------------------------- */
+
+static void add_other(struct doctor_sample *s)
+{
+	struct doctor_vp *other;
+
+	add_vp(s, 1);
+	other = &s->vps[s->vp_count - 1];
+	other->sint = 4;
+	other->other = true;
+	other->slot_busy = other->slot_pending = true;
+	other->slot_type = 7;
+	other->slot_age_ns = 3 * S;
+	other->queue_depth = 2;
+}
+
+static void messages_that_wait_on_another_sint_are_found(void **state UNUSED)
+{
+	add_other(then);
+	add_other(now);
+	examine();
+	assert_int_equal(report.count, 1);
+	assert_string_equal(finding("D1")->subject, "vps/1/sints/4");
+	assert_int_equal(finding("D1")->role, DOCTOR_CAUSE);
+	assert_string_equal(finding("D1")->remedy, "hvctl synic kick --vp 1 --sint 4 --force");
+}
+
+/* Whoever reads its slot without asking for the rest is well, and so is one that gets on. */
+static void a_message_on_another_sint_may_stay(void **state UNUSED)
+{
+	add_other(then);
+	add_other(now);
+	now->vps[now->vp_count - 1].queue_depth = 0;
+	examine();
+	assert_int_equal(report.count, 0);
+	now->vps[now->vp_count - 1].queue_depth = 2;
+	now->vps[now->vp_count - 1].delivered++;
+	examine();
+	assert_int_equal(report.count, 0);
+}
+
+/* A stuck channel has nothing to do with it. */
+static void another_sint_explains_nothing_of_the_bus(void **state UNUSED)
+{
+	add_other(then);
+	add_other(now);
+	then->channels[0].state = now->channels[0].state = CHANNEL_OPENING;
+	then->channels[0].device_state = now->channels[0].device_state = DEVICE_OPENING;
+	then->channels[0].time_in_state_ns = 4 * S;
+	now->channels[0].time_in_state_ns = 5 * S;
+	examine();
+	assert_int_equal(finding("D1")->role, DOCTOR_CAUSE);
+	assert_int_equal(finding("D14")->role, DOCTOR_CAUSE);
+}
+
 /* ---- size ------------------------------------------------------------------------------------ */
 
 static void findings_are_bounded(void **state UNUSED)
@@ -701,6 +757,9 @@ int main(void)
 		TEST(a_teardown_that_hangs_explains_rescinds_that_do),
 		TEST(a_note_explains_nothing),
 		TEST(findings_are_bounded),
+		TEST(messages_that_wait_on_another_sint_are_found),
+		TEST(a_message_on_another_sint_may_stay),
+		TEST(another_sint_explains_nothing_of_the_bus),
 		TEST(sections_are_bounded),
 		TEST(limits_follow_the_first_one),
 	};
