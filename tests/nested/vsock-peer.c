@@ -2,14 +2,19 @@
 /*
  * The other ends of hv_sock in the nested rig, linked statically: busybox has neither.
  *
- * In the guest:
+ *	in the guest
  *	vsock-peer echo PORT		serves a port; what comes goes back, until its end
+ *	vsock-peer hold PORT		takes a connection and reads nothing of it
  *	vsock-peer connect PORT		stdin to the host, then what comes from there to stdout
- * On the host:
+ *
+ *	on the host
  *	vsock-peer unix PATH		as echo, on a unix socket
- *	vsock-peer clients PATH COUNT	clients of port 5000, one after the other
- *	vsock-peer trips PATH COUNT	one client, a byte there and back: how long a trip takes
+ *	vsock-peer clients PATH COUNT	as many clients of port 5000, one after the other
+ *	vsock-peer trips PATH COUNT	one client, a byte there and back as often; says how long
+ *					one trip took
+ *	vsock-peer send PATH PORT	stdin to a port, which then stays open
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,13 +46,20 @@ static int fail(const char *what)
 	return 1;
 }
 
-/* What comes goes back, one client after the other. */
-static int echo(int fd, const void *address, socklen_t size)
+static int start_listening(int fd, const void *address, socklen_t size)
 {
 	if (bind(fd, address, size) < 0 || listen(fd, 64) < 0)
 		return fail("listen");
 	puts("listening");
 	fflush(stdout);
+	return 0;
+}
+
+/* What comes goes back, one client after the other. */
+static int echo(int fd, const void *address, socklen_t size)
+{
+	if (start_listening(fd, address, size) != 0)
+		return 1;
 	for (;;) {
 		int client = accept(fd, NULL, NULL);
 
@@ -75,6 +87,20 @@ static int echo_at_port(unsigned port)
 	return echo(socket(AF_VSOCK, SOCK_STREAM, 0), &address, sizeof(address));
 }
 
+static int hold_at_port(unsigned port)
+{
+	const struct sockaddr_vm address = {
+		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port};
+	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+
+	if (start_listening(fd, &address, sizeof(address)) != 0)
+		return 1;
+	if (accept(fd, NULL, NULL) < 0)
+		return fail("accept");
+	for (;;)
+		pause();
+}
+
 static int connect_to_host(unsigned port)
 {
 	const struct sockaddr_vm address = {
@@ -100,26 +126,42 @@ static int read_line(int fd, char *line, size_t size)
 	return -1;
 }
 
-/* A stream to the echo at port 5000; a descriptor in any case. */
-static int open_stream(const struct sockaddr_un *address, int *ret_works)
+/* A connection to a port of the guest, or -1. */
+static int dial(const char *path, unsigned port)
 {
-	static const char request[] = "CONNECT 5000\n";
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	char line[64];
+	int size = snprintf(line, sizeof(line), "CONNECT %u\n", port);
 
-	*ret_works = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
-		     write(fd, request, strlen(request)) > 0 &&
-		     read_line(fd, line, sizeof(line)) == 0 && strncmp(line, "OK ", 3) == 0;
-	return fd;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+		write(fd, line, (size_t)size) == size && read_line(fd, line, sizeof(line)) == 0 &&
+		strncmp(line, "OK ", 3) == 0)
+		return fd;
+	close(fd);
+	return -1;
 }
 
-/* A word there, its end, the word back, its end. */
-static int one_client(const struct sockaddr_un *address, char *word, size_t size)
+static int send_and_stay(const char *path, unsigned port)
 {
-	int works, fd = open_stream(address, &works), whole = 0;
+	int fd = dial(path, port);
+
+	if (fd < 0 || copy(STDIN_FILENO, fd) < 0)
+		return fail("to the guest");
+	for (;;)
+		pause();
+}
+
+/* One client of the echo at port 5000: a word there, its end, the word back, its end. */
+static int one_client(const char *path, char *word, size_t size)
+{
+	int fd = dial(path, 5000), whole = 0;
 	char line[64];
 
-	if (works && write(fd, word, size) == (ssize_t)size && shutdown(fd, SHUT_WR) == 0) {
+	if (fd < 0)
+		return 0;
+	if (write(fd, word, size) == (ssize_t)size && shutdown(fd, SHUT_WR) == 0) {
 		memset(line, 0, sizeof(line));
 		whole = recv(fd, line, size, MSG_WAITALL) == (ssize_t)size &&
 			memcmp(line, word, size) == 0 && read(fd, line, 1) == 0;
@@ -130,14 +172,12 @@ static int one_client(const struct sockaddr_un *address, char *word, size_t size
 
 static int clients(const char *path, unsigned count)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	char word[32];
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	for (unsigned i = 0; i < count; i++) {
 		int size = snprintf(word, sizeof(word), "client %u", i);
 
-		if (!one_client(&address, word, (size_t)size)) {
+		if (!one_client(path, word, (size_t)size)) {
 			printf("%s failed\n", word);
 			return 1;
 		}
@@ -147,13 +187,11 @@ static int clients(const char *path, unsigned count)
 
 static int trips(const char *path, unsigned count)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct timespec start, end;
 	char byte = 'x';
-	int works, fd;
+	int fd = dial(path, 5000);
+	bool works = fd >= 0;
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	fd = open_stream(&address, &works);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (unsigned i = 0; works && i < count; i++)
 		works = write(fd, &byte, 1) == 1 && read(fd, &byte, 1) == 1;
@@ -174,13 +212,18 @@ int main(int argc, char **argv)
 		return echo_at_path(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "echo") == 0)
 		return echo_at_port((unsigned)strtoul(argv[2], NULL, 0));
+	if (argc == 3 && strcmp(argv[1], "hold") == 0)
+		return hold_at_port((unsigned)strtoul(argv[2], NULL, 0));
 	if (argc == 3 && strcmp(argv[1], "connect") == 0)
 		return connect_to_host((unsigned)strtoul(argv[2], NULL, 0));
 	if (argc == 4 && strcmp(argv[1], "clients") == 0)
 		return clients(argv[2], (unsigned)strtoul(argv[3], NULL, 0));
 	if (argc == 4 && strcmp(argv[1], "trips") == 0)
 		return trips(argv[2], (unsigned)strtoul(argv[3], NULL, 0));
-	fputs("usage: vsock-peer echo|connect PORT | unix PATH | clients|trips PATH COUNT\n",
+	if (argc == 4 && strcmp(argv[1], "send") == 0)
+		return send_and_stay(argv[2], (unsigned)strtoul(argv[3], NULL, 0));
+	fputs("usage: vsock-peer echo|hold|connect PORT | unix PATH | clients|trips PATH COUNT |"
+	      " send PATH PORT\n",
 		stderr);
 	return 2;
 }
