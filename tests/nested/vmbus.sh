@@ -12,8 +12,7 @@ set -u
 . /rig/lib/tap.sh
 . /rig/lib/linux.sh
 . /rig/lib/bus.sh
-# Between them the two kernels have every mode with every number of processors.
-choose_guests 'user-1 kernel-2 user-4' 'kernel-1 user-2 kernel-4'
+choose_guests 'user-1 kernel-2' 'user-2 kernel-4'
 second=id=second,class=11112222-3333-4444-5555-666677778888,instance=6e756c6c-6876-4d64-9c2e-000000000002
 
 # connects VERSION [PARAMETER]: the module is loaded; which version do the guest and hvctl tell?
