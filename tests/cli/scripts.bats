@@ -110,3 +110,57 @@ fake_path() {
 	assert_failure 1
 	assert_output --partial 'usage:'
 }
+
+# ---- soak ------------------------------------------------------------------------------------
+
+# fake_soak: scripts/soak beside a scripts/nested that ends with $NESTED_STATUS in mode kernel.
+fake_soak() {
+	local tree=$BATS_TEST_TMPDIR/tree
+
+	mkdir -p "$tree/scripts/lib" "$tree/build"
+	cp "$SOURCE_ROOT/scripts/soak" "$tree/scripts/"
+	cp "$SOURCE_ROOT/scripts/lib/common.sh" "$tree/scripts/lib/"
+	cat >"$tree/scripts/nested" <<'EOT'
+#!/bin/bash
+echo "$*" >>"$BATS_TEST_TMPDIR/machines"
+echo 'ok 1 - soak: 3 minutes'
+case $* in
+*kernel-2*) echo '# kernel, 2 VPs: 3 minutes, 1 findings' && exit "$NESTED_STATUS" ;;
+*) echo '# user, 2 VPs: 3 minutes, 0 findings' ;;
+esac
+EOT
+	chmod +x "$tree/scripts/nested"
+	soak=("$tree/scripts/soak" --build "$tree/build" --logs "$BATS_TEST_TMPDIR/logs")
+}
+
+@test "soak works in both modes, as long as it is told, and says what came of it" {
+	fake_soak
+	NESTED_STATUS=0 run "${soak[@]}" --kernel 6.1 3
+	assert_success
+	assert_line '# user, 2 VPs: 3 minutes, 0 findings'
+	assert_line '== mode kernel: well'
+	assert_line '== 3 minutes in each mode, and the doctor found nothing'
+	assert [ "$(grep -c -e '--kernel 6.1 .*--match [a-z]*-2 --append soak=3 ' "$BATS_TEST_TMPDIR/machines")" = 2 ]
+}
+
+@test "soak fails when one mode does, and tells an impossible rig from a failure" {
+	fake_soak
+	NESTED_STATUS=1 run "${soak[@]}" 3
+	assert_failure 1
+	assert_line '== mode user: well'
+	assert_line '== mode kernel: not well'
+	NESTED_STATUS=77 run "${soak[@]}"
+	assert_failure 77
+	assert_line '== mode kernel: it cannot run here'
+	assert grep -q -e '--append soak=60 ' "$BATS_TEST_TMPDIR/machines"
+	refute_output --partial 'found nothing'
+}
+
+@test "soak refuses what is no time" {
+	local wrong
+	for wrong in 0 soon -5 '--kernel'; do
+		run "$SOURCE_ROOT/scripts/soak" "$wrong"
+		assert_failure 1
+		assert_output --regexp '^soak: .+'
+	done
+}
