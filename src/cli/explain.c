@@ -191,17 +191,29 @@ static bool is_object_schema(const char *name, const json_t *root)
 	       !(tail && strcmp(tail, request) == 0) && strcmp(name, "problem") != 0;
 }
 
+static void walk_file(struct search *search, const char *name, const char *text)
+{
+	json_auto_t *root = json_loads(text, 0, NULL);
+
+	search->object = name;
+	search->root = root;
+	if (is_object_schema(name, root))
+		walk(search, root, "", 0);
+}
+
 json_t *explain_find(const char *wanted)
 {
 	struct search search = {.wanted = wanted, .found = json_array()};
 
-	for (size_t i = 0; search.found && i < embedded_file_count; i++) {
-		json_auto_t *root = json_loads(embedded_files[i].text, 0, NULL);
+	/* Who names an object wants that one first, and then those that have a field of its name. */
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; search.found && i < embedded_file_count; i++) {
+			const char *name = embedded_files[i].name;
+			bool is_named = wanted && names_object(name, wanted, strlen(wanted));
 
-		search.object = embedded_files[i].name;
-		search.root = root;
-		if (is_object_schema(search.object, root))
-			walk(&search, root, "", 0);
+			if (is_named == (pass == 0))
+				walk_file(&search, name, embedded_files[i].text);
+		}
 	}
 	if (search.out_of_memory) {
 		json_decref(search.found);
