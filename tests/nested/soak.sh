@@ -191,6 +191,11 @@ findings() {
 	} | wc -l
 }
 
+# What is good to know, as a signal to a connection that has just gone.
+notes() {
+	grep -c 'severity=info .*what=appeared' "$records"
+}
+
 tell_minute() {
 	echo "#   $label: minute $1: $(findings) findings, $(count stream good) streams," \
 		"$(count packets good) runs of packets" >&9
@@ -275,7 +280,7 @@ test_soak() {
 	sed "s/^/# $label: /" "$load/figures"
 	check "$label: the doctor kept looking" kept_looking
 	check "$label: and found nothing" nothing_found
-	echo "# $label: $minute minutes, $(findings) findings, $looks looks"
+	echo "# $label: $minute minutes, $(findings) findings, $(notes) notes, $looks looks"
 	check "$label: though it sees a fault at once" see_a_fault
 	check "$label: the guest has nothing to complain about" no_complaints
 	check "$label: power-off ends hvd with status 0" powers_off
