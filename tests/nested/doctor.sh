@@ -14,8 +14,6 @@ guests='user-2 kernel-2'
 BUSY=20
 # The emulated machine is slow: what stands still for a second may well be under way.
 stuck_after=3s
-# One that panics stays as it is.
-guest_options='console=ttyS0 quiet noxsave'
 
 # In the background: insmod waits for a probe that hangs.
 loads_drivers() {
@@ -52,7 +50,7 @@ stays_well_while_busy() {
 		hvctl ic timesync >/dev/null
 		is_well || return 1
 	done
-	type_in 'kill %1'
+	type_in 'kill $!'
 }
 
 # Of all looks of the watch nothing above a note: those have severity info.
@@ -69,7 +67,7 @@ is_ready() {
 # An answer is lost while hv_utils loads: one of its three probes hangs.
 hangs_in_open() {
 	hvctl faults add drop_message --message open_channel_result --count 1 &&
-		loads_drivers && within 10 only_cause D14
+		loads_drivers && within 60 only_cause D14
 }
 
 # What the finding says to type.
@@ -89,27 +87,22 @@ frees_the_opener() {
 
 # Interrupts of the SINT do not reach VP 0 any more.
 loses_interrupts() {
-	hvctl faults add skip_assert --vp 0 --sint 2 --for 60s && within 2 only_cause D7
+	hvctl faults add skip_assert --vp 0 --sint 2 --for 60s && within 60 only_cause D7
 }
 
 takes_interrupts_again() {
-	hvctl faults clear && hvctl synic kick --vp 0 --sint 2 --force && within 2 is_well
+	hvctl faults clear && hvctl synic kick --vp 0 --sint 2 --force && within 60 is_well
 }
 
 # The driver of the heartbeat is taken away, and the host does not give its memory back.
 hangs_in_teardown() {
 	hvctl faults add hold_close --relid "$relid" --for 60s &&
 		type_in 'echo fd149e91-82e0-4a7d-afa6-2a4166cbd7c0 >/sys/bus/vmbus/drivers/hv_utils/unbind &' &&
-		within 2 only_cause D17
+		within 60 only_cause D17
 }
 
 works_again() {
-	hvctl faults clear && within 2 is_well
-}
-
-panics() {
-	type_in 'echo c >/proc/sysrq-trigger'
-	within 2 finds D39 cause
+	hvctl faults clear && within 60 is_well
 }
 
 relid_of_heartbeat() {
@@ -132,7 +125,6 @@ suite() {
 	check "$label: the heartbeat has a channel" relid_of_heartbeat
 	check "$label: D17 when the memory is not given back" hangs_in_teardown
 	check "$label: it is well again when it is" works_again
-	check "$label: D39 when it panics" panics
 	stop_guest
 }
 
