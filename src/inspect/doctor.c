@@ -21,6 +21,11 @@ enum { ROUNDS_MAX = 32 };
 /* How long VPs may take to tell their registers; how old a sample may be that is shared. */
 static const uint64_t visit_ns = 100 * NSEC_PER_MSEC;
 static const uint64_t fresh_ns = 20 * NSEC_PER_MSEC;
+/*
+ * A sample that comes so much later than it was wanted was taken of a machine that stood still as a
+ * whole, hvd with it: what did not move meanwhile is not stuck.
+ */
+static const uint64_t late_ns = 500 * NSEC_PER_MSEC;
 
 /* A sample that several rounds may look at. */
 struct shared_sample {
@@ -255,19 +260,31 @@ static void note_report(struct doctor_rounds *rounds, struct doctor_report *repo
 
 /* ---- a sample for those who wait ------------------------------------------------------------- */
 
+static struct doctor_report judge(const struct doctor_rounds *rounds, const struct round *round)
+{
+	struct doctor_report report = {
+		.why_not = "hvd itself did not run for a while between the samples; try again",
+	};
+
+	if (rounds->latest->taken_ns - round->wants_ns > late_ns)
+		return report;
+	if (doctor_examine(round->first->sample, rounds->latest->sample, &round->limits, &report) <
+		0)
+		report.truncated = true;
+	return report;
+}
+
 static void examine(struct doctor_rounds *rounds, struct round *round)
 {
-	const struct doctor_sample *then = round->first->sample;
-	const struct doctor_sample *now = rounds->latest->sample;
 	struct doctor_report report;
 
 	rounds->examinations++;
 	if (round->operation && round->operation->want_samples) {
-		doctor_reply_samples(round->operation, then, now);
+		doctor_reply_samples(
+			round->operation, round->first->sample, rounds->latest->sample);
 		return;
 	}
-	if (doctor_examine(then, now, &round->limits, &report) < 0)
-		report.truncated = true;
+	report = judge(rounds, round);
 	if (!round->operation) {
 		note_report(rounds, &report);
 		return;

@@ -210,6 +210,34 @@ static void a_finding_says_what_why_and_what_to_type(void **state UNUSED)
 	answer_free(&a);
 }
 
+/* Far longer than a sample may be late, and than whatever this machine is late by itself. */
+static void stand_still(struct loop_work *work UNUSED)
+{
+	usleep(1500 * 1000);
+}
+
+/* As when a machine is suspended, or has something better to do: the guest stood still, too. */
+static void nothing_is_judged_after_hvd_itself_stood_still(void **state UNUSED)
+{
+	static struct loop_work work = {.run = stand_still};
+	int fd = rig_connect(&rig, RIG_API);
+	struct answer a;
+
+	set_crashed(clock_now_ns(&guest.fake->clock.clock));
+	rig_send(fd, "GET /v1/doctor?stuck_after=300ms HTTP/1.1\r\nHost: hvd\r\n\r\n");
+	wait_for_sample();
+	loop_defer(rig.loop, &work);
+	clock_manual_advance(&guest.fake->clock, 2 * NSEC_PER_SEC);
+	assert_true(rig_receive(fd, &a));
+	close(fd);
+	assert_int_equal(a.status, 200);
+	assert_true(json_is_false(json_object_get(a.json, "judged")));
+	assert_non_null(strstr(
+		json_string_value(json_object_get(a.json, "why_not")), "hvd itself did not run"));
+	assert_int_equal(json_integer_value(json_object_get(a.json, "errors")), 0);
+	answer_free(&a);
+}
+
 static unsigned recorded(const char *what)
 {
 	CALL("/v1/log?type=doctor.finding");
@@ -256,6 +284,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(watching_is_switched_on_and_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_finding_says_what_why_and_what_to_type, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			nothing_is_judged_after_hvd_itself_stood_still, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			findings_that_come_and_go_are_records, set_up, tear_down),
 	};
