@@ -127,25 +127,41 @@ static void write_end(struct writer *w, const struct log_source *source,
 	log_write_run(w, source->history);
 }
 
+/* Records that are gone: told as one between two that are wanted, however many holes that were. */
+struct hole {
+	uint64_t last_seq, lost;
+};
+
+static void write_hole(struct writer *w, struct hole *hole)
+{
+	if (hole->lost > 0)
+		log_write_gap(w, hole->last_seq, hole->lost);
+	*hole = (struct hole){0};
+}
+
 uint64_t log_write_range(struct writer *w, const struct log_source *source,
 	const struct log_range *range, uint64_t limit)
 {
 	struct record_cursor cursor = {.next = range->next};
 	struct record record;
+	struct hole hole = {0};
 	uint64_t written = 0, gap;
 
 	for (unsigned scanned = 0; scanned < SCAN_MAX && written < limit; scanned++) {
 		if (read_some(source, &cursor, &record, 1, &gap) == 0 ||
 			record.seq > range->last_seq) {
+			write_hole(w, &hole);
 			write_end(w, source, range, cursor.next);
 			return 0;
 		}
 		if (gap > 0)
-			log_write_gap(w, record.seq - 1, gap);
+			hole = (struct hole){record.seq - 1, hole.lost + gap};
 		if (is_wanted(range, &record)) {
+			write_hole(w, &hole);
 			log_write_record(w, source->names, &record, source->realtime_offset_ns);
 			written++;
 		}
 	}
+	write_hole(w, &hole);
 	return cursor.next - 1;
 }
