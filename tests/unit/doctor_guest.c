@@ -76,6 +76,24 @@ static void add_probe(struct doctor_guest *doctor)
 	vmbus_unlock(bus);
 }
 
+void doctor_guest_add_device(struct doctor_guest *doctor, const char *spec)
+{
+	char text[DEVICE_ERROR_BYTES];
+
+	assert_int_equal(vmbus_device_add(doctor->guest.bus, spec, text), 0);
+	fake_vm_run_loop(doctor->guest.fake);
+}
+
+void doctor_guest_add_fault(struct doctor_guest *doctor, enum fault_kind kind, uint32_t message)
+{
+	struct fault_spec spec = {.kind = kind, .place = {FAULT_ANYWHERE}};
+	struct fault_refusal refusal;
+	struct fault fault;
+
+	spec.place.message = message;
+	assert_int_equal(faults_add(&doctor->guest.fake->vm.faults, &spec, &fault, &refusal), 0);
+}
+
 void doctor_guest_send(struct doctor_guest *doctor)
 {
 	static const char payload[] = "fifteen letters";
@@ -103,6 +121,7 @@ void doctor_guest_start(struct doctor_guest *doctor)
 
 void doctor_guest_end(struct doctor_guest *doctor)
 {
+	faults_clear(&doctor->guest.fake->vm.faults);
 	struct vmbus *bus = doctor->guest.bus;
 
 	vmbus_devices_remove_all(bus); /* makes the guest forget everything */

@@ -9,6 +9,7 @@
  */
 #include "doctor/doctor.h"
 #include "vmbus_guest.h"
+#include "vmm/fault.h"
 
 struct vmbus_channel;
 
@@ -35,6 +36,10 @@ void doctor_guest_end(struct doctor_guest *doctor);
 void doctor_guest_connect(struct doctor_guest *doctor);
 /* The same, and the probe is opened with `pages` for its rings. */
 void doctor_guest_open(struct doctor_guest *doctor, uint32_t pages);
+
+/* What `--device` and `hvctl faults add` do; all faults go with the guest. */
+void doctor_guest_add_device(struct doctor_guest *doctor, const char *spec);
+void doctor_guest_add_fault(struct doctor_guest *doctor, enum fault_kind kind, uint32_t message);
 
 /* A packet of the probe; its signal is sent if one is due. */
 void doctor_guest_send(struct doctor_guest *doctor);

@@ -8,46 +8,34 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "inspect/catalog.h"
 #include "inspect/doctor_json.h"
-#include "inspect_rig.h"
+#include "served_guest.h"
 #include "hvdef/hv_msr.h"
-#include "vmbus/device.h"
-#include "vmbus_guest.h"
 
 enum { RING_PAGES = 8 };
 
-static struct vmbus_guest guest;
-static struct rig rig;
+static struct served_guest served;
+static struct vmbus_guest *const guest = &served.guest;
 static uint32_t relids[4];
 
 static int set_up(void **state UNUSED)
 {
-	struct node_provider providers[CATALOG_MAX + 1] = {0};
-	char text[DEVICE_ERROR_BYTES];
-
-	vmbus_guest_start(&guest);
-	assert_int_equal(vmbus_device_add(guest.bus, "null", text), 0);
-	assert_int_equal(vmbus_guest_connect(&guest, relids, 4), 1);
-	vmbus_guest_open(&guest, relids[0], RING_PAGES);
-	atomic_store(&guest.fake->vm.state, VM_RUNNING);
-	rig_init(&rig);
-	rig.bus = guest.bus;
-	catalog_providers(&guest.fake->vm, guest.bus, providers);
-	rig_serve(&rig, &guest.fake->vm, NULL, providers);
+	served_guest_start(&served);
+	served_guest_add(&served, "null");
+	assert_int_equal(vmbus_guest_connect(guest, relids, 4), 1);
+	vmbus_guest_open(guest, relids[0], RING_PAGES);
+	atomic_store(&guest->fake->vm.state, VM_RUNNING);
+	served_guest_serve(&served);
 	return 0;
 }
 
 static int tear_down(void **state UNUSED)
 {
-	rig_stop(&rig);
-	rig_free(&rig);
-	vmbus_devices_remove_all(guest.bus);
-	vmbus_guest_end(&guest);
+	served_guest_end(&served);
 	return 0;
 }
 
-#define CALL(target) struct answer a = rig_call(&rig, RIG_API, "GET", (target), NULL)
+#define CALL(target) struct answer a = rig_call(&served.rig, RIG_API, "GET", (target), NULL)
 
 /* The test's clock stands still: nothing can be judged, and the report says why. */
 static void a_report_has_its_summary_also_when_nothing_was_judged(void **state UNUSED)
@@ -128,7 +116,8 @@ static bool is_watching(void)
 
 static void set_watching(const char *body)
 {
-	struct answer a = rig_call(&rig, RIG_API, "PATCH", "/v1/tree/doctor/watch/watching", body);
+	struct answer a = rig_call(
+		&served.rig, RIG_API, "PATCH", "/v1/tree/doctor/watch/watching", body);
 
 	assert_int_equal(a.status, 200);
 	answer_free(&a);
@@ -154,7 +143,7 @@ static void wait_for_errors(long long wanted)
 		answer_free(&a);
 		if (errors == wanted && examined > 0)
 			return;
-		clock_manual_advance(&guest.fake->clock, 100 * NSEC_PER_MSEC);
+		clock_manual_advance(&guest->fake->clock, 100 * NSEC_PER_MSEC);
 		usleep(100 * 1000);
 	}
 	fail_msg("the watch did not come to %lld errors", wanted);
@@ -162,7 +151,7 @@ static void wait_for_errors(long long wanted)
 
 static void set_crashed(uint64_t crashed_ns)
 {
-	struct hv_partition *hv = &guest.fake->vm.hv[0];
+	struct hv_partition *hv = &guest->fake->vm.hv[0];
 
 	pthread_mutex_lock(&hv->lock);
 	hv->crashed_ns = crashed_ns;
@@ -188,14 +177,14 @@ static void wait_for_sample(void)
 /* The guest's time passes between the two samples. */
 static void a_finding_says_what_why_and_what_to_type(void **state UNUSED)
 {
-	int fd = rig_connect(&rig, RIG_API);
+	int fd = rig_connect(&served.rig, RIG_API);
 	const json_t *finding;
 	struct answer a;
 
-	set_crashed(clock_now_ns(&guest.fake->clock.clock));
+	set_crashed(clock_now_ns(&guest->fake->clock.clock));
 	rig_send(fd, "GET /v1/doctor?stuck_after=2s HTTP/1.1\r\nHost: hvd\r\n\r\n");
 	wait_for_sample();
-	clock_manual_advance(&guest.fake->clock, 2 * NSEC_PER_SEC);
+	clock_manual_advance(&guest->fake->clock, 2 * NSEC_PER_SEC);
 	assert_true(rig_receive(fd, &a));
 	close(fd);
 	assert_int_equal(a.status, 200);
@@ -220,14 +209,14 @@ static void stand_still(struct loop_work *work UNUSED)
 static void nothing_is_judged_after_hvd_itself_stood_still(void **state UNUSED)
 {
 	static struct loop_work work = {.run = stand_still};
-	int fd = rig_connect(&rig, RIG_API);
+	int fd = rig_connect(&served.rig, RIG_API);
 	struct answer a;
 
-	set_crashed(clock_now_ns(&guest.fake->clock.clock));
+	set_crashed(clock_now_ns(&guest->fake->clock.clock));
 	rig_send(fd, "GET /v1/doctor?stuck_after=300ms HTTP/1.1\r\nHost: hvd\r\n\r\n");
 	wait_for_sample();
-	loop_defer(rig.loop, &work);
-	clock_manual_advance(&guest.fake->clock, 2 * NSEC_PER_SEC);
+	loop_defer(served.rig.loop, &work);
+	clock_manual_advance(&guest->fake->clock, 2 * NSEC_PER_SEC);
 	assert_true(rig_receive(fd, &a));
 	close(fd);
 	assert_int_equal(a.status, 200);
@@ -259,7 +248,7 @@ static void findings_that_come_and_go_are_records(void **state UNUSED)
 	set_crashed(0);
 	set_watching("{\"value\":true}");
 	wait_for_errors(0);
-	set_crashed(clock_now_ns(&guest.fake->clock.clock));
+	set_crashed(clock_now_ns(&guest->fake->clock.clock));
 	wait_for_errors(1);
 	assert_int_equal(recorded("appeared"), 1);
 	assert_int_equal(recorded("cleared"), 0);

@@ -37,7 +37,6 @@ static int set_up(void **state UNUSED)
 
 static int tear_down(void **state UNUSED)
 {
-	faults_clear(&guest->fake->vm.faults);
 	doctor_guest_end(&doctor);
 	return 0;
 }
@@ -59,29 +58,6 @@ static const char *command(const char *words, uint32_t relid)
 	snprintf(text, sizeof(text), "hvctl channels %s %u%s", words, relid,
 		strcmp(words, "rescind") == 0 ? " --force" : "");
 	return text;
-}
-
-static void add_device(const char *spec)
-{
-	char text[DEVICE_ERROR_BYTES];
-
-	assert_int_equal(vmbus_device_add(guest->bus, spec, text), 0);
-	fake_vm_run_loop(guest->fake);
-}
-
-static void add_message_fault(enum fault_kind kind, uint32_t message)
-{
-	struct fault_spec spec = {.kind = kind, .place = {FAULT_ANYWHERE}};
-	struct fault_refusal refusal;
-	struct fault fault;
-
-	spec.place.message = message;
-	assert_int_equal(faults_add(&guest->fake->vm.faults, &spec, &fault, &refusal), 0);
-}
-
-static void add_fault(enum fault_kind kind)
-{
-	add_message_fault(kind, FAULT_ANY);
 }
 
 /* What `hvctl faults clear` does. */
@@ -194,7 +170,7 @@ static void d2_the_pending_flag_got_lost(void **state UNUSED)
 	const struct vmbus_message_header request = {.type = VMBUS_MSG_REQUEST_OFFERS};
 
 	assert_true(vmbus_guest_contact(guest, VMBUS_VERSION_5_3));
-	add_fault(FAULT_LOSE_PENDING);
+	doctor_guest_add_fault(&doctor, FAULT_LOSE_PENDING, FAULT_ANY);
 	post(&request, sizeof(request));
 	doctor_guest_expect_cause(&doctor, "D2", "vps/0/sints/2");
 	fake_vm_consume(guest->fake, 0, SINT); /* no flag, and so no EOM */
@@ -208,7 +184,7 @@ static void d2_the_pending_flag_got_lost(void **state UNUSED)
 static void d7_the_sint_was_not_raised(void **state UNUSED)
 {
 	open_probe();
-	add_fault(FAULT_SKIP_ASSERT);
+	doctor_guest_add_fault(&doctor, FAULT_SKIP_ASSERT, FAULT_ANY);
 	doctor_guest_send(&doctor);
 	doctor_guest_expect_cause(&doctor, "D7", "vps/0/sints/2");
 	doctor_guest_expect_remedy(&doctor, "D7", "hvctl synic kick --vp 0 --sint 2 --force");
@@ -220,7 +196,7 @@ static void d7_the_sint_was_not_raised(void **state UNUSED)
 
 static void d3_the_answer_is_held(void **state UNUSED)
 {
-	add_message_fault(FAULT_HOLD_MESSAGE, VMBUS_MSG_VERSION_RESPONSE);
+	doctor_guest_add_fault(&doctor, FAULT_HOLD_MESSAGE, VMBUS_MSG_VERSION_RESPONSE);
 	post_contact(VMBUS_VERSION_5_3);
 	doctor_guest_expect_cause(&doctor, "D3", "vmbus");
 	clear_faults();
@@ -238,7 +214,7 @@ static void d16_a_body_was_lost(void **state UNUSED)
 	char text[32];
 
 	doctor_guest_connect(&doctor);
-	add_message_fault(FAULT_DROP_MESSAGE, VMBUS_MSG_GPADL_BODY);
+	doctor_guest_add_fault(&doctor, FAULT_DROP_MESSAGE, VMBUS_MSG_GPADL_BODY);
 	*header = (struct vmbus_gpadl_header){
 		.header.type = VMBUS_MSG_GPADL_HEADER,
 		.child_relid = doctor.relid,
@@ -262,7 +238,7 @@ static void d16_a_body_was_lost(void **state UNUSED)
 static void d25_the_pump_stands_still(void **state UNUSED)
 {
 	doctor_guest_connect(&doctor);
-	add_fault(FAULT_PAUSE_PUMP);
+	doctor_guest_add_fault(&doctor, FAULT_PAUSE_PUMP, FAULT_ANY);
 	for (unsigned i = 0; i < VMBUS_INCOMING_MAX; i++)
 		assert_int_equal(post_type_only(VMBUS_MSG_INVALID), HV_STATUS_SUCCESS);
 	assert_int_equal(post_type_only(VMBUS_MSG_INVALID), HV_STATUS_INSUFFICIENT_BUFFERS);
@@ -274,7 +250,7 @@ static void d25_the_pump_stands_still(void **state UNUSED)
 static void d25_is_the_cause_when_the_request_for_offers_waits(void **state UNUSED)
 {
 	assert_true(vmbus_guest_contact(guest, VMBUS_VERSION_5_3));
-	add_fault(FAULT_PAUSE_PUMP);
+	doctor_guest_add_fault(&doctor, FAULT_PAUSE_PUMP, FAULT_ANY);
 	assert_int_equal(post_type_only(VMBUS_MSG_REQUEST_OFFERS), HV_STATUS_SUCCESS);
 	doctor_guest_wait(&doctor, 10 * NSEC_PER_SEC);
 	doctor_guest_expect_cause(&doctor, "D25", "vmbus");
@@ -293,7 +269,7 @@ static void post_between_samples(void)
 static void d25_posts_are_refused(void **state UNUSED)
 {
 	doctor_guest_connect(&doctor);
-	add_fault(FAULT_REFUSE_POST);
+	doctor_guest_add_fault(&doctor, FAULT_REFUSE_POST, FAULT_ANY);
 	doctor.meanwhile = post_between_samples;
 	doctor_guest_expect_cause(&doctor, "D25", "vmbus");
 	doctor.meanwhile = NULL;
@@ -336,7 +312,7 @@ static void d26_signals_lead_to_no_channel(void **state UNUSED)
 static void d9_the_event_got_lost(void **state UNUSED)
 {
 	open_probe();
-	add_fault(FAULT_SKIP_EVENT);
+	doctor_guest_add_fault(&doctor, FAULT_SKIP_EVENT, FAULT_ANY);
 	doctor_guest_send(&doctor);
 	doctor_guest_expect_cause(&doctor, "D9", of_channel(doctor.relid, "/rings/1"));
 	doctor_guest_expect_remedy(&doctor, "D9", command("unstick", doctor.relid));
@@ -349,7 +325,7 @@ static void d9_the_event_got_lost(void **state UNUSED)
 static void d9_the_event_came_before_the_channel_was_open(void **state UNUSED)
 {
 	doctor_guest_connect(&doctor);
-	add_fault(FAULT_EARLY_EVENT);
+	doctor_guest_add_fault(&doctor, FAULT_EARLY_EVENT, FAULT_ANY);
 	vmbus_guest_post_open(guest, doctor.relid, PAGES);
 	assert_true(event_of(doctor.relid)); /* nobody is there yet */
 	vmbus_guest_expect(guest, VMBUS_MSG_OPEN_CHANNEL_RESULT, NULL, 0);
@@ -367,7 +343,7 @@ static void d9_the_event_came_before_the_channel_was_open(void **state UNUSED)
 static void d11_the_guest_is_not_told_of_the_room(void **state UNUSED)
 {
 	open_probe();
-	add_fault(FAULT_SKIP_ROOM_SIGNAL);
+	doctor_guest_add_fault(&doctor, FAULT_SKIP_ROOM_SIGNAL, FAULT_ANY);
 	assert_true(guest_writes(3000));
 	out.control->pending_send_sz = 10000;
 	vmbus_guest_signal(guest, doctor.relid);
@@ -384,7 +360,7 @@ static void d11_the_guest_is_not_told_of_the_room(void **state UNUSED)
 static void d12_the_ring_was_left_masked(void **state UNUSED)
 {
 	open_probe();
-	add_fault(FAULT_LEAVE_MASKED);
+	doctor_guest_add_fault(&doctor, FAULT_LEAVE_MASKED, FAULT_ANY);
 	assert_true(guest_writes(16));
 	vmbus_guest_signal(guest, doctor.relid);
 	assert_int_equal(out.control->interrupt_mask, 1);
@@ -444,7 +420,7 @@ static void d27_nobody_takes_monitor_bits(void **state UNUSED)
 	monitor->started = true; /* its thread does not run: each pass is ours */
 	monitor->page_gpa = MONITOR_PFN * VMBUS_PAGE_SIZE;
 	vmbus_guest_open(guest, relid, PAGES);
-	add_fault(FAULT_SKIP_MONITOR);
+	doctor_guest_add_fault(&doctor, FAULT_SKIP_MONITOR, FAULT_ANY);
 	page->group[0].pending = 1u << MONITOR_ID;
 	assert_int_equal(monitor_service(monitor), 0);
 	doctor_guest_expect_cause(&doctor, "D27", of_channel(relid, ""));
@@ -476,7 +452,7 @@ static int make_socket(void)
 	assert_non_null(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/sock", directory);
 	snprintf(spec, sizeof(spec), "hvsock,path=%s", path);
-	add_device(spec);
+	doctor_guest_add_device(&doctor, spec);
 	doctor_guest_connect(&doctor);
 	return unix_connect(path);
 }
@@ -510,7 +486,7 @@ static void d28_the_rescind_was_forgotten(void **state UNUSED)
 
 	vmbus_guest_open(guest, relid, PAGES);
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
-	add_fault(FAULT_SKIP_RESCIND);
+	doctor_guest_add_fault(&doctor, FAULT_SKIP_RESCIND, FAULT_ANY);
 	vmbus_guest_close(guest, relid);
 	doctor_guest_expect_cause(&doctor, "D28", of_channel(relid, ""));
 	doctor_guest_expect_remedy(&doctor, "D28", command("rescind", relid));
@@ -542,7 +518,7 @@ static struct ic *open_ic(const char *name, enum ic_component component)
 {
 	struct ic *ic;
 
-	add_device(name);
+	doctor_guest_add_device(&doctor, name);
 	doctor_guest_open(&doctor, PAGES);
 	ic = ic_find(guest->bus, component);
 	assert_non_null(ic);
@@ -635,7 +611,7 @@ static void d31_the_host_asks_without_waiting(void **state UNUSED)
 
 	negotiate(ic, 2);
 	pass(ic, NSEC_PER_SEC);
-	add_fault(FAULT_PIPELINE_IC);
+	doctor_guest_add_fault(&doctor, FAULT_PIPELINE_IC, FAULT_ANY);
 	assert_int_equal(
 		ic_request(guest->bus, IC_COMPONENT_SHUTDOWN, &call, ignore_answer, NULL), 0);
 	take_packet(&packet);
@@ -671,7 +647,7 @@ static void d32_the_guest_agreed_and_stays(void **state UNUSED)
 static void d33_the_answer_to_unload_is_lost(void **state UNUSED)
 {
 	open_probe();
-	add_message_fault(FAULT_DROP_MESSAGE, VMBUS_MSG_UNLOAD_RESPONSE);
+	doctor_guest_add_fault(&doctor, FAULT_DROP_MESSAGE, VMBUS_MSG_UNLOAD_RESPONSE);
 	assert_int_equal(post_type_only(VMBUS_MSG_UNLOAD), HV_STATUS_SUCCESS);
 	doctor_guest_expect_cause(&doctor, "D33", "vmbus");
 	doctor_guest_connect(&doctor); /* a new kernel starts anew */
@@ -681,7 +657,7 @@ static void d33_the_answer_to_unload_is_lost(void **state UNUSED)
 static void d33_a_device_keeps_the_answer_back(void **state UNUSED)
 {
 	open_probe();
-	add_fault(FAULT_HOLD_CLOSE);
+	doctor_guest_add_fault(&doctor, FAULT_HOLD_CLOSE, FAULT_ANY);
 	assert_int_equal(post_type_only(VMBUS_MSG_UNLOAD), HV_STATUS_SUCCESS);
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
 	doctor_guest_expect_cause(&doctor, "D33", "vmbus");
@@ -692,7 +668,7 @@ static void d33_a_device_keeps_the_answer_back(void **state UNUSED)
 
 static void d34_a_device_is_offered_twice(void **state UNUSED)
 {
-	add_fault(FAULT_DUPLICATE_OFFER);
+	doctor_guest_add_fault(&doctor, FAULT_DUPLICATE_OFFER, FAULT_ANY);
 	doctor_guest_connect(&doctor);
 	doctor_guest_expect_cause(&doctor, "D34", of_channel(doctor.relid, ""));
 	assert_int_equal(post_type_only(VMBUS_MSG_UNLOAD), HV_STATUS_SUCCESS);
@@ -706,7 +682,7 @@ static void d35_a_packet_is_too_long(void **state UNUSED)
 	struct ic *ic = open_ic("heartbeat", IC_COMPONENT_HEARTBEAT);
 	uint32_t relid = vmbus_channel_relid(ic->channel);
 
-	add_fault(FAULT_OVERSIZE_PACKET);
+	doctor_guest_add_fault(&doctor, FAULT_OVERSIZE_PACKET, FAULT_ANY);
 	negotiate(ic, 0); /* the first heartbeat follows */
 	assert_int_equal(guest_reads(), 1);
 	(void)event_of(relid);

@@ -33,7 +33,6 @@ static int set_up(void **state UNUSED)
 
 static int tear_down(void **state UNUSED)
 {
-	faults_clear(&guest->fake->vm.faults);
 	doctor_guest_end(&doctor);
 	return 0;
 }
@@ -55,24 +54,6 @@ static const char *command(const char *words)
 	snprintf(text, sizeof(text), "hvctl channels %s %u%s", words, doctor.relid,
 		strcmp(words, "rescind") == 0 ? " --force" : "");
 	return text;
-}
-
-static void add_device(const char *spec)
-{
-	char text[DEVICE_ERROR_BYTES];
-
-	assert_int_equal(vmbus_device_add(guest->bus, spec, text), 0);
-	fake_vm_run_loop(guest->fake);
-}
-
-static void add_fault(enum fault_kind kind, uint32_t message)
-{
-	struct fault_spec spec = {.kind = kind, .place = {FAULT_ANYWHERE}};
-	struct fault_refusal refusal;
-	struct fault fault;
-
-	spec.place.message = message;
-	assert_int_equal(faults_add(&guest->fake->vm.faults, &spec, &fault, &refusal), 0);
 }
 
 static void write_msr(uint32_t vp, uint32_t index, uint64_t value)
@@ -208,8 +189,8 @@ static void a_guest_that_is_always_behind_has_no_findings(void **state UNUSED)
 static void d1_the_guest_does_not_take_the_message(void **state UNUSED)
 {
 	doctor_guest_connect(&doctor);
-	add_device("null");
-	add_device("heartbeat");
+	doctor_guest_add_device(&doctor, "null");
+	doctor_guest_add_device(&doctor, "heartbeat");
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
 	doctor_guest_expect_cause(&doctor, "D1", "vps/0/sints/2");
 	doctor_guest_expect_remedy(&doctor, "D1", "hvctl synic kick --vp 0 --sint 2 --force");
@@ -222,7 +203,7 @@ static void d1_explains_the_answers_that_wait_behind_it(void **state UNUSED)
 {
 	doctor_guest_connect(&doctor);
 	vmbus_guest_post_open(guest, doctor.relid, PAGES);
-	add_device("null");
+	doctor_guest_add_device(&doctor, "null");
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
 	post_relid(VMBUS_MSG_CLOSE_CHANNEL); /* stays in the queue of what came in */
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
@@ -245,7 +226,7 @@ static void d8_a_timer_holds_the_slot(void **state UNUSED)
 {
 	doctor_guest_connect(&doctor);
 	slot()->header.type = HV_MESSAGE_TYPE_TIMER_EXPIRED;
-	add_device("null");
+	doctor_guest_add_device(&doctor, "null");
 	doctor_guest_expect_cause(&doctor, "D8", "vps/0/sints/2");
 	kick();
 	doctor_guest_expect_nothing(&doctor);
@@ -300,7 +281,7 @@ static void d3_the_answer_to_the_contact_is_lost(void **state UNUSED)
 		.sint = SINT,
 	};
 
-	add_fault(FAULT_DROP_MESSAGE, VMBUS_MSG_VERSION_RESPONSE);
+	doctor_guest_add_fault(&doctor, FAULT_DROP_MESSAGE, VMBUS_MSG_VERSION_RESPONSE);
 	vmbus_guest_post(guest, &contact, sizeof(contact));
 	doctor_guest_expect_cause(&doctor, "D3", "vmbus");
 	doctor_guest_connect(&doctor);
@@ -390,7 +371,7 @@ static void d21_the_guest_breaks_the_ring(void **state UNUSED)
 
 static void d13_no_driver_takes_the_offer(void **state UNUSED)
 {
-	add_device("heartbeat");
+	doctor_guest_add_device(&doctor, "heartbeat");
 	doctor_guest_connect(&doctor);
 	vmbus_guest_open(guest, doctor.relid, PAGES);
 	doctor_guest_expect_nothing(&doctor);
@@ -411,7 +392,7 @@ static void d13_is_a_note_for_a_private_class(void **state UNUSED)
 static void d14_the_device_does_not_start(void **state UNUSED)
 {
 	doctor_guest_connect(&doctor);
-	add_fault(FAULT_HOLD_OPEN, FAULT_ANY);
+	doctor_guest_add_fault(&doctor, FAULT_HOLD_OPEN, FAULT_ANY);
 	vmbus_guest_post_open(guest, doctor.relid, PAGES);
 	doctor_guest_expect_nothing(&doctor);
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
@@ -424,7 +405,7 @@ static void d14_the_device_does_not_start(void **state UNUSED)
 static void d14_the_answer_to_the_open_is_lost(void **state UNUSED)
 {
 	doctor_guest_connect(&doctor);
-	add_fault(FAULT_DROP_MESSAGE, VMBUS_MSG_OPEN_CHANNEL_RESULT);
+	doctor_guest_add_fault(&doctor, FAULT_DROP_MESSAGE, VMBUS_MSG_OPEN_CHANNEL_RESULT);
 	vmbus_guest_post_open(guest, doctor.relid, PAGES);
 	doctor_guest_expect_cause(&doctor, "D14", of_channel(""));
 	rescind();
@@ -438,7 +419,7 @@ static void d15_the_guest_opens_what_was_taken_back(void **state UNUSED)
 	struct rescind_result result;
 
 	doctor_guest_connect(&doctor);
-	add_fault(FAULT_HOLD_MESSAGE, VMBUS_MSG_RESCIND_CHANNEL_OFFER);
+	doctor_guest_add_fault(&doctor, FAULT_HOLD_MESSAGE, VMBUS_MSG_RESCIND_CHANNEL_OFFER);
 	assert_int_equal(vmbus_rescind(guest->bus, doctor.relid, false, &result), 0);
 	vmbus_guest_post_open(guest, doctor.relid, PAGES);
 	doctor_guest_expect_note(&doctor, "D15", of_channel(""));
@@ -473,7 +454,7 @@ static void post_modify(uint32_t vp)
 static void d23_the_answer_to_modify_is_lost(void **state UNUSED)
 {
 	open_probe();
-	add_fault(FAULT_DROP_MESSAGE, VMBUS_MSG_MODIFY_CHANNEL_RESPONSE);
+	doctor_guest_add_fault(&doctor, FAULT_DROP_MESSAGE, VMBUS_MSG_MODIFY_CHANNEL_RESPONSE);
 	post_modify(1);
 	doctor_guest_expect_cause(&doctor, "D23", of_channel(""));
 }
@@ -571,7 +552,7 @@ static void d17_the_device_keeps_the_memory(void **state UNUSED)
 
 	doctor_guest_connect(&doctor);
 	gpadl = vmbus_guest_open(guest, doctor.relid, PAGES);
-	add_fault(FAULT_HOLD_CLOSE, FAULT_ANY);
+	doctor_guest_add_fault(&doctor, FAULT_HOLD_CLOSE, FAULT_ANY);
 	vmbus_guest_close(guest, doctor.relid);
 	vmbus_guest_tear_down(guest, doctor.relid, gpadl);
 	doctor_guest_expect_nothing(&doctor);
@@ -589,7 +570,7 @@ static void d17_the_answer_to_the_teardown_is_lost(void **state UNUSED)
 
 	doctor_guest_connect(&doctor);
 	gpadl = vmbus_guest_make_gpadl(guest, doctor.relid, PAGES);
-	add_fault(FAULT_DROP_MESSAGE, VMBUS_MSG_GPADL_TORNDOWN);
+	doctor_guest_add_fault(&doctor, FAULT_DROP_MESSAGE, VMBUS_MSG_GPADL_TORNDOWN);
 	vmbus_guest_tear_down(guest, doctor.relid, gpadl);
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
 	doctor_guest_expect_cause(&doctor, "D17", of_channel(""));
@@ -598,7 +579,7 @@ static void d17_the_answer_to_the_teardown_is_lost(void **state UNUSED)
 static void d19_the_answer_to_the_gpadl_is_lost(void **state UNUSED)
 {
 	doctor_guest_connect(&doctor);
-	add_fault(FAULT_DROP_MESSAGE, VMBUS_MSG_GPADL_CREATED);
+	doctor_guest_add_fault(&doctor, FAULT_DROP_MESSAGE, VMBUS_MSG_GPADL_CREATED);
 	post_header(1);
 	doctor_guest_expect_cause(&doctor, "D19", of_channel(""));
 	doctor_guest_expect_remedy(&doctor, "D19", command("rescind"));
@@ -628,7 +609,7 @@ static void d18_the_daemon_does_not_run(void **state UNUSED)
 	struct ic *ic;
 	uint32_t relid;
 
-	add_device("kvp");
+	doctor_guest_add_device(&doctor, "kvp");
 	doctor_guest_open(&doctor, PAGES);
 	vmbus_lock(guest->bus);
 	ic = ic_find(guest->bus, IC_COMPONENT_KVP);

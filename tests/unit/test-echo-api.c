@@ -8,65 +8,43 @@
 #include <string.h>
 #include <cmocka.h>
 #include "echo_peer.h"
-#include "inspect/catalog.h"
-#include "inspect_rig.h"
+#include "served_guest.h"
 #include "vmbus/echo.h"
 #include "vmbus/internal.h"
-#include "vmbus_guest.h"
 
 enum { RING_PAGES = 4 };
 
-static struct vmbus_guest guest;
-static struct rig rig;
+static struct served_guest served;
+static struct vmbus_guest *const guest = &served.guest;
 static struct echo_peer peer;
 static uint32_t relid;
 
-static void add(const char *spec)
-{
-	char text[DEVICE_ERROR_BYTES];
-
-	assert_int_equal(vmbus_device_add(guest.bus, spec, text), 0);
-}
-
-static void serve(struct vmbus *bus)
-{
-	struct node_provider providers[CATALOG_MAX + 1] = {0};
-
-	rig_init(&rig);
-	catalog_providers(&guest.fake->vm, bus, providers);
-	rig.bus = bus;
-	rig_serve(&rig, &guest.fake->vm, NULL, providers);
-}
-
 static int set_up(void **state)
 {
-	vmbus_guest_start(&guest);
-	add("null");
-	add("echo,id=mirror");
-	relid = vmbus_channel_relid(echo_after(guest.bus, 0)->channel);
-	serve(guest.bus);
+	served_guest_start(&served);
+	served_guest_add(&served, "null");
+	served_guest_add(&served, "echo,id=mirror");
+	relid = vmbus_channel_relid(echo_after(guest->bus, 0)->channel);
+	served_guest_serve(&served);
 	return 0;
 }
 
 static int set_up_without_a_bus(void **state)
 {
-	vmbus_guest_start(&guest);
-	serve(NULL);
+	served_guest_start(&served);
+	served_guest_serve_without_bus(&served);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	rig_stop(&rig);
-	rig_free(&rig);
-	vmbus_devices_remove_all(guest.bus);
-	vmbus_guest_end(&guest);
+	served_guest_end(&served);
 	return 0;
 }
 
 static void signal_host(void *arg)
 {
-	vmbus_guest_signal(&guest, relid);
+	vmbus_guest_signal(guest, relid);
 }
 
 static void open_channel(void)
@@ -75,9 +53,9 @@ static void open_channel(void)
 	struct vmbus_ring out, in;
 	uint32_t relids[4];
 
-	vmbus_guest_connect(&guest, relids, 4);
-	vmbus_guest_open(&guest, relid, 2 * RING_PAGES);
-	vmbus_guest_rings(&guest, 2 * RING_PAGES, pages, &out, &in);
+	vmbus_guest_connect(guest, relids, 4);
+	vmbus_guest_open(guest, relid, 2 * RING_PAGES);
+	vmbus_guest_rings(guest, 2 * RING_PAGES, pages, &out, &in);
 	memset(&peer, 0, sizeof(peer));
 	assert_int_equal(echo_peer_init(&peer, pages, RING_PAGES, signal_host, NULL), 0);
 }
@@ -87,12 +65,12 @@ static struct answer post(const char *what, const char *body)
 	char target[32];
 
 	snprintf(target, sizeof(target), "/v1/echo/%s", what);
-	return rig_call(&rig, RIG_API, "POST", target, body);
+	return rig_call(&served.rig, RIG_API, "POST", target, body);
 }
 
 static struct answer get(const char *target)
 {
-	return rig_call(&rig, RIG_API, "GET", target, NULL);
+	return rig_call(&served.rig, RIG_API, "GET", target, NULL);
 }
 
 static void expect_text(const struct answer *a, const char *key, const char *wanted)
@@ -162,7 +140,7 @@ static void a_run_is_begun_watched_and_over(void **state)
 		answer_free(&a);
 	}
 	do {
-		fake_vm_run_loop(guest.fake);
+		fake_vm_run_loop(guest->fake);
 	} while (echo_peer_turn(&peer) == ECHO_PEER_AGAIN || peer.echoed < 500);
 	{
 		struct answer a = get(target);
@@ -226,7 +204,7 @@ static void what_cannot_be_run_is_refused(void **state)
 		assert_string_equal(rig_pointer(&a), "/size");
 		answer_free(&a);
 	}
-	add("echo,id=second");
+	served_guest_add(&served, "echo,id=second");
 	{
 		struct answer a = post("run", "{}");
 

@@ -7,41 +7,29 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
-#include "inspect/catalog.h"
-#include "inspect_rig.h"
-#include "vmbus/device.h"
-#include "vmbus_guest.h"
+#include "served_guest.h"
 #include "vmm/fault.h"
 
-static struct vmbus_guest guest;
-static struct rig rig;
+static struct served_guest served;
+static struct vmbus_guest *const guest = &served.guest;
 
 static int set_up(void **state)
 {
-	struct node_provider providers[CATALOG_MAX + 1] = {0};
-	char text[DEVICE_ERROR_BYTES];
-
-	vmbus_guest_start(&guest);
-	assert_int_equal(vmbus_device_add(guest.bus, "null", text), 0);
-	rig_init(&rig);
-	catalog_providers(&guest.fake->vm, guest.bus, providers);
-	rig.bus = guest.bus;
-	rig_serve(&rig, &guest.fake->vm, NULL, providers);
+	served_guest_start(&served);
+	served_guest_add(&served, "null");
+	served_guest_serve(&served);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	rig_stop(&rig);
-	rig_free(&rig);
-	vmbus_devices_remove_all(guest.bus);
-	vmbus_guest_end(&guest);
+	served_guest_end(&served);
 	return 0;
 }
 
 static struct answer call(const char *method, const char *target, const char *body)
 {
-	return rig_call(&rig, RIG_API, method, target, body);
+	return rig_call(&served.rig, RIG_API, method, target, body);
 }
 
 static void expect_text(const json_t *object, const char *key, const char *wanted)
@@ -173,11 +161,11 @@ static void what_is_not_there_cannot_be_removed(void **state)
 static void a_reader_changes_nothing(void **state)
 {
 	struct answer a = rig_call(
-		&rig, RIG_READ_ONLY, "POST", "/v1/faults", "{\"kind\":\"drop_message\"}");
+		&served.rig, RIG_READ_ONLY, "POST", "/v1/faults", "{\"kind\":\"drop_message\"}");
 
 	rig_expect_problem(&a, 403, "read_only");
 	answer_free(&a);
-	a = rig_call(&rig, RIG_READ_ONLY, "DELETE", "/v1/faults", NULL);
+	a = rig_call(&served.rig, RIG_READ_ONLY, "DELETE", "/v1/faults", NULL);
 	rig_expect_problem(&a, 403, "read_only");
 	answer_free(&a);
 }
@@ -199,12 +187,12 @@ static void without_a_bus_its_faults_are_not_possible(void **state)
 {
 	struct answer a;
 
-	guest.fake->vm.has_vmbus = false;
+	guest->fake->vm.has_vmbus = false;
 	a = call("POST", "/v1/faults", "{\"kind\":\"drop_message\"}");
 	rig_expect_problem(&a, 409, "fault_not_possible");
 	assert_non_null(strstr(a.text, "VMBus"));
 	answer_free(&a);
-	guest.fake->vm.has_vmbus = true;
+	guest->fake->vm.has_vmbus = true;
 }
 
 static void kinds_are_listed_with_what_they_take(void **state)

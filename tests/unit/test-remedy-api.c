@@ -9,59 +9,43 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "inspect/actions.h"
-#include "inspect/catalog.h"
-#include "inspect_rig.h"
+#include "served_guest.h"
 #include "vmbus/internal.h"
-#include "vmbus_guest.h"
 #include "vmm/event.h"
 
 enum { RING_PAGES = 8, RELID = 1 };
 
-static struct vmbus_guest guest;
-static struct rig rig;
+static struct served_guest served;
+static struct vmbus_guest *const guest = &served.guest;
 static struct vmbus_channel *channel;
 static uint8_t *pages[RING_PAGES];
 static struct vmbus_ring out, in; /* the guest's ends */
 
-static void serve(struct vmbus *bus)
-{
-	struct node_provider providers[CATALOG_MAX + 1] = {0};
-
-	rig_init(&rig);
-	catalog_providers(&guest.fake->vm, bus, providers);
-	rig.bus = bus;
-	rig_serve(&rig, &guest.fake->vm, NULL, providers);
-}
-
 /* A null device, open, its rings empty, and one that is not offered yet. */
 static int set_up(void **state)
 {
-	char text[DEVICE_ERROR_BYTES];
 	uint32_t relid;
 
-	vmbus_guest_start(&guest);
-	assert_int_equal(vmbus_device_add(guest.bus, "null", text), 0);
-	assert_int_equal(vmbus_guest_connect(&guest, &relid, 1), 1);
+	served_guest_start(&served);
+	served_guest_add(&served, "null");
+	assert_int_equal(vmbus_guest_connect(guest, &relid, 1), 1);
 	assert_int_equal(relid, RELID);
-	vmbus_guest_open(&guest, RELID, RING_PAGES);
-	vmbus_guest_rings(&guest, RING_PAGES, pages, &out, &in);
-	channel = channel_by_relid(guest.bus, RELID);
-	serve(guest.bus);
+	vmbus_guest_open(guest, RELID, RING_PAGES);
+	vmbus_guest_rings(guest, RING_PAGES, pages, &out, &in);
+	channel = channel_by_relid(guest->bus, RELID);
+	served_guest_serve(&served);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	rig_stop(&rig);
-	rig_free(&rig);
-	vmbus_devices_remove_all(guest.bus);
-	vmbus_guest_end(&guest);
+	served_guest_end(&served);
 	return 0;
 }
 
 static struct answer post(const char *target, const char *body)
 {
-	return rig_call(&rig, RIG_API, "POST", target, body);
+	return rig_call(&served.rig, RIG_API, "POST", target, body);
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -99,10 +83,10 @@ static void send_unnoticed(void)
 {
 	const struct iovec iov = {(void *)"12345678", 8};
 
-	vmbus_lock(guest.bus);
+	vmbus_lock(guest->bus);
 	assert_int_equal(vmbus_channel_send(channel, 1, false, &iov, 1), 0);
-	vmbus_unlock(guest.bus);
-	vmbus_guest_signalled(&guest, 0, RELID);
+	vmbus_unlock(guest->bus);
+	vmbus_guest_signalled(guest, 0, RELID);
 }
 
 static void put(size_t count)
@@ -127,7 +111,7 @@ static void a_channel_where_nobody_waits_is_left_alone(void **state)
 
 	expect_result(&a, "not_needed", "nobody waits");
 	assert_true(json_is_null(json_object_get(a.json, "after")));
-	assert_false(vmbus_guest_signalled(&guest, 0, RELID));
+	assert_false(vmbus_guest_signalled(guest, 0, RELID));
 	answer_free(&a);
 }
 
@@ -136,7 +120,7 @@ static void by_force_the_guest_is_signalled_all_the_same(void **state)
 	struct answer a = post(UNSTICK, "{\"force\":true}");
 
 	expect_result(&a, "done", "by force");
-	assert_true(vmbus_guest_signalled(&guest, 0, RELID));
+	assert_true(vmbus_guest_signalled(guest, 0, RELID));
 	answer_free(&a);
 }
 
@@ -149,7 +133,7 @@ static void a_guest_that_missed_a_signal_gets_it_again(void **state)
 		expect_result(&a, "would_do", "packets wait for the guest");
 		assert_int_equal(number(&a, "before", "to_guest_used"), 32);
 		assert_true(json_is_null(json_object_get(a.json, "after")));
-		assert_false(vmbus_guest_signalled(&guest, 0, RELID));
+		assert_false(vmbus_guest_signalled(guest, 0, RELID));
 		answer_free(&a);
 	}
 	{
@@ -190,7 +174,7 @@ static void a_guest_that_waits_for_room_is_told_of_it(void **state)
 	out.control->pending_send_sz = out.size - 64;
 	a = post(UNSTICK, "{}");
 	expect_result(&a, "done", "waits for room that there is");
-	assert_true(vmbus_guest_signalled(&guest, 0, RELID));
+	assert_true(vmbus_guest_signalled(guest, 0, RELID));
 	answer_free(&a);
 	out.control->pending_send_sz = out.size - 56; /* there is not so much */
 	a = post(UNSTICK, "{\"dry_run\":true}");
@@ -234,7 +218,7 @@ static void a_host_that_missed_a_signal_looks_again(void **state)
 	expect_result(&a, "done", "packets of the guest wait for the host");
 	channel->ops = own;
 	assert_int_equal(looked, 1);
-	assert_false(vmbus_guest_signalled(&guest, 0, RELID));
+	assert_false(vmbus_guest_signalled(guest, 0, RELID));
 	answer_free(&a);
 }
 
@@ -242,7 +226,7 @@ static void only_an_open_channel_can_be_unstuck(void **state)
 {
 	struct answer a;
 
-	vmbus_guest_close(&guest, RELID);
+	vmbus_guest_close(guest, RELID);
 	a = post(UNSTICK, "{}");
 	rig_expect_problem(&a, 409, "channel_state");
 	answer_free(&a);
@@ -266,7 +250,7 @@ static void an_offer_is_taken_back_by_force_only(void **state)
 	expect_result(&a, "would_do", "it is made again");
 	answer_free(&a);
 	assert_int_equal(channel->state, CHANNEL_OPEN);
-	vmbus_guest_expect_nothing(&guest);
+	vmbus_guest_expect_nothing(guest);
 }
 
 static void an_offer_that_was_taken_back_is_made_again(void **state)
@@ -282,18 +266,18 @@ static void an_offer_that_was_taken_back_is_made_again(void **state)
 	a = post(RESCIND, "{\"force\":true}");
 	rig_expect_problem(&a, 409, "channel_state");
 	answer_free(&a);
-	vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, &rescind, sizeof(rescind));
+	vmbus_guest_expect(guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, &rescind, sizeof(rescind));
 	assert_int_equal(rescind.child_relid, RELID);
-	vmbus_guest_close(&guest, RELID); /* as Linux does */
-	vmbus_guest_release(&guest, RELID);
-	vmbus_guest_expect(&guest, VMBUS_MSG_OFFER_CHANNEL, &offer, sizeof(offer));
+	vmbus_guest_close(guest, RELID); /* as Linux does */
+	vmbus_guest_release(guest, RELID);
+	vmbus_guest_expect(guest, VMBUS_MSG_OFFER_CHANNEL, &offer, sizeof(offer));
 	assert_int_equal(offer.child_relid, RELID);
-	vmbus_guest_open(&guest, RELID, RING_PAGES);
+	vmbus_guest_open(guest, RELID, RING_PAGES);
 	assert_int_equal(channel->state, CHANNEL_OPEN);
 	/* Once is enough. */
-	vmbus_guest_close(&guest, RELID);
-	vmbus_guest_release(&guest, RELID);
-	vmbus_guest_expect_nothing(&guest);
+	vmbus_guest_close(guest, RELID);
+	vmbus_guest_release(guest, RELID);
+	vmbus_guest_expect_nothing(guest);
 }
 
 static void a_device_that_goes_meanwhile_is_not_offered_again(void **state)
@@ -303,12 +287,12 @@ static void a_device_that_goes_meanwhile_is_not_offered_again(void **state)
 
 	expect_result(&a, "done", "");
 	answer_free(&a);
-	vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, &rescind, sizeof(rescind));
-	assert_int_equal(vmbus_device_remove(guest.bus, "null"), 0);
-	vmbus_guest_expect_nothing(&guest);
-	vmbus_guest_release(&guest, RELID);
-	vmbus_guest_expect_nothing(&guest);
-	assert_null(channel_by_relid(guest.bus, RELID));
+	vmbus_guest_expect(guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, &rescind, sizeof(rescind));
+	assert_int_equal(vmbus_device_remove(guest->bus, "null"), 0);
+	vmbus_guest_expect_nothing(guest);
+	vmbus_guest_release(guest, RELID);
+	vmbus_guest_expect_nothing(guest);
+	assert_null(channel_by_relid(guest->bus, RELID));
 }
 
 static void after_a_reset_the_offer_is_made_once(void **state)
@@ -317,16 +301,16 @@ static void after_a_reset_the_offer_is_made_once(void **state)
 	struct answer a = post(RESCIND, "{\"force\":true}");
 
 	answer_free(&a);
-	vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
-	assert_int_equal(vmbus_guest_connect(&guest, relids, 2), 1);
-	vmbus_guest_expect_nothing(&guest);
+	vmbus_guest_expect(guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
+	assert_int_equal(vmbus_guest_connect(guest, relids, 2), 1);
+	vmbus_guest_expect_nothing(guest);
 }
 
 /* ---- kick ----------------------------------------------------------------------------------- */
 
 static unsigned asserted(void)
 {
-	return fake_vm_asserted_in_all(guest.fake);
+	return fake_vm_asserted_in_all(guest->fake);
 }
 
 static void an_interrupt_is_raised_again_by_force_only(void **state)
@@ -352,19 +336,19 @@ static void a_kick_says_what_is_in_the_slot(void **state)
 	struct answer a = post(RESCIND, "{\"force\":true}"); /* makes a message */
 
 	answer_free(&a);
-	fake_vm_run_loop(guest.fake);
+	fake_vm_run_loop(guest->fake);
 	a = post(KICK, "{\"force\":true}");
 	expect_result(&a, "done", "a message is in the slot");
 	assert_true(json_is_true(json_object_get(json_object_get(a.json, "before"), "slot_busy")));
 	answer_free(&a);
-	vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
+	vmbus_guest_expect(guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
 }
 
 static void what_cannot_be_kicked_says_why(void **state)
 {
 	static const char *const absent[] = {
 		"/v1/vps/2/sints/2/kick", "/v1/vps/0/sints/16/kick", "/v1/vps/999/sints/2/kick"};
-	struct synic *synic = fake_vm_synic(guest.fake, 0);
+	struct synic *synic = fake_vm_synic(guest->fake, 0);
 	struct answer a;
 
 	for (size_t i = 0; i < ARRAY_LEN(absent); i++) {
@@ -397,20 +381,20 @@ static void every_remedy_leaves_a_record(void **state)
 
 		assert_int_equal(a.status, 200);
 		answer_free(&a);
-		a = rig_call(&rig, RIG_API, "GET", "/v1/log?type=api&limit=1000", NULL);
+		a = rig_call(&served.rig, RIG_API, "GET", "/v1/log?type=api&limit=1000", NULL);
 		args = json_object_get(json_array_get(json_object_get(a.json, "items"), i), "args");
 		assert_string_equal(text_of(args, "action"), rows[i].action);
 		assert_int_equal(json_integer_value(json_object_get(args, "uid")), getuid());
 		assert_int_equal(json_integer_value(json_object_get(args, "pid")), getpid());
 		answer_free(&a);
 	}
-	fake_vm_run_loop(guest.fake);
-	vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
+	fake_vm_run_loop(guest->fake);
+	vmbus_guest_expect(guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
 }
 
 static void the_read_only_socket_has_no_remedies(void **state)
 {
-	struct answer a = rig_call(&rig, RIG_READ_ONLY, "POST", UNSTICK, "{}");
+	struct answer a = rig_call(&served.rig, RIG_READ_ONLY, "POST", UNSTICK, "{}");
 
 	rig_expect_problem(&a, 403, "read_only");
 	answer_free(&a);
@@ -420,9 +404,9 @@ static void without_a_bus_there_is_no_channel(void **state)
 {
 	struct answer a;
 
-	rig_stop(&rig);
-	rig_free(&rig);
-	serve(NULL);
+	rig_stop(&served.rig);
+	rig_free(&served.rig);
+	served_guest_serve_without_bus(&served);
 	a = post(UNSTICK, "{}");
 	rig_expect_problem(&a, 404, "not_found");
 	answer_free(&a);
