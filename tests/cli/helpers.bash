@@ -40,6 +40,19 @@ wait_until() {
 	return 1
 }
 
+# interrupted SECONDS COMMAND...: its status, after a SIGINT at that time. timeout(1) sends a SIGCONT
+# behind it, over which the leak checker of ASan hangs when it has just begun.
+interrupted() {
+	local seconds=$1 pid
+	shift
+
+	"$@" <&0 3>&- &
+	pid=$!
+	sleep "$seconds"
+	kill -INT "$pid"
+	wait "$pid"
+}
+
 # api PATH [CURL-ARGS...]: a request to the VM's read-write socket.
 api() {
 	local path=$1

@@ -83,7 +83,7 @@ assert report["items"] == [] and report["judged"] and report["errors"] == 0'
 
 @test "--watch looks again and again" {
 	demo
-	run timeout -s INT 2 "$HVCTL" doctor --watch --stuck-after 50ms
+	run interrupted 2 "$HVCTL" doctor --watch --stuck-after 50ms
 	[ "$(grep -c '0 errors' <<<"$output")" -ge 1 ]
 }
 

@@ -286,7 +286,7 @@ fails_with() {
 
 @test "echo run that is interrupted ends the run" {
 	start_stub
-	run --separate-stderr timeout --preserve-status -s INT 2 "$HVCTL" echo run --count 7
+	run --separate-stderr interrupted 2 "$HVCTL" echo run --count 7
 	assert_failure 130
 	run tail -n 1 "$requests"
 	assert_output 'POST /v1/echo/stop {"relid":3}'
@@ -659,10 +659,10 @@ fails_with() {
 
 @test "SIGINT while stdin is awaited ends with 130" {
 	start_stub
-	run bash -c 'sleep 5 | timeout --preserve-status -s INT 1 "$HVCTL" inject --vp 0 --sint 2 --payload -'
+	run interrupted 1 "$HVCTL" inject --vp 0 --sint 2 --payload - < <(sleep 5)
 	assert_failure 130
 	assert_output ''
-	run bash -c 'sleep 5 | timeout --preserve-status -s INT 1 "$HVCTL"'
+	run interrupted 1 "$HVCTL" < <(sleep 5)
 	assert_failure 130
 }
 
