@@ -11,6 +11,7 @@
 #include "cli/problem.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
+#include "common/unix_socket.h"
 
 #define API_SUFFIX ".api.sock"
 #define RO_SUFFIX  ".ro.sock"
@@ -209,6 +210,38 @@ static enum cli_exit report_choice(const struct cli_options *options, const char
 		"choose one with -n NAME or HVD_VM", "%zu VMs run: %s", count, names);
 }
 
+/* Nobody listens there: an hvd that was killed could not take its socket away. */
+static bool is_dead(const struct endpoint *endpoint)
+{
+	int fd = unix_connect(endpoint->socket);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -ECONNREFUSED;
+}
+
+/* Leaves those of several that live; all of them when none does. */
+static size_t keep_living(struct endpoint *list, size_t count)
+{
+	size_t living = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct endpoint endpoint = list[i];
+
+		if (is_dead(&endpoint))
+			continue;
+		list[i] = list[living];
+		list[living++] = endpoint;
+	}
+	if (living == 0)
+		return count;
+	for (size_t i = living; i < count; i++) {
+		free(list[i].name);
+		free(list[i].socket);
+	}
+	return living;
+}
+
 static enum cli_exit find_by_name(
 	const struct cli_options *options, const char *wanted, char **ret_socket)
 {
@@ -218,6 +251,8 @@ static enum cli_exit find_by_name(
 
 	if (r != CLI_OK)
 		return r;
+	if (!wanted && count > 1)
+		count = keep_living(list, count);
 	for (size_t i = 0; i < count; i++) {
 		if (wanted ? strcmp(list[i].name, wanted) == 0 : count == 1) {
 			*ret_socket = TAKE_PTR(list[i].socket);

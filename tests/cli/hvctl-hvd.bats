@@ -359,6 +359,18 @@ recorded() {
 	assert_failure 2
 }
 
+@test "an hvd that was killed is not one of those to choose from" {
+	vm_name=dead start_hvd --name dead --demo --accel sim
+	kill -KILL "$hvd_pid"
+	wait "$hvd_pid" || true
+	vm_name=alive start_hvd --name alive --demo --accel sim
+	run "$HVCTL" -o name vm show
+	assert_success
+	assert_output alive
+	run "$HVCTL" vms list
+	assert_line --regexp '^dead .* gone'
+}
+
 @test "explain knows the fields the API shows" {
 	run "$HVCTL" explain sints.slot.pending
 	assert_success
