@@ -208,7 +208,7 @@ int recorder_new_at(const struct clock *clock, size_t ring_records,
 	int r;
 
 	if (ring_records < 2 || (ring_records & (ring_records - 1)) != 0 ||
-		ring_records > RECORD_FILE_RING_RECORDS_MAX)
+		(home && ring_records > RECORD_FILE_RING_RECORDS_MAX))
 		return -EINVAL;
 	recorder = calloc(1, sizeof(*recorder));
 	if (!recorder)
