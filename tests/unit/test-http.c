@@ -1125,15 +1125,16 @@ static void the_holes_between_two_records_are_told_as_one(void **state)
 	for (unsigned i = 0; i < 20; i++) {
 		record(rig, RIG_RECORDS / 8, HV_EVENT_EOM, 0, RECORD_NO_SINT);
 		assert_int_equal(recorder_attach(rig->recorder, "quiet"), 0);
-		record(rig, 1, i < 19 ? HV_EVENT_STAGED : HV_EVENT_PAGE, 0, RECORD_NO_SINT);
+		record(rig, 1, i < 19 ? HV_EVENT_SYNIC_RESET : HV_EVENT_PORT_RELEASE, 0,
+			RECORD_NO_SINT);
 		recorder_detach(rig->recorder);
 	}
 	there = recorder_head(rig->recorder) - recorder_oldest(rig->recorder) + 1;
 	{
-		CALL(RIG_API, "GET", "/v1/log?type=page", NULL);
+		CALL(RIG_API, "GET", "/v1/log?type=port.release", NULL);
 		assert_int_equal(json_array_size(json_object_get(a.json, "items")), 2);
 		assert_string_equal(string(item(&a, 0), "type"), "gap");
-		assert_string_equal(string(item(&a, 1), "type"), "page");
+		assert_string_equal(string(item(&a, 1), "type"), "port.release");
 		answer_free(&a);
 	}
 	/* Where nothing is left out each is told in its place, and all is accounted for. */
