@@ -3,7 +3,7 @@
 /*
  * What passes between guest and host, with its bytes, for whoever captures it.
  *
- *	VP threads, main loop ── capture_add() ──► one ring of bytes ──► capture_next(): readers
+ *	VP threads, main loop ── capture_put() ──► one ring of bytes ──► capture_next(): readers
  *
  * Nobody captures: a hook costs one load. Somebody does: whatever passes is copied once into a ring
  * that all readers share, each with a position of its own. Nobody waits for a reader: what it has
@@ -99,19 +99,11 @@ static inline bool capture_wanted(const struct capture *capture)
 }
 
 /*
- * Any thread, under any lock, when capture_wanted(). `iov`: the bytes; of a packet its descriptor
- * first, sixteen bytes, which everybody wants.
+ * Any thread, under any lock; who asks capture_wanted() first is spared making `meta`. `iov`: the bytes;
+ * of a packet its descriptor first, sixteen bytes, which everybody wants.
  */
 void capture_put(struct capture *capture, const struct capture_meta *meta, const struct iovec *iov,
 	unsigned iov_count);
-
-/* The same; nothing happens when nobody captures. */
-static inline void capture_add(struct capture *capture, const struct capture_meta *meta,
-	const struct iovec *iov, unsigned iov_count)
-{
-	if (capture_wanted(capture))
-		capture_put(capture, meta, iov, iov_count);
-}
 
 /* From here on. -EBUSY: CAPTURE_READERS_MAX are there. */
 int capture_open(struct capture *capture, enum capture_payload payload,

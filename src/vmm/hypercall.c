@@ -229,7 +229,7 @@ static void capture_call(
 	uint64_t words[] = {call->input, call->output};
 	const struct iovec registers = {.iov_base = words, .iov_len = sizeof(words)};
 
-	capture_add(&vcpu->vm->capture, &meta, &registers, 1);
+	capture_put(&vcpu->vm->capture, &meta, &registers, 1);
 }
 
 static void count(struct vm *vm, const struct call_row *row, enum hv_status status, uint64_t calls)
@@ -265,7 +265,8 @@ static enum hv_status run_and_count(struct vcpu *vcpu, uint8_t vtl, const struct
 	enum hv_status status = execute(vcpu, vtl, row, call);
 
 	count(vcpu->vm, row, status, 1);
-	if (!row->records_itself || status != HV_STATUS_SUCCESS)
+	if (capture_wanted(&vcpu->vm->capture) &&
+		(!row->records_itself || status != HV_STATUS_SUCCESS))
 		capture_call(vcpu, vtl, call, status);
 	return status;
 }

@@ -120,7 +120,7 @@ static void capture_message(struct ports *ports, const struct vcpu *caller, uint
 		.iov_len = MIN(input->payload_size, (uint32_t)HV_MESSAGE_PAYLOAD_MAX),
 	};
 
-	capture_add(&ports->vm->capture, &meta, &payload, 1);
+	capture_put(&ports->vm->capture, &meta, &payload, 1);
 }
 
 static void capture_signal(struct ports *ports, const struct vcpu *caller, uint8_t vtl,
@@ -137,7 +137,7 @@ static void capture_signal(struct ports *ports, const struct vcpu *caller, uint8
 		.count = (uint32_t)MIN(count, UINT32_MAX),
 	};
 
-	capture_add(&ports->vm->capture, &meta, NULL, 0);
+	capture_put(&ports->vm->capture, &meta, NULL, 0);
 }
 
 static enum hv_status post_to_port(struct port *port, struct vcpu *caller, uint8_t vtl,
@@ -176,7 +176,8 @@ enum hv_status ports_post_message(struct ports *ports, struct vcpu *caller, uint
 {
 	enum hv_status status;
 
-	capture_message(ports, caller, vtl, input);
+	if (capture_wanted(&ports->vm->capture))
+		capture_message(ports, caller, vtl, input);
 	status = post_message(ports, caller, vtl, input);
 	hv_record(ports->vm->recorder, HV_EVENT_PORT_MESSAGE, caller_index(caller), vtl,
 		RECORD_NO_SINT, input->connection_id, input->message_type, input->payload_size,
@@ -202,7 +203,8 @@ enum hv_status ports_signal_event(struct ports *ports, struct vcpu *caller, uint
 	enum hv_status status = HV_STATUS_INVALID_CONNECTION_ID;
 	struct port *port;
 
-	capture_signal(ports, caller, vtl, connection_id, flag, 1);
+	if (capture_wanted(&ports->vm->capture))
+		capture_signal(ports, caller, vtl, connection_id, flag, 1);
 	rcu_read_begin();
 	port = find(ports, connection_id);
 	if (port) {
@@ -225,7 +227,8 @@ static void take_signals(struct ports *ports, struct port *port)
 
 	if (count == 0)
 		return;
-	capture_signal(ports, NULL, 0, port->connection_id, 0, count);
+	if (capture_wanted(&ports->vm->capture))
+		capture_signal(ports, NULL, 0, port->connection_id, 0, count);
 	status = port->on_event(port->arg, NULL, 0);
 	atomic_store_explicit(&port->last_ns, clock_now_ns(ports->vm->clock), memory_order_relaxed);
 	atomic_fetch_add_explicit(&port->accepted, count, memory_order_relaxed);

@@ -299,7 +299,7 @@ static void capture_flag(struct synic *synic, unsigned n, unsigned flag, bool ne
 		.count = newly,
 	};
 
-	capture_add(&synic->vm->capture, &meta, NULL, 0);
+	capture_put(&synic->vm->capture, &meta, NULL, 0);
 }
 
 static int set_flag_locked(struct synic *synic, unsigned n, unsigned flag, enum synic_sender sender)
@@ -314,7 +314,8 @@ static int set_flag_locked(struct synic *synic, unsigned n, unsigned flag, enum 
 		return -EPERM;
 	old = __atomic_fetch_or(
 		&synic_flags_locked(synic, n)->word[flag / 64], bit, __ATOMIC_SEQ_CST);
-	capture_flag(synic, n, flag, !(old & bit));
+	if (capture_wanted(&synic->vm->capture))
+		capture_flag(synic, n, flag, !(old & bit));
 	if (old & bit)
 		return 1;
 	sint->events++;

@@ -299,7 +299,7 @@ static void capture_delivery(struct synic *synic, unsigned n, const struct hv_me
 		.iov_len = MIN(message->header.payload_size, (uint8_t)HV_MESSAGE_PAYLOAD_MAX),
 	};
 
-	capture_add(&synic->vm->capture, &meta, &payload, 1);
+	capture_put(&synic->vm->capture, &meta, &payload, 1);
 }
 
 /* As slot_write(), unless a fault loses the flag that asks the guest for an EOM. */
@@ -331,7 +331,8 @@ static bool deliver_one(struct synic *synic, unsigned n)
 		timer_message(synic, next.timer, &timer);
 	message = next.timer ? &timer : &next.entry->message;
 	if (write_slot(synic, n, message)) {
-		capture_delivery(synic, n, message);
+		if (capture_wanted(&synic->vm->capture))
+			capture_delivery(synic, n, message);
 		written(synic, n, next);
 	} else {
 		found_busy(synic, n, next);

@@ -40,7 +40,7 @@ static void add(uint8_t kind, uint64_t value, const void *bytes, size_t size)
 	const struct capture_meta meta = {.kind = kind, .value = value};
 	const struct iovec iov = {(void *)(uintptr_t)bytes, size};
 
-	capture_add(&capture, &meta, &iov, 1);
+	capture_put(&capture, &meta, &iov, 1);
 }
 
 static struct capture_reader open_reader(enum capture_payload payload)
