@@ -4,12 +4,11 @@
 #include "common/clock.h"
 #include "inspect/log_text.h"
 
-enum { BATCH = 64 };
-
 /*
- * One call looks at this many records at most; a filter that hits nothing must not hold the thread.
+ * Records are read so many at a time: to find the first of them costs a look into every ring. One call
+ * looks at SCAN_MAX at most; a filter that hits nothing must not hold the thread.
  */
-enum { SCAN_MAX = 1 << 16 };
+enum { BATCH = 256, SCAN_MAX = 1 << 16 };
 
 /* ---- sources -------------------------------------------------------------------------------- */
 
@@ -139,29 +138,46 @@ static void write_hole(struct writer *w, struct hole *hole)
 	*hole = (struct hole){0};
 }
 
+static void write_wanted(struct writer *w, const struct log_source *source,
+	const struct record *record, struct hole *hole)
+{
+	write_hole(w, hole);
+	log_write_record(w, source->names, record, source->realtime_offset_ns);
+}
+
+static uint64_t finish(struct writer *w, const struct log_source *source,
+	const struct log_range *range, struct hole *hole, uint64_t next)
+{
+	write_hole(w, hole);
+	write_end(w, source, range, next);
+	return 0;
+}
+
 uint64_t log_write_range(struct writer *w, const struct log_source *source,
 	const struct log_range *range, uint64_t limit)
 {
 	struct record_cursor cursor = {.next = range->next};
-	struct record record;
+	uint64_t written = 0, next = range->next, gap;
+	struct record records[BATCH];
 	struct hole hole = {0};
-	uint64_t written = 0, gap;
 
-	for (unsigned scanned = 0; scanned < SCAN_MAX && written < limit; scanned++) {
-		if (read_some(source, &cursor, &record, 1, &gap) == 0 ||
-			record.seq > range->last_seq) {
-			write_hole(w, &hole);
-			write_end(w, source, range, cursor.next);
-			return 0;
-		}
+	for (unsigned scanned = 0; scanned < SCAN_MAX && written < limit; scanned += BATCH) {
+		size_t count = read_some(source, &cursor, records, BATCH, &gap);
+
+		if (count == 0)
+			return finish(w, source, range, &hole, cursor.next);
 		if (gap > 0)
-			hole = (struct hole){record.seq - 1, hole.lost + gap};
-		if (is_wanted(range, &record)) {
-			write_hole(w, &hole);
-			log_write_record(w, source->names, &record, source->realtime_offset_ns);
+			hole = (struct hole){records[0].seq - 1, hole.lost + gap};
+		for (size_t i = 0; i < count && written < limit; i++) {
+			next = records[i].seq + 1;
+			if (records[i].seq > range->last_seq)
+				return finish(w, source, range, &hole, next);
+			if (!is_wanted(range, &records[i]))
+				continue;
+			write_wanted(w, source, &records[i], &hole);
 			written++;
 		}
 	}
 	write_hole(w, &hole);
-	return cursor.next - 1;
+	return next - 1;
 }
