@@ -11,7 +11,8 @@
 struct examination {
 	struct look look; /* what all checks of one object see */
 	struct doctor_report *report;
-	unsigned *breaks; /* by finding: the services it found broken */
+	struct doctor_finding draft; /* what a check writes into; all zero before it */
+	unsigned *breaks;            /* by finding: the services it found broken */
 	uint32_t capacity;
 	int error;
 };
@@ -128,38 +129,53 @@ static bool is_private(const struct look *look)
 	return look->vp && !is_of_bus(look);
 }
 
-static void begin_finding(
-	struct look *look, unsigned index, const struct rule *rule, struct doctor_finding *finding)
+/* What a check may change, and nothing that costs: nearly all of them find nothing. */
+static void begin_finding(struct examination *exam, const struct rule *rule)
 {
-	*finding = (struct doctor_finding){
-		.severity = (uint8_t)rule->severity,
-		.layer = (uint8_t)rule->layer,
-		.vp = look->vp        ? look->vp->vp
+	struct look *look = &exam->look;
+
+	exam->draft.severity = (uint8_t)rule->severity;
+	look->finding = &exam->draft;
+	look->breaks = is_private(look) ? 0 : rule->breaks;
+}
+
+/* The rest; the check may have named the subject and given its own advice. */
+static void finish_finding(struct examination *exam, unsigned index)
+{
+	const struct rule *rule = &doctor_rules[index];
+	struct doctor_finding *finding = &exam->draft;
+	struct look *look = &exam->look;
+
+	finding->layer = (uint8_t)rule->layer;
+	finding->vp = look->vp        ? look->vp->vp
 		      : look->channel ? look->channel->target_vp
-				      : DOCTOR_NONE32,
-		.relid = look->gpadl     ? look->gpadl->relid
+				      : DOCTOR_NONE32;
+	finding->relid = look->gpadl     ? look->gpadl->relid
 			 : look->channel ? look->channel->relid
-					 : 0,
-	};
+					 : 0;
 	snprintf(finding->rule, sizeof(finding->rule), "D%u", index + 1);
 	snprintf(finding->guest_shows, sizeof(finding->guest_shows), "%s", rule->guest_shows);
-	snprintf(finding->advice, sizeof(finding->advice), "%s", rule->remedy);
-	look->finding = finding;
-	look->breaks = is_private(look) ? 0 : rule->breaks;
-	name_subject(look);
+	if (!finding->advice[0])
+		snprintf(finding->advice, sizeof(finding->advice), "%s", rule->remedy);
+	if (!finding->subject[0])
+		name_subject(look);
+	find_cause(exam, finding, is_private(look) ? 0 : rule->needs);
 }
 
 static void check(struct examination *exam, unsigned index)
 {
 	const struct rule *rule = &doctor_rules[index];
-	struct doctor_finding finding;
+	struct doctor_report *report = exam->report;
 
-	begin_finding(&exam->look, index, rule, &finding);
-	if (!rule->check(&exam->look) || !make_room(exam))
+	begin_finding(exam, rule);
+	if (!rule->check(&exam->look))
 		return;
-	find_cause(exam, &finding, is_private(&exam->look) ? 0 : rule->needs);
-	exam->breaks[exam->report->count] = exam->look.breaks;
-	exam->report->findings[exam->report->count++] = finding;
+	if (make_room(exam)) {
+		finish_finding(exam, index);
+		exam->breaks[report->count] = exam->look.breaks;
+		report->findings[report->count++] = exam->draft;
+	}
+	exam->draft = (struct doctor_finding){0};
 }
 
 /* ---- all objects of a scope ------------------------------------------------------------------ */

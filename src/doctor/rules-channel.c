@@ -52,9 +52,11 @@ bool check_offered_twice(struct look *look)
 	for (uint32_t i = 0; i < look->now->channel_count && !twin; i++) {
 		const struct doctor_channel *other = &look->now->channels[i];
 
-		if (other->relid < channel->relid && other->state != CHANNEL_CLIENT_RELEASED &&
-			strcmp(other->class_id, channel->class_id) == 0 &&
-			strcmp(other->device_id, channel->device_id) == 0)
+		if (other->relid >= channel->relid)
+			break; /* in ascending order */
+		if (other->state != CHANNEL_CLIENT_RELEASED &&
+			strcmp(other->device_id, channel->device_id) == 0 &&
+			strcmp(other->class_id, channel->class_id) == 0)
 			twin = other;
 	}
 	if (!twin && channel->offers <= 1)

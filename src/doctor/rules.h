@@ -6,7 +6,8 @@
  * A check is called once for every object of its scope that is in both samples, with the pair of
  * them in struct look. It returns false when all is well. Otherwise it says what it found with
  * diagnose(), shows() and remedy(), and returns true: the finding then has the row's severity, unless
- * the check changed it, and the object's path as its subject.
+ * the check changed it, and the object's path as its subject. A check that returns false has said
+ * nothing before: what it says into is not made anew for the next one.
  *
  * Purpose: the rows of the table and what checks are made of.
  * Threads: any; nothing is shared.
