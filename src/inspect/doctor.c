@@ -27,9 +27,9 @@ static const uint64_t fresh_ns = 20 * NSEC_PER_MSEC;
  */
 static const uint64_t late_ns = 500 * NSEC_PER_MSEC;
 
-/* A sample that several rounds may look at. */
+/* A sample that several rounds may look at, and the HTTP thread when they are over. */
 struct shared_sample {
-	unsigned refs;
+	_Atomic unsigned refs;
 	uint64_t taken_ns;            /* CLOCK_MONOTONIC */
 	struct doctor_sample *sample; /* owns */
 };
@@ -86,7 +86,7 @@ static struct shared_sample *sample_ref(struct shared_sample *shared)
 
 static struct shared_sample *sample_unref(struct shared_sample *shared)
 {
-	if (shared && --shared->refs == 0) {
+	if (shared && atomic_fetch_sub(&shared->refs, 1) == 1) {
 		doctor_sample_free(shared->sample);
 		free(shared);
 	}
@@ -260,37 +260,55 @@ static void note_report(struct doctor_rounds *rounds, struct doctor_report *repo
 
 /* ---- a sample for those who wait ------------------------------------------------------------- */
 
-static struct doctor_report judge(const struct doctor_rounds *rounds, const struct round *round)
+static struct doctor_report judge(
+	const struct doctor_pair *pair, const struct doctor_limits *limits)
 {
 	struct doctor_report report = {
 		.why_not = "hvd itself did not run for a while between the samples; try again",
 	};
 
-	if (rounds->latest->taken_ns - round->wants_ns > late_ns)
+	if (pair->now->taken_ns - pair->wanted_ns > late_ns)
 		return report;
-	if (doctor_examine(round->first->sample, rounds->latest->sample, &round->limits, &report) <
-		0)
+	if (doctor_examine(pair->then->sample, pair->now->sample, limits, &report) < 0)
 		report.truncated = true;
 	return report;
 }
 
+/* For the log at once; a request takes the samples with it. */
 static void examine(struct doctor_rounds *rounds, struct round *round)
 {
+	const struct doctor_pair pair = {round->first, rounds->latest, round->wants_ns};
 	struct doctor_report report;
 
 	rounds->examinations++;
-	if (round->operation && round->operation->want_samples) {
-		doctor_reply_samples(
-			round->operation, round->first->sample, rounds->latest->sample);
+	if (round->operation) {
+		round->operation->pair = pair;
+		sample_ref(pair.then);
+		sample_ref(pair.now);
+		operation_finish(&round->operation->base);
 		return;
 	}
-	report = judge(rounds, round);
-	if (!round->operation) {
-		note_report(rounds, &report);
-		return;
+	report = judge(&pair, &round->limits);
+	note_report(rounds, &report);
+}
+
+void doctor_rounds_finished(struct operation *operation)
+{
+	struct doctor_operation *op = container_of(operation, struct doctor_operation, base);
+	const struct doctor_pair *pair = &op->pair;
+	struct doctor_report report;
+
+	if (!pair->now)
+		return; /* answered with a problem */
+	if (operation->request && op->want_samples) {
+		doctor_reply_samples(op, pair->then->sample, pair->now->sample);
+	} else if (operation->request) {
+		report = judge(pair, &op->limits);
+		doctor_reply_report(op, &report);
+		doctor_report_deinit(&report);
 	}
-	doctor_reply_report(round->operation, &round->limits, &report);
-	doctor_report_deinit(&report);
+	sample_unref(pair->then);
+	sample_unref(pair->now);
 }
 
 /* The second sample of the log's round is the first one of its next. */

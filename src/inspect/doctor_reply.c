@@ -114,6 +114,7 @@ void doctor_handle(struct request *request)
 	op->wanted = wanted;
 	op->want_samples = strstr(request->route->pattern, "samples") != NULL;
 	op->base.run = doctor_rounds_run;
+	op->base.finished = doctor_rounds_finished;
 	operation_submit(&op->base, OPERATION_ON_MAIN,
 		clock_now_ns(&clock_monotonic) + limits.stuck_ns + MARGIN_NS);
 }
@@ -127,8 +128,7 @@ static bool is_wanted(const struct doctor_wanted *wanted, const struct doctor_fi
 	       wanted->relids[finding->relid / 8] >> finding->relid % 8 & 1;
 }
 
-void doctor_reply_report(struct doctor_operation *op, const struct doctor_limits *limits,
-	const struct doctor_report *report)
+void doctor_reply_report(struct doctor_operation *op, const struct doctor_report *report)
 {
 	struct inspect *inspect = op->base.inspect;
 	struct writer *w = reply_json(&op->base.reply, 200, "doctor-report");
@@ -144,9 +144,8 @@ void doctor_reply_report(struct doctor_operation *op, const struct doctor_limits
 	writer_key_uint(w, "seq", recorder_head(inspect->config.recorder));
 	writer_key(w, "next");
 	writer_null(w);
-	doctor_write_summary(w, limits, report);
+	doctor_write_summary(w, &op->limits, report);
 	writer_object_end(w);
-	operation_finish(&op->base);
 }
 
 void doctor_reply_samples(struct doctor_operation *op, const struct doctor_sample *then,
@@ -161,5 +160,4 @@ void doctor_reply_samples(struct doctor_operation *op, const struct doctor_sampl
 	doctor_write_sample(w, now);
 	writer_array_end(w);
 	writer_object_end(w);
-	operation_finish(&op->base);
 }

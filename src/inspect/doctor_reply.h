@@ -16,19 +16,32 @@ struct doctor_wanted {
 	uint8_t relids[256]; /* bit per relid */
 };
 
+/* A sample that several rounds may look at; inspect/doctor.c. */
+struct shared_sample;
+
+struct doctor_pair {
+	struct shared_sample *then, *now; /* refs, or NULL */
+	uint64_t wanted_ns;               /* when `now` was to be taken; CLOCK_MONOTONIC */
+};
+
 /* A request that waits for its two samples. */
 struct doctor_operation {
 	struct operation base;
 	struct doctor_limits limits;
 	bool want_samples; /* they are the answer, not what is concluded from them */
 	struct doctor_wanted wanted;
+	struct doctor_pair pair; /* once it is finished, unless the reply is a problem */
 };
 
 /* Main loop, doctor.c: runs the operation. */
 void doctor_rounds_run(struct operation *operation);
+/*
+ * HTTP thread, doctor.c: judges the samples and answers. With thousands of channels that takes tens of
+ * milliseconds, which the main loop has not.
+ */
+void doctor_rounds_finished(struct operation *operation);
 
-/* Main loop: answers and finishes the operation. */
-void doctor_reply_report(struct doctor_operation *operation, const struct doctor_limits *limits,
-	const struct doctor_report *report);
+/* HTTP thread: write the reply. */
+void doctor_reply_report(struct doctor_operation *operation, const struct doctor_report *report);
 void doctor_reply_samples(struct doctor_operation *operation, const struct doctor_sample *then,
 	const struct doctor_sample *now);

@@ -115,6 +115,8 @@ static void drain_done(struct loop_work *work)
 	struct operation *operation;
 
 	while ((operation = queue_pop(&ops->done))) {
+		if (operation->finished)
+			operation->finished(operation);
 		if (operation->request)
 			answer(operation, &operation->reply);
 		operation_free(operation);

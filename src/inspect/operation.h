@@ -42,7 +42,12 @@ struct operation {
 	void (*run)(struct operation *operation);
 	/* HTTP thread: what to answer at the deadline; NULL: 504. */
 	void (*expired)(struct operation *operation, struct reply *reply);
-	struct reply reply; /* filled before operation_finish() */
+	/*
+	 * HTTP thread, after operation_finish(): what remains to be done, also when nobody waits for
+	 * the reply any more; NULL: nothing.
+	 */
+	void (*finished)(struct operation *operation);
+	struct reply reply; /* filled before operation_finish(), or by finished() */
 };
 
 STAILQ_HEAD(operation_list, operation);

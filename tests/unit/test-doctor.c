@@ -711,6 +711,12 @@ static void findings_are_bounded(void **state UNUSED)
 	assert_int_equal(report.count, DOCTOR_FINDINGS_MAX);
 	assert_true(report.truncated);
 	assert_int_equal(doctor_report_count(&report, DOCTOR_ERROR), DOCTOR_FINDINGS_MAX);
+	/* Each has its own evidence, and nothing of the one before. */
+	assert_string_equal(report.findings[0].subject, "channels/100");
+	assert_string_equal(report.findings[1].subject, "channels/101");
+	assert_int_equal(report.findings[1].evidence_count, report.findings[0].evidence_count);
+	assert_string_equal(
+		report.findings[1].evidence[0].field, "channels/101/largest_packet_bytes");
 }
 
 static void sections_are_bounded(void **state UNUSED)
