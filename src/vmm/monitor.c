@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "common/rcu.h"
 #include "vmm/event.h"
 #include "vmm/vm.h"
@@ -123,6 +124,8 @@ void monitor_observe(struct monitor *monitor, struct monitor_state *ret_state)
 		.page_gpa = monitor->page_gpa,
 		.scans = monitor->scans,
 		.scanned_ns = monitor->scanned_ns,
+		.started = monitor->started,
+		.tid = monitor->tid,
 	};
 	page = page_of(monitor);
 	for (unsigned group = 0; page && group < HV_MONITOR_GROUPS; group++) {
@@ -187,6 +190,7 @@ static void *monitor_thread(void *arg)
 
 	rcu_thread_init();
 	pthread_mutex_lock(&monitor->lock);
+	monitor->tid = gettid();
 	while (!monitor->stopping) {
 		wait_for_next(monitor);
 		if (monitor->stopping || !needed(monitor))

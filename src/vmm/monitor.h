@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include "common/node.h"
 #include "hvdef/hv_synic.h"
 
@@ -33,6 +34,7 @@ struct monitor {
 	pthread_cond_t cond;
 	pthread_t thread;
 	bool started, stopping;
+	pid_t tid; /* of the thread; 0: it has not run yet */
 	uint64_t page_gpa; /* UINT64_MAX: none */
 	struct monitor_slot slot[HV_MONITOR_COUNT];
 	unsigned used;
@@ -47,9 +49,12 @@ int monitor_add(struct monitor *monitor, uint8_t id, uint32_t connection_id, uin
 void monitor_remove(struct monitor *monitor, uint8_t id);
 /*
  * Bits that the guest has set and nobody has taken, 0-63 and 64-127; UINT64_MAX as the page: none.
+ * The thread: whether there is one, and its id, which it tells once it runs.
  */
 struct monitor_state {
 	uint64_t page_gpa, scans, scanned_ns, pending[HV_MONITOR_COUNT / 64];
+	bool started;
+	pid_t tid;
 };
 void monitor_observe(struct monitor *monitor, struct monitor_state *ret_state);
 /* One pass over the page, as the thread does it: for tests. Returns bits serviced. */

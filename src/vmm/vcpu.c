@@ -18,7 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "common/rcu.h"
+#include "common/thread_time.h"
 #include "vmm/event.h"
 #include "vmm/vm.h"
 
@@ -223,6 +225,7 @@ static void *vcpu_thread(void *arg)
 	int attached;
 
 	vcpu_set_current(vcpu);
+	atomic_store(&vcpu->tid, gettid());
 	snprintf(name, sizeof(name), "vp%u", vcpu->index);
 	pthread_setname_np(pthread_self(), name);
 	attached = recorder_attach(recorder, name); /* without: the shared ring */
@@ -273,6 +276,7 @@ void vcpu_stop(struct vcpu *vcpu)
 
 	pthread_mutex_lock(&vcpu->mail_lock);
 	vcpu->started = false;
+	atomic_store(&vcpu->tid, 0);
 	set_state_locked(vcpu, VCPU_STOPPED);
 	pthread_mutex_unlock(&vcpu->mail_lock);
 }
@@ -312,6 +316,18 @@ int vcpu_wait_parked(struct vcpu *vcpu, uint64_t deadline_ns)
 		r = 0;
 	pthread_mutex_unlock(&vcpu->mail_lock);
 	return r;
+}
+
+bool vcpu_thread_time(struct vcpu *vcpu, struct thread_time *ret_time)
+{
+	bool started;
+
+	pthread_mutex_lock(&vcpu->mail_lock);
+	started = vcpu->started;
+	pthread_mutex_unlock(&vcpu->mail_lock);
+	if (started)
+		thread_time_read(atomic_load(&vcpu->tid), ret_time);
+	return started;
 }
 
 static uint64_t thread_cpu_ns(pthread_t thread)

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include "common/node.h"
 #include "common/util.h"
 #include "vmm/msr.h"
@@ -54,7 +55,8 @@ struct vcpu {
 	struct vcpu_sample sample; /* for inspection */
 
 	pthread_t thread;
-	bool started; /* main thread: `thread` must be joined */
+	bool started;      /* main thread: `thread` must be joined; others read it under mail_lock */
+	_Atomic pid_t tid; /* of the thread; 0: it has not run yet */
 	/*
 	 * enum vcpu_state; written by the VP thread under mail_lock, by vcpu_stop() after it ended
 	 */
@@ -104,6 +106,12 @@ static inline void vcpu_count_exit(struct vcpu *vcpu, enum vcpu_exit exit)
 
 	atomic_store_explicit(&vcpu->exits[exit], count + 1, memory_order_relaxed);
 }
+/*
+ * Any thread but while vcpu_stop() runs: what the host's scheduler gave the VP's thread. False: it
+ * has none.
+ */
+struct thread_time;
+bool vcpu_thread_time(struct vcpu *vcpu, struct thread_time *ret_time) MUST_CHECK;
 /* Any thread but while vcpu_stop() runs: brings runtime_100ns up to date. */
 void vcpu_update_runtime(struct vcpu *vcpu);
 

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "common/thread_time.h"
 #include "common/unix_socket.h"
 #include "common/util.h"
 #include "daemon/options.h"
@@ -103,6 +104,28 @@ static void test_files(void **state)
 	if (status == NO_LANDLOCK)
 		skip();
 	assert_int_equal(status, 0);
+}
+
+/* What the doctor asks of the host about the threads of VPs, which begin within. */
+static int try_thread_time(void)
+{
+	struct options options = {.serial = (char[]){"null"}};
+	struct thread_time before, within;
+
+	thread_time_read(gettid(), &before);
+	if (sandbox_files(&options, dir) < 0 || sandbox_calls() < 0)
+		return 1;
+	thread_time_read(gettid(), &within);
+	if (within.state != THREAD_RUNNABLE)
+		return 2;
+	if ((within.wait_ns == THREAD_TIME_UNKNOWN) != (before.wait_ns == THREAD_TIME_UNKNOWN))
+		return 3;
+	return within.run_ns >= before.run_ns ? 0 : 4;
+}
+
+static void test_thread_time(void **state)
+{
+	assert_int_equal(in_child(try_thread_time), 0);
 }
 
 static int try_runtime_dir(void)
@@ -201,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		{"files that no option names stay closed", test_files, NULL, NULL, NULL},
 		{"the runtime directory stays usable", test_runtime_dir, NULL, NULL, NULL},
+		{"the host tells how long a thread waited", test_thread_time, NULL, NULL, NULL},
 		{"a device may listen and connect, on unix sockets of the runtime directory",
 			test_sockets, NULL, NULL, NULL},
 		{"no thread starts a program", test_calls, NULL, NULL, NULL},
