@@ -133,6 +133,28 @@ static void put_finding(const struct cli *cli, const json_t *finding)
 	fputc('\n', stdout);
 }
 
+static void put_unjudged(const json_t *unjudged)
+{
+	fputs("unseen ", stdout);
+	text_put(stdout, text_member(unjudged, "subject"));
+	fputs(": ", stdout);
+	text_put(stdout, text_member(unjudged, "why"));
+	fputc('\n', stdout);
+}
+
+/* Of whom nothing was found because nothing could be: that is not health. */
+static void put_all_unjudged(const json_t *report)
+{
+	const json_t *list = json_object_get(report, "unjudged");
+	long long withheld = json_integer_value(json_object_get(report, "withheld"));
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		put_unjudged(json_array_get(list, i));
+	if (withheld > 0)
+		printf("%lld finding%s withheld, because whoever is to blame had no time to move\n",
+			withheld, withheld == 1 ? " is" : "s are");
+}
+
 static void put_summary(const json_t *report)
 {
 	long long errors = json_integer_value(json_object_get(report, "errors"));
@@ -146,6 +168,7 @@ static void put_summary(const json_t *report)
 		fputc('\n', stdout);
 		return;
 	}
+	put_all_unjudged(report);
 	printf("%lld error%s, %lld warning%s, %lld note%s; looked twice, ", errors,
 		errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s", infos,
 		infos == 1 ? "" : "s");

@@ -13,7 +13,6 @@ struct examination {
 	struct doctor_report *report;
 	struct doctor_finding draft; /* what a check writes into; all zero before it */
 	unsigned *breaks;            /* by finding: the services it found broken */
-	uint32_t capacity;
 	int error;
 };
 
@@ -79,32 +78,46 @@ static void find_cause(
 
 /* ---- one check ------------------------------------------------------------------------------- */
 
-static bool make_room(struct examination *exam)
+/* An array with room for one more than `count`; it grows at powers of two. NULL: no memory. */
+static void *with_room(void *array, uint32_t count, size_t size)
+{
+	if ((count & (count - 1)) != 0)
+		return array;
+	return reallocarray(array, count ? 2 * (size_t)count : 1, size);
+}
+
+static int append(
+	struct doctor_finding **findings, uint32_t *count, const struct doctor_finding *finding)
+{
+	struct doctor_finding *array;
+
+	if (*count >= DOCTOR_FINDINGS_MAX)
+		return -ENOSPC;
+	array = with_room(*findings, *count, sizeof(*array));
+	if (!array)
+		return -ENOMEM;
+	*findings = array;
+	array[(*count)++] = *finding;
+	return 0;
+}
+
+static int report_draft(struct examination *exam, unsigned needs)
 {
 	struct doctor_report *report = exam->report;
-	uint32_t capacity = exam->capacity ? 2 * exam->capacity : 8;
-	struct doctor_finding *findings;
 	unsigned *breaks;
+	int r;
 
-	if (report->count < exam->capacity)
-		return true;
-	if (report->count >= DOCTOR_FINDINGS_MAX) {
-		report->truncated = true;
-		return false;
-	}
-	findings = reallocarray(report->findings, capacity, sizeof(*findings));
-	if (findings)
-		report->findings = findings;
-	breaks = reallocarray(exam->breaks, capacity, sizeof(*breaks));
-	if (breaks)
-		exam->breaks = breaks;
-	if (!findings || !breaks) {
-		exam->error = -ENOMEM;
-		report->truncated = true;
-		return false;
-	}
-	exam->capacity = capacity;
-	return true;
+	if (report->count >= DOCTOR_FINDINGS_MAX)
+		return -ENOSPC;
+	breaks = with_room(exam->breaks, report->count, sizeof(*breaks));
+	if (!breaks)
+		return -ENOMEM;
+	exam->breaks = breaks;
+	find_cause(exam, &exam->draft, needs);
+	r = append(&report->findings, &report->count, &exam->draft);
+	if (r == 0)
+		breaks[report->count - 1] = exam->look.breaks;
+	return r;
 }
 
 static void name_subject(struct look *look)
@@ -159,22 +172,26 @@ static void finish_finding(struct examination *exam, unsigned index)
 		snprintf(finding->advice, sizeof(finding->advice), "%s", rule->remedy);
 	if (!finding->subject[0])
 		name_subject(look);
-	find_cause(exam, finding, is_private(look) ? 0 : rule->needs);
 }
 
 static void check(struct examination *exam, unsigned index)
 {
 	const struct rule *rule = &doctor_rules[index];
 	struct doctor_report *report = exam->report;
+	int r;
 
 	begin_finding(exam, rule);
 	if (!rule->check(&exam->look))
 		return;
-	if (make_room(exam)) {
-		finish_finding(exam, index);
-		exam->breaks[report->count] = exam->look.breaks;
-		report->findings[report->count++] = exam->draft;
-	}
+	finish_finding(exam, index);
+	if (progress_had_time(
+		    report, rule->blames, exam->draft.vp, exam->look.connection->target_vp))
+		r = report_draft(exam, is_private(&exam->look) ? 0 : rule->needs);
+	else
+		r = append(&report->withheld, &report->withheld_count, &exam->draft);
+	report->truncated = report->truncated || r < 0;
+	if (r == -ENOMEM)
+		exam->error = r;
 	exam->draft = (struct doctor_finding){0};
 }
 
@@ -334,7 +351,11 @@ int doctor_examine(const struct doctor_sample *then, const struct doctor_sample 
 	ret_report->faults_active = now->machine.faults_active;
 	ret_report->interval_ns = now->machine.mono_ns - then->machine.mono_ns;
 	exam.look.interval_ns = ret_report->interval_ns;
-	examine_all(&exam);
+	exam.error = progress_examine(then, now, ret_report);
+	if (exam.error == 0)
+		examine_all(&exam);
+	else
+		ret_report->truncated = true;
 	free(exam.breaks);
 	return exam.error;
 }
@@ -342,8 +363,40 @@ int doctor_examine(const struct doctor_sample *then, const struct doctor_sample 
 void doctor_report_deinit(struct doctor_report *report)
 {
 	free(report->findings);
-	report->findings = NULL;
-	report->count = 0;
+	free(report->withheld);
+	free(report->unjudged);
+	report->findings = report->withheld = NULL;
+	report->unjudged = NULL;
+	report->count = report->withheld_count = report->unjudged_count = 0;
+}
+
+static bool is_among(
+	const struct doctor_finding *findings, uint32_t count, const struct doctor_finding *finding)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (strcmp(findings[i].rule, finding->rule) == 0 &&
+			strcmp(findings[i].subject, finding->subject) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool doctor_report_has(const struct doctor_report *report, const struct doctor_finding *finding)
+{
+	return is_among(report->findings, report->count, finding);
+}
+
+int doctor_report_keep(struct doctor_report *report, const struct doctor_report *before)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < before->count && r == 0; i++) {
+		const struct doctor_finding *finding = &before->findings[i];
+
+		if (is_among(report->withheld, report->withheld_count, finding))
+			r = append(&report->findings, &report->count, finding);
+	}
+	return r;
 }
 
 uint32_t doctor_report_count(const struct doctor_report *report, enum doctor_severity severity)

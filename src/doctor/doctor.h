@@ -22,9 +22,14 @@
  * granted. A finding whose needs an earlier one has found broken is a consequence of that, and says
  * of which; any other is a cause. A remedy is run for causes.
  *
+ * Nobody is blamed who was not let: a rule says whom it takes to have had time (a VP, the guest, hvd),
+ * and what it finds while one of those waited for a processor of the host is withheld. The report
+ * says of whom it cannot judge, and how many findings it withheld.
+ *
  *	file             what
  *	model.[ch]       the sample and its field tables
  *	rules.[ch]       the table; helpers of the checks
+ *	progress.[ch]    who had a processor of the host, and can be blamed for standing still
  *	rules-*.c        the checks, by layer
  *	doctor.c         examine: pairs of objects, order, causes
  *	finding.c        findings as JSON knows them: field tables
@@ -113,12 +118,26 @@ extern const struct field_table doctor_finding_table; /* schema "finding" */
 extern const char *const doctor_severity_names[];     /* ends with NULL */
 extern const char *const doctor_layer_names[];
 
+/* Somebody of whom standing still says nothing, or little. */
+enum doctor_who { DOCTOR_A_VP, DOCTOR_LOOP, DOCTOR_MONITOR };
+struct doctor_unjudged {
+	char subject[16]; /* "vps/1"; "loop" and "monitor" are hvd's own threads */
+	uint8_t who;      /* enum doctor_who */
+	uint32_t vp;      /* all ones: it is none */
+	bool starved; /* findings that blame it are withheld; else only its registers are missing */
+	char why[DOCTOR_TEXT_BYTES];
+	uint64_t ran_ns, waited_ns; /* between the samples; all ones: not known */
+};
+extern const struct field_table doctor_unjudged_table; /* schema "unjudged" */
+
 struct doctor_report {
 	bool judged;          /* false: the VM did not run, or the samples do not fit together */
 	const char *why_not;  /* constant; NULL when judged */
 	uint64_t interval_ns; /* between the samples */
 	struct doctor_finding *findings; /* owns; causes and consequences in order of layers */
-	uint32_t count;
+	struct doctor_finding *withheld; /* owns; without causes: whoever is to blame was starved */
+	struct doctor_unjudged *unjudged; /* owns */
+	uint32_t count, withheld_count, unjudged_count;
 	bool truncated;         /* there were more */
 	uint32_t faults_active; /* at the end: hvd misbehaves on purpose */
 };
@@ -130,6 +149,13 @@ struct doctor_report {
 int doctor_examine(const struct doctor_sample *then, const struct doctor_sample *now,
 	const struct doctor_limits *limits, struct doctor_report *ret_report) MUST_CHECK;
 void doctor_report_deinit(struct doctor_report *report);
+/* It has one of this rule about this subject. */
+bool doctor_report_has(const struct doctor_report *report, const struct doctor_finding *finding);
+/*
+ * For who follows reports: what `before` found and `report` withholds is taken over into `report`,
+ * because it may still be so. -ENOMEM: as much as could be.
+ */
+int doctor_report_keep(struct doctor_report *report, const struct doctor_report *before) MUST_CHECK;
 /* Findings of this severity, causes and consequences. */
 uint32_t doctor_report_count(const struct doctor_report *report, enum doctor_severity severity);
 

@@ -46,3 +46,19 @@ static const struct field finding_fields[] = {
 };
 const struct field_table doctor_finding_table = FIELD_TABLE(struct doctor_finding, "finding",
 	"Something that is wrong with the VM's SynIC or VMBus, or good to know.", finding_fields);
+
+static const struct field unjudged_fields[] = {
+	{FIELD_S(struct doctor_unjudged, subject, 0,
+		"A VP, as a path into the inspection tree; or loop or monitor, threads of hvd.")},
+	{FIELD_U(struct doctor_unjudged, vp, FIELD_NULLABLE, "The VP, if it is one.")},
+	{FIELD_B(struct doctor_unjudged, starved, 0,
+		"Findings that blame it are withheld. False: only its registers are not known.")},
+	{FIELD_S(struct doctor_unjudged, why, 0, "What was seen of it, in one line.")},
+	{FIELD_U(struct doctor_unjudged, ran_ns, FIELD_NULLABLE,
+		"CPU time it had between the samples; null: the host does not tell.")},
+	{FIELD_U(struct doctor_unjudged, waited_ns, FIELD_NULLABLE,
+		"How long it waited for a processor of the host, as far as that is over.")},
+};
+const struct field_table doctor_unjudged_table = FIELD_TABLE(struct doctor_unjudged, "unjudged",
+	"Somebody who was not let run, or did not answer: standing still says little of it.",
+	unjudged_fields);

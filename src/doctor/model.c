@@ -3,10 +3,23 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "common/thread_time.h"
 #include "hvdef/vmbus.h"
 #include "vmbus/states.h"
 
 /* ---- field tables ---------------------------------------------------------------------------- */
+
+static const struct field thread_fields[] = {
+	{FIELD_U(struct doctor_thread, run_ns, FIELD_NULLABLE,
+		"CPU time it had since it began; null on a kernel without CONFIG_SCHED_INFO.")},
+	{FIELD_U(struct doctor_thread, wait_ns, FIELD_NULLABLE,
+		"How long it waited for a processor of the host; counted when such a wait is over.")},
+	{FIELD_E(struct doctor_thread, state, 0, thread_state_names,
+		"runnable: it runs or waits for a processor; blocked: held up in the host's "
+		"kernel.")},
+};
+static const struct field_table thread_table = FIELD_TABLE(struct doctor_thread, "doctor-thread",
+	"What the host's scheduler gave a thread of hvd.", thread_fields);
 
 static const struct field machine_fields[] = {
 	{FIELD_U(struct doctor_machine, mono_ns, 0, "When the sample was taken, monotonic.")},
@@ -41,6 +54,10 @@ static const struct field machine_fields[] = {
 	{FIELD_X(struct doctor_machine, monitor_pending_high, 0, "Bits 64-127.")},
 	{FIELD_U(struct doctor_machine, faults_active, 0, "hvd misbehaves on purpose.")},
 	{FIELD_B(struct doctor_machine, truncated, 0, "There was more than a sample holds.")},
+	{FIELD_O(struct doctor_machine, loop, FIELD_NULLABLE, &thread_table,
+		"hvd's main loop, which does the bus's work.")},
+	{FIELD_O(struct doctor_machine, monitor, FIELD_NULLABLE, &thread_table,
+		"The thread that polls the monitor page; null: there was nothing to poll.")},
 };
 static const struct field_table machine_table = FIELD_TABLE(struct doctor_machine, "doctor-machine",
 	"What the doctor saw of the machine.", machine_fields);
@@ -82,6 +99,8 @@ static const struct field vp_fields[] = {
 	{FIELD_B(struct doctor_vp, other, 0, "It is not the one that the bus uses.")},
 	{FIELD_B(struct doctor_vp, started, 0, "The VP has a thread that runs it.")},
 	{FIELD_B(struct doctor_vp, answered, 0, "The VP told its registers in time.")},
+	{FIELD_O(struct doctor_vp, thread, FIELD_NULLABLE, &thread_table,
+		"The thread that was asked for them; null: it has none, or stands at another SINT.")},
 	{FIELD_B(struct doctor_vp, halted, 0, "It stood in HLT.")},
 	{FIELD_B(struct doctor_vp, interrupts_on, 0, "RFLAGS.IF.")},
 	{FIELD_B(struct doctor_vp, vector_irr, 0, "The SINT's vector is requested (IRR).")},

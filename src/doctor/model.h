@@ -25,6 +25,16 @@
 #define DOCTOR_NONE   UINT64_MAX
 #define DOCTOR_NONE32 UINT32_MAX
 
+/*
+ * A thread of hvd, and what the host's scheduler gave it (common/thread_time.h). Its wait for a
+ * processor is counted when it is over.
+ */
+struct doctor_thread {
+	bool present;             /* false: there is none */
+	uint64_t run_ns, wait_ns; /* since it began; none: not known */
+	uint32_t state;           /* enum thread_state */
+};
+
 /* What there is one of. */
 struct doctor_machine {
 	uint64_t mono_ns; /* when the sample was taken, on the VM's clock */
@@ -36,6 +46,8 @@ struct doctor_machine {
 	uint64_t monitor_pending_low, monitor_pending_high; /* bits 0-63, 64-127 */
 	uint32_t faults_active; /* hvd misbehaves on purpose */
 	bool truncated; /* there was more than a section holds, or memory was short */
+	struct doctor_thread loop;    /* hvd's main loop, which takes the sample */
+	struct doctor_thread monitor; /* polls the monitor page */
 };
 
 struct doctor_connection {
@@ -58,7 +70,8 @@ struct doctor_vp {
 	uint32_t vp, sint;
 	bool other;     /* not the bus's SINT */
 	bool started;   /* its thread has entered the guest, or may */
-	bool answered;  /* it told its registers for this sample: the five below are known */
+	struct doctor_thread thread; /* was asked for the VP's registers; not of an `other` */
+	bool answered;  /* it told them for this sample: the five below are known */
 	bool halted, interrupts_on, vector_irr, vector_isr;
 	uint32_t tpr;
 	bool registers_known; /* the SynIC's */

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "doctor/doctor.h"
+#include "doctor/progress.h"
 
 /* What the check is called for: a set of these. */
 enum scope {
@@ -66,6 +67,7 @@ struct rule {
 	enum doctor_severity severity;
 	unsigned scopes;
 	unsigned breaks, needs; /* enum service */
+	unsigned blames;        /* enum party; none: it is so however slow the host is */
 	check_fn check;
 	const char *title, *condition, *meaning, *guest_shows, *remedy, *provoke;
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 #include "doctor/doctor.h"
 #include "inspect/doctor_reply.h"
 #include "inspect/operation.h"
@@ -99,6 +100,7 @@ static void fill(struct doctor_rounds *rounds, uint64_t answered, struct doctor_
 	sample->connection.sint = VMBUS_SINT;
 	vmbus_doctor_sample(rounds->bus, sample);
 	vm_doctor_sample(rounds->vm, sample->connection.sint, answered, sample);
+	vm_doctor_thread(gettid(), &sample->machine.loop);
 }
 
 static int take_sample(struct doctor_rounds *rounds)
@@ -204,20 +206,6 @@ static struct round *add_round(struct doctor_rounds *rounds, const struct doctor
 
 enum { FINDING_APPEARED, FINDING_CLEARED };
 
-static bool same_finding(const struct doctor_finding *a, const struct doctor_finding *b)
-{
-	return strcmp(a->rule, b->rule) == 0 && strcmp(a->subject, b->subject) == 0;
-}
-
-static bool is_in(const struct doctor_report *report, const struct doctor_finding *finding)
-{
-	for (uint32_t i = 0; i < report->count; i++) {
-		if (same_finding(&report->findings[i], finding))
-			return true;
-	}
-	return false;
-}
-
 static void record_finding(
 	struct doctor_rounds *rounds, const struct doctor_finding *finding, unsigned what)
 {
@@ -232,7 +220,7 @@ static void record_difference(struct doctor_rounds *rounds, const struct doctor_
 	const struct doctor_report *other, unsigned what)
 {
 	for (uint32_t i = 0; i < report->count; i++) {
-		if (!is_in(other, &report->findings[i]))
+		if (!doctor_report_has(other, &report->findings[i]))
 			record_finding(rounds, &report->findings[i], what);
 	}
 }
@@ -244,13 +232,18 @@ static void count_known(struct doctor_rounds *rounds)
 			doctor_report_count(&rounds->known, (enum doctor_severity)i));
 }
 
-/* Takes over the report. One that could not be judged leaves things as they were. */
+/*
+ * Takes over the report. One that could not be judged leaves things as they were, and so does a
+ * finding that is withheld.
+ */
 static void note_report(struct doctor_rounds *rounds, struct doctor_report *report)
 {
 	if (!report->judged) {
 		doctor_report_deinit(report);
 		return;
 	}
+	if (doctor_report_keep(report, &rounds->known) < 0)
+		report->truncated = true;
 	record_difference(rounds, &rounds->known, report, FINDING_CLEARED);
 	record_difference(rounds, report, &rounds->known, FINDING_APPEARED);
 	doctor_report_deinit(&rounds->known);

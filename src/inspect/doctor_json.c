@@ -39,6 +39,12 @@ void doctor_write_summary(
 	writer_key_uint(w, "errors", doctor_report_count(report, DOCTOR_ERROR));
 	writer_key_uint(w, "warnings", doctor_report_count(report, DOCTOR_WARN));
 	writer_key_uint(w, "infos", doctor_report_count(report, DOCTOR_INFO));
+	writer_key_uint(w, "withheld", report->withheld_count);
+	writer_key(w, "unjudged");
+	writer_array_begin(w);
+	for (uint32_t i = 0; i < report->unjudged_count; i++)
+		json_write_info(w, &doctor_unjudged_table, &report->unjudged[i]);
+	writer_array_end(w);
 	writer_key_uint(w, "faults_active", report->faults_active);
 	writer_key_bool(w, "truncated", report->truncated);
 }

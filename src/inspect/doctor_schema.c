@@ -21,6 +21,9 @@ static const struct {
 	{"errors", "{\"description\":\"Of all channels\",\"type\":\"integer\",\"minimum\":0}"},
 	{"warnings", "{\"description\":\"Of all channels\",\"type\":\"integer\",\"minimum\":0}"},
 	{"infos", "{\"description\":\"Of all channels\",\"type\":\"integer\",\"minimum\":0}"},
+	{"withheld",
+		"{\"description\":\"Findings that are not told, because whoever is to blame got no "
+		"processor of the host\",\"type\":\"integer\",\"minimum\":0}"},
 	{"faults_active", "{\"description\":\"hvd misbehaves on purpose: see /v1/faults\","
 			  "\"type\":\"integer\",\"minimum\":0}"},
 	{"truncated", "{\"description\":\"There was more than the report holds\","
@@ -51,6 +54,7 @@ void doctor_write_report_schema(struct writer *w)
 	writer_key(w, "properties");
 	writer_object_begin(w);
 	write_list(w, "items", &doctor_finding_table);
+	write_list(w, "unjudged", &doctor_unjudged_table);
 	for (size_t i = 0; i < ARRAY_LEN(summary); i++) {
 		writer_key(w, summary[i].name);
 		write_text(w, summary[i].schema);
@@ -59,6 +63,7 @@ void doctor_write_report_schema(struct writer *w)
 	writer_key(w, "required");
 	writer_array_begin(w);
 	writer_string(w, "items");
+	writer_string(w, "unjudged");
 	for (size_t i = 0; i < ARRAY_LEN(summary); i++)
 		writer_string(w, summary[i].name);
 	writer_array_end(w);

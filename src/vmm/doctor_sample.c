@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vmm/doctor_sample.h"
 
+#include "common/thread_time.h"
 #include "doctor/model.h"
 #include "hvdef/hv_cpuid.h"
 #include "vmm/synic_info.h"
@@ -16,6 +17,26 @@ static uint64_t age_ns(const struct vm *vm, uint64_t then_ns)
 	return then_ns ? clock_now_ns(vm->clock) - then_ns : DOCTOR_NONE;
 }
 
+/* ---- threads --------------------------------------------------------------------------------- */
+
+static struct doctor_thread thread_of(const struct thread_time *time)
+{
+	return (struct doctor_thread){
+		.present = true,
+		.run_ns = time->run_ns,
+		.wait_ns = time->wait_ns,
+		.state = time->state,
+	};
+}
+
+void vm_doctor_thread(pid_t tid, struct doctor_thread *ret_thread)
+{
+	struct thread_time time;
+
+	thread_time_read(tid, &time);
+	*ret_thread = thread_of(&time);
+}
+
 /* ---- the machine ----------------------------------------------------------------------------- */
 
 static void fill_monitor(struct vm *vm, struct doctor_machine *machine)
@@ -28,6 +49,8 @@ static void fill_monitor(struct vm *vm, struct doctor_machine *machine)
 	machine->monitor_poll_age_ns = age_ns(vm, state.scanned_ns);
 	machine->monitor_pending_low = state.pending[0];
 	machine->monitor_pending_high = state.pending[1];
+	if (state.started)
+		vm_doctor_thread(state.tid, &machine->monitor);
 }
 
 /* The partition's registers; in mode kernel they are known once a VP has told them. */
@@ -152,6 +175,14 @@ static void fill_vp(
 		fill_cpu(vcpu, ret_vp);
 }
 
+static void fill_thread(struct vcpu *vcpu, struct doctor_vp *vp)
+{
+	struct thread_time time;
+
+	if (vcpu_thread_time(vcpu, &time))
+		vp->thread = thread_of(&time);
+}
+
 /* The other SINTs of a VP on which messages wait. */
 static bool add_others(
 	struct vm *vm, uint32_t vp, unsigned sint, bool answered, struct doctor_sample *sample)
@@ -181,6 +212,7 @@ void vm_doctor_sample(struct vm *vm, unsigned sint, uint64_t answered, struct do
 		if (!added)
 			return;
 		fill_vp(vm, vp, sint, answered >> vp & 1, added);
+		fill_thread(vm->vcpu[vp], added);
 	}
 	for (uint32_t vp = 0; vp < vm->vp_count; vp++) {
 		if (!add_others(vm, vp, sint, answered >> vp & 1, sample))

@@ -8,8 +8,10 @@
  * Errors:  none: what is not known is said to be so in the sample.
  */
 #include <stdint.h>
+#include <sys/types.h>
 
 struct doctor_sample;
+struct doctor_thread;
 struct vm;
 
 /*
@@ -18,3 +20,5 @@ struct vm;
  */
 void vm_doctor_sample(
 	struct vm *vm, unsigned sint, uint64_t answered, struct doctor_sample *sample);
+/* Of this process; 0: one that has not run yet. */
+void vm_doctor_thread(pid_t tid, struct doctor_thread *ret_thread);

@@ -119,6 +119,29 @@ assert report["items"] == [] and report["judged"] and report["errors"] == 0'
 	refute_line --partial D36
 }
 
+# Waits grow by as much as there is between the samples: by all of it.
+@test "a VP that got no processor is not blamed, and the report says so" {
+	take_samples
+	change 'vp = sample["vps"][0]
+vp.update(masked=True, event_flag_count=1, registers_known=True)
+sample["connection"].update(state="connected", target_vp=0)
+sample["machine"].update(guest_os_id="0x1", hypercall="0x1")
+vp["thread"].update(run_ns=0, wait_ns=0)'
+	run "$HVCTL" doctor --from "$samples"
+	assert_failure 8
+	assert_line --partial 'error D4 vps/0/sints/2:'
+	change 'sample["vps"][0]["thread"]["wait_ns"] = sample["machine"]["mono_ns"]'
+	run "$HVCTL" doctor --from "$samples"
+	assert_success
+	refute_line --partial 'D4'
+	assert_line --regexp '^unseen vps/0: VP 0 waited [0-9]+ of [0-9]+ ms for a processor of the host, and ran 0 ms'
+	assert_line --partial 'withheld, because whoever is to blame had no time to move'
+	run "$HVCTL" doctor --from "$samples" -j
+	echo "$output" | /usr/bin/python3 -c 'import json, sys
+report = json.load(sys.stdin)
+assert [u["subject"] for u in report["unjudged"]] == ["vps/0"] and report["withheld"] > 0'
+}
+
 @test "a file that is none, or has no samples" {
 	run "$HVCTL" doctor --from "$BATS_TEST_TMPDIR/nowhere"
 	assert_failure

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "common/clock.h"
+#include "common/thread_time.h"
 #include "doctor/doctor.h"
 #include "hvdef/hv_synic.h"
 #include "hvdef/vmbus.h"
@@ -31,6 +32,7 @@ static void add_vp(struct doctor_sample *s, uint32_t vp)
 		.vp = vp,
 		.sint = 2,
 		.started = true,
+		.thread = {.present = true, .run_ns = 9 * S, .wait_ns = S, .state = THREAD_ASLEEP},
 		.answered = true,
 		.interrupts_on = true,
 		.registers_known = true,
@@ -130,6 +132,8 @@ static struct doctor_sample *healthy(uint64_t mono_ns)
 		.crash_age_ns = DOCTOR_NONE,
 		.monitor_page = DOCTOR_NONE,
 		.monitor_poll_age_ns = DOCTOR_NONE,
+		.loop = {.present = true, .run_ns = 9 * S, .wait_ns = S, .state = THREAD_RUNNABLE},
+		.monitor = {.present = true, .run_ns = S, .wait_ns = S, .state = THREAD_ASLEEP},
 	};
 	s->connection = (struct doctor_connection){
 		.state = VMBUS_CONNECTED,
@@ -443,16 +447,21 @@ static void check_texts(size_t row, const struct doctor_finding *found)
 		fail_msg("row %zu: %s says too little", row, rows[row].rule);
 }
 
+static void bring_about(size_t row)
+{
+	if (rows[row].both) {
+		rows[row].both(then);
+		rows[row].both(now);
+	}
+	if (rows[row].now)
+		rows[row].now(now);
+}
+
 static void every_rule_finds_what_it_is_for(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		set_up(state);
-		if (rows[i].both) {
-			rows[i].both(then);
-			rows[i].both(now);
-		}
-		if (rows[i].now)
-			rows[i].now(now);
+		bring_about(i);
 		examine();
 		if (!finding(rows[i].rule))
 			fail_msg("row %zu: %s was not found", i, rows[i].rule);
@@ -465,12 +474,7 @@ static void every_rule_lets_pass_what_has_an_excuse(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		set_up(state);
-		if (rows[i].both) {
-			rows[i].both(then);
-			rows[i].both(now);
-		}
-		if (rows[i].now)
-			rows[i].now(now);
+		bring_about(i);
 		rows[i].excuse(now);
 		examine();
 		if (finding(rows[i].rule))
@@ -543,6 +547,286 @@ static void a_socket_that_is_read_slowly_is_a_note(void **state UNUSED)
 	examine();
 	assert_int_equal(finding("D10")->severity, DOCTOR_INFO);
 	assert_string_equal(finding("D10")->remedy, "");
+}
+
+/* ---- who had no time ------------------------------------------------------------------------- */
+
+/*
+ * Whom a rule blames: v the VP of the finding, m the one that gets the messages, g any VP, l hvd's
+ * main loop, p the thread that polls the monitor page. Without an entry: nobody, because what it finds
+ * is so however slow the host is.
+ */
+static const struct {
+	const char *rule, *whom;
+} blames[] = {
+	{"D1", "v"},
+	{"D2", "vl"},
+	{"D3", "ml"},
+	{"D4", "v"},
+	{"D5", "v"},
+	{"D6", "v"},
+	{"D7", "v"},
+	{"D8", "v"},
+	{"D9", "g"},
+	{"D10", "g"},
+	{"D11", "gl"},
+	{"D12", "glp"},
+	{"D13", "g"},
+	{"D14", "ml"},
+	{"D16", "gl"},
+	{"D17", "ml"},
+	{"D18", "g"},
+	{"D19", "ml"},
+	{"D20", "g"},
+	{"D23", "gl"},
+	{"D24", "v"},
+	{"D25", "ml"},
+	{"D27", "p"},
+	{"D28", "l"},
+	{"D29", "g"},
+	{"D30", "gl"},
+	{"D31", "g"},
+	{"D32", "g"},
+	{"D33", "ml"},
+	{"D36", "gl"},
+	{"D38", "g"},
+};
+
+static const char *blamed_by(const char *rule)
+{
+	for (size_t i = 0; i < ARRAY_LEN(blames); i++) {
+		if (strcmp(blames[i].rule, rule) == 0)
+			return blames[i].whom;
+	}
+	return "";
+}
+
+static void starve_vp0(struct doctor_sample *s)
+{
+	s->vps[0].thread.wait_ns += S;
+}
+
+static void starve_vp1(struct doctor_sample *s)
+{
+	s->vps[1].thread.wait_ns += S;
+}
+
+static void starve_loop(struct doctor_sample *s)
+{
+	s->machine.loop.wait_ns += S;
+}
+
+static void starve_monitor(struct doctor_sample *s)
+{
+	s->machine.monitor.wait_ns += S;
+}
+
+static const struct {
+	void (*starve)(struct doctor_sample *s);
+	uint32_t vp;      /* that is starved; none32: it is a thread of hvd */
+	const char *whom; /* whom it concerns, besides the VP of the finding */
+	const char *subject;
+} shortages[] = {
+	{starve_vp0, 0, "gm", "vps/0"},
+	{starve_vp1, 1, "g", "vps/1"},
+	{starve_loop, DOCTOR_NONE32, "l", "loop"},
+	{starve_monitor, DOCTOR_NONE32, "p", "monitor"},
+};
+
+static bool is_withheld(const char *rule)
+{
+	for (uint32_t i = 0; i < report.withheld_count; i++) {
+		if (strcmp(report.withheld[i].rule, rule) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A finding about `vp`. */
+static bool concerns(size_t shortage, const char *rule, uint32_t vp)
+{
+	const char *whom = blamed_by(rule);
+
+	if (strchr(whom, 'v') && vp != DOCTOR_NONE32 && vp == shortages[shortage].vp)
+		return true;
+	return strpbrk(whom, shortages[shortage].whom);
+}
+
+static void check_shortage(size_t row, size_t shortage)
+{
+	const char *rule = rows[row].rule;
+	uint32_t vp;
+	bool silent;
+
+	bring_about(row);
+	examine();
+	vp = finding(rule)->vp;
+	silent = concerns(shortage, rule, vp);
+	shortages[shortage].starve(now);
+	examine();
+	if (silent == (finding(rule) != NULL) || silent != is_withheld(rule))
+		fail_msg("row %zu, %s starved: %s was %s", row, shortages[shortage].subject, rule,
+			silent ? "found" : "withheld");
+	assert_int_equal(report.unjudged_count, 1);
+	assert_true(report.unjudged[0].starved);
+	assert_string_equal(report.unjudged[0].subject, shortages[shortage].subject);
+}
+
+static void whoever_was_starved_is_not_blamed_and_nobody_else_is_spared(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		for (size_t j = 0; j < ARRAY_LEN(shortages); j++) {
+			set_up(state);
+			check_shortage(i, j);
+			tear_down(state);
+		}
+	}
+}
+
+static void with_everybody_starved_only_facts_are_found(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		bool fact = *blamed_by(rows[i].rule) == '\0';
+
+		set_up(state);
+		bring_about(i);
+		for (size_t j = 0; j < ARRAY_LEN(shortages); j++)
+			shortages[j].starve(now);
+		examine();
+		if (fact != (finding(rows[i].rule) != NULL) &&
+			strcmp(rows[i].rule, "D24") != 0) /* of a VP that there is not */
+			fail_msg("row %zu: %s", i, rows[i].rule);
+		tear_down(state);
+	}
+}
+
+/* Of a VP with D1: what its thread did in the second between the samples. */
+static const struct {
+	uint64_t ran_ns, waited_ns;
+	bool answered;
+	uint32_t state;
+	bool found, unjudged;
+	const char *why; /* a part of it */
+} lives[] = {
+	/* halted all the time, as when its interrupt was lost */
+	{0, 0, true, THREAD_ASLEEP, true, false, ""},
+	{S / 1000, S / 1000, true, THREAD_ASLEEP, true, false, ""},
+	/* a loop with interrupts off, alone and beside others */
+	{S, 0, true, THREAD_RUNNABLE, true, false, ""},
+	{S / 4, S * 3 / 4, true, THREAD_RUNNABLE, true, false, ""},
+	{S / 5, S * 4 / 5, true, THREAD_RUNNABLE, false, true,
+		"VP 0 waited 800 of 1000 ms for a processor of the host, and ran 200 ms"},
+	/* woken, and not let */
+	{0, S, true, THREAD_ASLEEP, false, true, "waited 1000 of 1000 ms"},
+	/* a wait that began before the first sample */
+	{S / 2, 7 * S, true, THREAD_ASLEEP, false, true, "waited 1000 of 1000 ms"},
+	/* its wait goes on, and is not counted yet */
+	{0, 0, false, THREAD_RUNNABLE, false, true, "its thread waits for a processor"},
+	{0, 0, false, THREAD_BLOCKED, false, true, "held up in the host's kernel"},
+	{0, 0, false, THREAD_UNKNOWN, false, true, "the host does not say why"},
+	/* hvd's own fault */
+	{0, 0, false, THREAD_ASLEEP, true, true, "rules that need them say nothing"},
+};
+
+static void check_life(size_t i)
+{
+	struct doctor_thread *thread = &VP(now)->thread;
+
+	thread->run_ns += lives[i].ran_ns;
+	thread->wait_ns += lives[i].waited_ns;
+	thread->state = lives[i].state;
+	VP(now)->answered = lives[i].answered;
+	examine();
+	if (lives[i].found != (finding("D1") != NULL) ||
+		lives[i].found == (report.withheld_count > 0) ||
+		lives[i].unjudged != (report.unjudged_count > 0))
+		fail_msg("life %zu: D1 %s", i, finding("D1") ? "was found" : "was not found");
+	if (!lives[i].unjudged)
+		return;
+	assert_non_null(strstr(report.unjudged[0].why, lives[i].why));
+	assert_int_equal(report.unjudged[0].starved, !lives[i].found);
+	assert_int_equal(report.unjudged[0].vp, 0);
+}
+
+static void what_a_vp_did_decides_whether_it_is_blamed(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
+		set_up(state);
+		d1(then), d1(now);
+		check_life(i);
+		tear_down(state);
+	}
+}
+
+/* A kernel without CONFIG_SCHED_INFO. */
+static void without_times_only_an_answer_tells(void **state UNUSED)
+{
+	d1(then), d1(now);
+	VP(then)->thread.run_ns = VP(then)->thread.wait_ns = DOCTOR_NONE;
+	VP(now)->thread.run_ns = VP(now)->thread.wait_ns = DOCTOR_NONE;
+	examine();
+	assert_non_null(finding("D1"));
+	VP(now)->answered = false;
+	VP(now)->thread.state = THREAD_RUNNABLE;
+	examine();
+	assert_null(finding("D1"));
+	assert_true(report.unjudged[0].ran_ns == DOCTOR_NONE);
+	assert_true(report.unjudged[0].waited_ns == DOCTOR_NONE);
+}
+
+/* It is not asked for anything before a sample, so that its wait may be going on. */
+static void a_monitor_that_waits_has_not_polled(void **state UNUSED)
+{
+	d27(then), d27(now);
+	now->machine.monitor.state = THREAD_RUNNABLE;
+	examine();
+	assert_null(finding("D27"));
+	assert_string_equal(report.unjudged[0].subject, "monitor");
+	now->machine.monitor_polls++;
+	examine();
+	assert_non_null(finding("D27"));
+	now->machine.monitor_polls--;
+	now->machine.monitor.state = THREAD_ASLEEP; /* it sleeps for ever */
+	examine();
+	assert_non_null(finding("D27"));
+}
+
+static void a_vp_without_a_thread_is_judged(void **state UNUSED)
+{
+	d1(then), d1(now);
+	VP(then)->thread.present = VP(now)->thread.present = false;
+	VP(now)->answered = false;
+	examine();
+	assert_non_null(finding("D1"));
+	assert_int_equal(report.unjudged_count, 0);
+}
+
+/* What a watcher knows does not clear while it cannot be judged, and clears when it is gone. */
+static void what_is_withheld_is_kept(void **state UNUSED)
+{
+	struct doctor_report before;
+
+	d1(then), d1(now);
+	d39(then), d39(now);
+	examine();
+	before = report;
+	report = (struct doctor_report){0};
+	now->machine.crash_age_ns = DOCTOR_NONE;
+	starve_vp0(now);
+	examine();
+	assert_int_equal(report.count, 0);
+	assert_int_equal(doctor_report_keep(&report, &before), 0);
+	assert_int_equal(report.count, 1);
+	assert_true(doctor_report_has(&report, finding("D1")));
+	assert_null(finding("D39"));
+	doctor_report_deinit(&before);
+	before = report;
+	report = (struct doctor_report){0};
+	d1_moved(now);
+	examine();
+	assert_int_equal(doctor_report_keep(&report, &before), 0);
+	assert_int_equal(report.count, 0);
+	doctor_report_deinit(&before);
 }
 
 /* ---- causes ---------------------------------------------------------------------------------- */
@@ -754,6 +1038,13 @@ int main(void)
 		TEST(a_vm_that_does_not_run_is_not_judged),
 		TEST(another_channel_under_the_relid_is_not_compared),
 		TEST(a_socket_that_is_read_slowly_is_a_note),
+		cmocka_unit_test(whoever_was_starved_is_not_blamed_and_nobody_else_is_spared),
+		cmocka_unit_test(with_everybody_starved_only_facts_are_found),
+		cmocka_unit_test(what_a_vp_did_decides_whether_it_is_blamed),
+		TEST(without_times_only_an_answer_tells),
+		TEST(a_monitor_that_waits_has_not_polled),
+		TEST(a_vp_without_a_thread_is_judged),
+		TEST(what_is_withheld_is_kept),
 		TEST(what_waits_behind_the_slot_is_a_consequence),
 		TEST(a_chain_leads_to_its_beginning),
 		TEST(what_happens_on_another_vp_or_channel_explains_nothing),

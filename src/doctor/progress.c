@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "doctor/progress.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "common/clock.h"
+#include "common/thread_time.h"
+
+/*
+ * The share of the interval that a thread must have had at its disposal. With less, what takes a
+ * busy guest a moment seems to take for ever; with more, a guest on a host with three busy VPs for
+ * each processor could not be judged any more, and yet it is interrupted well enough.
+ */
+enum { SHARE = 4 };
+
+/* ---- one thread ------------------------------------------------------------------------------ */
+
+/* What a counter of threads grew by; none: not known. A thread that is another one began at 0. */
+static uint64_t grown(uint64_t now, uint64_t then)
+{
+	if (now == DOCTOR_NONE || then == DOCTOR_NONE)
+		return DOCTOR_NONE;
+	return now >= then ? now - then : now;
+}
+
+/* A wait may have begun long before the interval. */
+static uint64_t waited(
+	const struct doctor_thread *now, const struct doctor_thread *then, uint64_t interval_ns)
+{
+	uint64_t ns = grown(now->wait_ns, then->wait_ns);
+
+	return ns == DOCTOR_NONE ? ns : MIN(ns, interval_ns);
+}
+
+static bool waited_too_long(
+	const struct doctor_thread *now, const struct doctor_thread *then, uint64_t interval_ns)
+{
+	uint64_t ns = waited(now, then, interval_ns);
+
+	return ns != DOCTOR_NONE && interval_ns - ns < interval_ns / SHARE;
+}
+
+static const char *state_text(uint32_t state)
+{
+	switch (state) {
+	case THREAD_ASLEEP:
+		return "its thread sleeps in hvd or in KVM";
+	case THREAD_RUNNABLE:
+		return "its thread waits for a processor of the host";
+	case THREAD_BLOCKED:
+		return "its thread is held up in the host's kernel";
+	}
+	return "the host does not say why";
+}
+
+/* ---- saying ---------------------------------------------------------------------------------- */
+
+static struct doctor_unjudged *add(struct doctor_report *report, const struct doctor_thread *now,
+	const struct doctor_thread *then)
+{
+	struct doctor_unjudged *added = &report->unjudged[report->unjudged_count++];
+
+	*added = (struct doctor_unjudged){
+		.vp = DOCTOR_NONE32,
+		.starved = true,
+		.ran_ns = grown(now->run_ns, then->run_ns),
+		.waited_ns = waited(now, then, report->interval_ns),
+	};
+	return added;
+}
+
+static void say_waited(
+	struct doctor_unjudged *unjudged, const char *who, const struct doctor_report *report)
+{
+	snprintf(unjudged->why, sizeof(unjudged->why),
+		"%s waited %" PRIu64 " of %" PRIu64 " ms for a processor of the host, and ran "
+		"%" PRIu64 " ms: what does not move may only be slow",
+		who, unjudged->waited_ns / NSEC_PER_MSEC, report->interval_ns / NSEC_PER_MSEC,
+		unjudged->ran_ns / NSEC_PER_MSEC);
+}
+
+static void say_unanswered(
+	struct doctor_unjudged *unjudged, const char *who, const struct doctor_thread *thread)
+{
+	snprintf(unjudged->why, sizeof(unjudged->why), "%s did not tell its registers: %s; %s", who,
+		state_text(thread->state),
+		unjudged->starved ? "what does not move may only be slow"
+				  : "rules that need them say nothing");
+}
+
+/* ---- everybody ------------------------------------------------------------------------------- */
+
+static void examine_vp(
+	const struct doctor_vp *now, const struct doctor_vp *then, struct doctor_report *report)
+{
+	bool starved = waited_too_long(&now->thread, &then->thread, report->interval_ns);
+	struct doctor_unjudged *unjudged;
+	char who[16];
+
+	if (!now->thread.present || (now->answered && !starved))
+		return;
+	unjudged = add(report, &now->thread, &then->thread);
+	unjudged->who = DOCTOR_A_VP;
+	unjudged->vp = now->vp;
+	unjudged->starved = starved || now->thread.state != THREAD_ASLEEP;
+	snprintf(unjudged->subject, sizeof(unjudged->subject), "vps/%u", now->vp);
+	snprintf(who, sizeof(who), "VP %u", now->vp);
+	if (now->answered)
+		say_waited(unjudged, who, report);
+	else
+		say_unanswered(unjudged, who, &now->thread);
+}
+
+static void examine_loop(const struct doctor_machine *now, const struct doctor_machine *then,
+	struct doctor_report *report)
+{
+	struct doctor_unjudged *unjudged;
+
+	if (!waited_too_long(&now->loop, &then->loop, report->interval_ns))
+		return;
+	unjudged = add(report, &now->loop, &then->loop);
+	unjudged->who = DOCTOR_LOOP;
+	snprintf(unjudged->subject, sizeof(unjudged->subject), "loop");
+	say_waited(unjudged, "hvd's main loop", report);
+}
+
+static bool wants_to_run(const struct doctor_thread *thread)
+{
+	return thread->state == THREAD_RUNNABLE || thread->state == THREAD_BLOCKED;
+}
+
+/* Nobody wakes it for a sample: its wait may be going on, and then it has not polled meanwhile. */
+static void examine_monitor(const struct doctor_machine *now, const struct doctor_machine *then,
+	struct doctor_report *report)
+{
+	const struct doctor_thread *thread = &now->monitor;
+	bool waits = wants_to_run(thread) && now->monitor_polls == then->monitor_polls;
+	struct doctor_unjudged *unjudged;
+
+	if (!waits && !waited_too_long(thread, &then->monitor, report->interval_ns))
+		return;
+	unjudged = add(report, thread, &then->monitor);
+	unjudged->who = DOCTOR_MONITOR;
+	snprintf(unjudged->subject, sizeof(unjudged->subject), "monitor");
+	if (waits)
+		snprintf(unjudged->why, sizeof(unjudged->why),
+			"the monitor page was not polled: %s", state_text(thread->state));
+	else
+		say_waited(unjudged, "the thread that polls the monitor page", report);
+}
+
+int progress_examine(const struct doctor_sample *then, const struct doctor_sample *now,
+	struct doctor_report *report)
+{
+	report->unjudged = calloc(now->vp_count + 2, sizeof(*report->unjudged));
+	if (!report->unjudged)
+		return -ENOMEM;
+	examine_loop(&now->machine, &then->machine, report);
+	examine_monitor(&now->machine, &then->machine, report);
+	for (uint32_t i = 0; i < now->vp_count; i++) {
+		const struct doctor_vp *vp = &now->vps[i];
+		const struct doctor_vp *earlier = doctor_find_vp(then, vp->vp);
+
+		if (!vp->other && earlier)
+			examine_vp(vp, earlier, report);
+	}
+	return 0;
+}
+
+static unsigned parties_of(
+	const struct doctor_unjudged *unjudged, uint32_t vp, uint32_t messages_vp)
+{
+	switch (unjudged->who) {
+	case DOCTOR_LOOP:
+		return PARTY_LOOP;
+	case DOCTOR_MONITOR:
+		return PARTY_MONITOR;
+	case DOCTOR_A_VP:
+		break;
+	}
+	return PARTY_GUEST | (unjudged->vp == vp ? PARTY_VP : 0) |
+	       (unjudged->vp == messages_vp ? PARTY_MESSAGES : 0);
+}
+
+bool progress_had_time(
+	const struct doctor_report *report, unsigned parties, uint32_t vp, uint32_t messages_vp)
+{
+	for (uint32_t i = 0; i < report->unjudged_count; i++) {
+		const struct doctor_unjudged *unjudged = &report->unjudged[i];
+
+		if (unjudged->starved && (parties_of(unjudged, vp, messages_vp) & parties))
+			return false;
+	}
+	return true;
+}
