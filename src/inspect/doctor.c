@@ -68,7 +68,7 @@ struct doctor_rounds {
 
 	/* For inspection, on any thread. */
 	_Atomic bool watching;
-	_Atomic uint64_t samples, examinations;
+	_Atomic uint64_t samples, examinations, unjudged;
 	_Atomic uint32_t found[DOCTOR_SEVERITIES]; /* in `known` */
 };
 
@@ -238,6 +238,8 @@ static void count_known(struct doctor_rounds *rounds)
  */
 static void note_report(struct doctor_rounds *rounds, struct doctor_report *report)
 {
+	if (!report->judged || report->unjudged_count > 0)
+		rounds->unjudged++;
 	if (!report->judged) {
 		doctor_report_deinit(report);
 		return;
@@ -453,7 +455,7 @@ void doctor_rounds_watch(struct doctor_rounds *rounds, bool watch)
 
 struct watch_info {
 	bool watching;
-	uint64_t interval_ns, samples, examinations;
+	uint64_t interval_ns, samples, examinations, unjudged;
 	uint32_t errors, warnings, infos;
 };
 
@@ -464,6 +466,9 @@ static const struct field watch_fields[] = {
 	{FIELD_U(struct watch_info, interval_ns, 0, "Between two samples, while it does.")},
 	{FIELD_U(struct watch_info, samples, 0, "Samples taken, for requests too.")},
 	{FIELD_U(struct watch_info, examinations, 0, "How often two were examined.")},
+	{FIELD_U(struct watch_info, unjudged, 0,
+		"Times that the watch could not judge everybody: a thread got no processor of the "
+		"host, a VP did not answer, or hvd looked too late.")},
 	{FIELD_U(struct watch_info, errors, 0, "Errors found last, while it watches.")},
 	{FIELD_U(struct watch_info, warnings, 0, "Warnings.")},
 	{FIELD_U(struct watch_info, infos, 0, "What is good to know.")},
@@ -480,6 +485,7 @@ static int watch_get(void *owner, const uint64_t *key UNUSED, void *ret_info)
 		.interval_ns = rounds->watch_limits.stuck_ns,
 		.samples = atomic_load(&rounds->samples),
 		.examinations = atomic_load(&rounds->examinations),
+		.unjudged = atomic_load(&rounds->unjudged),
 		.errors = atomic_load(&rounds->found[DOCTOR_ERROR]),
 		.warnings = atomic_load(&rounds->found[DOCTOR_WARN]),
 		.infos = atomic_load(&rounds->found[DOCTOR_INFO]),
