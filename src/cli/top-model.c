@@ -712,6 +712,16 @@ static void summarize_vm(const struct top_sample *now, char *text, size_t size)
 	text[size - 1] = '\0';
 }
 
+/* ", 2 unseen": VPs, and threads of hvd, of which nothing could be said. */
+static void put_unjudged(const struct top_sample *now, char text[32])
+{
+	size_t count = json_array_size(json_object_get(now->doctor, "unjudged"));
+
+	text[0] = '\0';
+	if (count > 0)
+		snprintf(text, 32, ", %zu unseen", count);
+}
+
 /* The first cause of the worst severity, after the counts. */
 static void summarize_findings(const struct top_sample *now, struct top_summary *summary)
 {
@@ -719,15 +729,22 @@ static void summarize_findings(const struct top_sample *now, struct top_summary 
 	json_int_t warnings = number_at(now->doctor, "warnings");
 	const json_t *first = json_array_get(items_of(now->doctor), 0);
 	CLEANUP(free) char *diagnosis = escaped(first ? text_at(first, "diagnosis") : "");
+	char unseen[32];
 
 	if (!now->doctor) {
 		snprintf(summary->findings, sizeof(summary->findings), "findings: not known yet");
 		return;
 	}
+	if (json_is_false(json_object_get(now->doctor, "judged"))) {
+		snprintf(summary->findings, sizeof(summary->findings), "findings: not judged: %s",
+			text_at(now->doctor, "why_not"));
+		return;
+	}
+	put_unjudged(now, unseen);
 	summary->findings_level = errors > 0 ? TOP_BAD : warnings > 0 ? TOP_ATTENTION : TOP_PLAIN;
 	snprintf(summary->findings, sizeof(summary->findings),
-		"findings: %lld errors, %lld warnings%s%s%s%s", (long long)errors,
-		(long long)warnings, first ? "; " : "", first ? text_at(first, "rule") : "",
+		"findings: %lld errors, %lld warnings%s%s%s%s%s", (long long)errors,
+		(long long)warnings, unseen, first ? "; " : "", first ? text_at(first, "rule") : "",
 		first ? " " : "", diagnosis ? diagnosis : "");
 }
 

@@ -377,6 +377,30 @@ static void the_picture_at_80_by_24(void **unused)
 	top_table_deinit(&table);
 }
 
+/* Finding nothing because nothing could be seen is not health, and is not shown as such. */
+static void the_doctors_line_says_what_it_could_not_see(void **unused)
+{
+	static const struct {
+		const char *report, *line;
+	} rows[] = {
+		{"{\"judged\":true,\"errors\":0,\"warnings\":1,\"unjudged\":[]}",
+			"findings: 0 errors, 1 warnings"},
+		{"{\"judged\":true,\"errors\":0,\"warnings\":0,\"unjudged\":[{},{}]}",
+			"findings: 0 errors, 0 warnings, 2 unseen"},
+		{"{\"judged\":false,\"why_not\":\"the VM does not run\"}",
+			"findings: not judged: the VM does not run"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct top_summary summary;
+
+		json_decref(now.doctor);
+		now.doctor = parse(rows[i].report);
+		top_summarize(&before, &now, &summary);
+		assert_string_equal(summary.findings, rows[i].line);
+	}
+}
+
 static void any_size_can_be_drawn(void **unused)
 {
 	static const unsigned sizes[][2] = {
@@ -423,6 +447,7 @@ int main(void)
 		TEST(views_orders_and_modes),
 		TEST(a_filter_is_typed_kept_and_dropped),
 		TEST(the_picture_at_80_by_24),
+		TEST(the_doctors_line_says_what_it_could_not_see),
 		TEST(any_size_can_be_drawn),
 	};
 
