@@ -67,37 +67,36 @@ void shows(struct look *look, const char *field, uint64_t age_ns, const char *fo
 	va_end(args);
 }
 
+/* A field below an object, whose path is the format and what follows. */
+#define SHOW_BELOW(...)                                             \
+	do {                                                        \
+		char field[sizeof(look->finding->evidence->field)]; \
+		va_list args;                                       \
+                                                                    \
+		snprintf(field, sizeof(field), __VA_ARGS__);        \
+		va_start(args, format);                             \
+		add_evidence(look, field, age_ns, format, args);    \
+		va_end(args);                                       \
+	} while (0)
+
 void shows_channel(struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
 {
-	char field[sizeof(look->finding->evidence->field)];
-	va_list args;
-
-	snprintf(field, sizeof(field), "channels/%u/%s", look->channel->relid, leaf);
-	va_start(args, format);
-	add_evidence(look, field, age_ns, format, args);
-	va_end(args);
+	SHOW_BELOW("channels/%u/%s", look->channel->relid, leaf);
 }
 
 void shows_sint(struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
 {
-	char field[sizeof(look->finding->evidence->field)];
-	va_list args;
-
-	snprintf(field, sizeof(field), "vps/%u/sints/%u/%s", look->vp->vp, look->vp->sint, leaf);
-	va_start(args, format);
-	add_evidence(look, field, age_ns, format, args);
-	va_end(args);
+	SHOW_BELOW("vps/%u/sints/%u/%s", look->vp->vp, look->vp->sint, leaf);
 }
 
 void shows_vp(struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
 {
-	char field[sizeof(look->finding->evidence->field)];
-	va_list args;
+	SHOW_BELOW("vps/%u/%s", look->vp->vp, leaf);
+}
 
-	snprintf(field, sizeof(field), "vps/%u/%s", look->vp->vp, leaf);
-	va_start(args, format);
-	add_evidence(look, field, age_ns, format, args);
-	va_end(args);
+void shows_ic(struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
+{
+	SHOW_BELOW("ic/%s/%s", look->ic->name, leaf);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */

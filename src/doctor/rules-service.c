@@ -3,23 +3,8 @@
  * Integration components and hv_sock: D18 and D29-D32.
  */
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include "doctor/rules.h"
 #include "vmbus/states.h"
-
-static PRINTF(4, 5) void shows_ic(
-	struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
-{
-	char field[64], value[48];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(value, sizeof(value), format, args);
-	va_end(args);
-	snprintf(field, sizeof(field), "ic/%s/%s", look->ic->name, leaf);
-	shows(look, field, age_ns, "%s", value);
-}
 
 static void shows_state(struct look *look)
 {

@@ -79,12 +79,14 @@ void diagnose(struct look *look, const char *format, ...) PRINTF(2, 3);
 /* A piece of evidence; beyond DOCTOR_EVIDENCE_MAX it is dropped. `age_ns` may be DOCTOR_NONE. */
 void shows(struct look *look, const char *field, uint64_t age_ns, const char *format, ...)
 	PRINTF(4, 5);
-/* The same with a field below the channel, the VP's SINT or the VP of the look: "state". */
+/* The same with a field below the channel, SINT, VP or component of the look: "state". */
 void shows_channel(struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
 	PRINTF(4, 5);
 void shows_sint(struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
 	PRINTF(4, 5);
 void shows_vp(struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
+	PRINTF(4, 5);
+void shows_ic(struct look *look, const char *leaf, uint64_t age_ns, const char *format, ...)
 	PRINTF(4, 5);
 void remedy(struct look *look, const char *format, ...) PRINTF(2, 3);
 void advise(struct look *look, const char *format, ...) PRINTF(2, 3);
