@@ -146,6 +146,18 @@ void doctor_guest_open(struct doctor_guest *doctor, uint32_t pages)
 	vmbus_guest_open(&doctor->guest, doctor->relid, pages);
 }
 
+int doctor_guest_set_up(void **state)
+{
+	doctor_guest_start(*state);
+	return 0;
+}
+
+int doctor_guest_tear_down(void **state)
+{
+	doctor_guest_end(*state);
+	return 0;
+}
+
 /* ---- looking --------------------------------------------------------------------------------- */
 
 void doctor_guest_wait(struct doctor_guest *doctor, uint64_t ns)
@@ -280,4 +292,21 @@ void doctor_guest_expect_remedy(
 
 	assert_non_null(finding);
 	assert_string_equal(finding->remedy, command);
+}
+
+const char *doctor_guest_path(uint32_t relid, const char *leaf)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "channels/%u%s", relid, leaf);
+	return text;
+}
+
+const char *doctor_guest_command(const char *words, uint32_t relid)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "hvctl channels %s %u%s", words, relid,
+		strcmp(words, "rescind") == 0 ? " --force" : "");
+	return text;
 }

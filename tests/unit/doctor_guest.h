@@ -32,6 +32,14 @@ struct doctor_guest {
  */
 void doctor_guest_start(struct doctor_guest *doctor);
 void doctor_guest_end(struct doctor_guest *doctor);
+/* The same as cmocka wants it; the guest is the test's initial state. */
+int doctor_guest_set_up(void **state);
+int doctor_guest_tear_down(void **state);
+/* A test of a rule, of which its name tells; the tables of these are printed by tests/lint. */
+#define DOCTOR_GUEST_TEST(doctor, rule, test)                                           \
+	{                                                                               \
+		rule " " #test, test, doctor_guest_set_up, doctor_guest_tear_down, (doctor) \
+	}
 /* Contact, offers; every offer is taken. */
 void doctor_guest_connect(struct doctor_guest *doctor);
 /* The same, and the probe is opened with `pages` for its rings. */
@@ -59,6 +67,9 @@ void doctor_guest_expect_note(struct doctor_guest *doctor, const char *rule, con
 /* In the last report; NULL: none. */
 const struct doctor_finding *doctor_guest_finding(
 	const struct doctor_guest *doctor, const char *rule);
-/* The remedy of the rule in the last report begins so. */
+/* "channels/4/rings/1"; "hvctl channels unstick 4": each until the next call. */
+const char *doctor_guest_path(uint32_t relid, const char *leaf);
+const char *doctor_guest_command(const char *words, uint32_t relid);
+/* The remedy of the rule in the last report is this. */
 void doctor_guest_expect_remedy(
 	const struct doctor_guest *doctor, const char *rule, const char *command);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Rules of the doctor, provoked by faults (vmm/fault.h) and by guests that misbehave, and what
- * their remedies do: all that needs a fault, and D25 to D40. The table in main() says which test is
+ * their remedies do: all that needs a fault, and D25 to D40. The table at the end says which test is
  * whose; it is printed. The others are in test-doctor-provoke.c.
  */
 #include <setjmp.h>
@@ -29,36 +29,7 @@ enum { PAGES = 8, SINT = VMBUS_SINT };
 static struct doctor_guest doctor;
 static struct vmbus_guest *const guest = &doctor.guest;
 
-static int set_up(void **state UNUSED)
-{
-	doctor_guest_start(&doctor);
-	return 0;
-}
-
-static int tear_down(void **state UNUSED)
-{
-	doctor_guest_end(&doctor);
-	return 0;
-}
-
 /* ---- what tests do -------------------- */
-
-static const char *of_channel(uint32_t relid, const char *leaf)
-{
-	static char text[64];
-
-	snprintf(text, sizeof(text), "channels/%u%s", relid, leaf);
-	return text;
-}
-
-static const char *command(const char *words, uint32_t relid)
-{
-	static char text[64];
-
-	snprintf(text, sizeof(text), "hvctl channels %s %u%s", words, relid,
-		strcmp(words, "rescind") == 0 ? " --force" : "");
-	return text;
-}
 
 /* What `hvctl faults clear` does. */
 static void clear_faults(void)
@@ -228,7 +199,7 @@ static void d16_a_body_was_lost(void **state UNUSED)
 	post(bytes, sizeof(*body) + 8 * (RANGE_PAGES - 26));
 	snprintf(text, sizeof(text), "gpadls/%u/5", doctor.relid);
 	doctor_guest_expect_cause(&doctor, "D16", text);
-	doctor_guest_expect_remedy(&doctor, "D16", command("rescind", doctor.relid));
+	doctor_guest_expect_remedy(&doctor, "D16", doctor_guest_command("rescind", doctor.relid));
 	rescind_and_offer(doctor.relid);
 	doctor_guest_expect_nothing(&doctor);
 }
@@ -314,8 +285,8 @@ static void d9_the_event_got_lost(void **state UNUSED)
 	open_probe();
 	doctor_guest_add_fault(&doctor, FAULT_SKIP_EVENT, FAULT_ANY);
 	doctor_guest_send(&doctor);
-	doctor_guest_expect_cause(&doctor, "D9", of_channel(doctor.relid, "/rings/1"));
-	doctor_guest_expect_remedy(&doctor, "D9", command("unstick", doctor.relid));
+	doctor_guest_expect_cause(&doctor, "D9", doctor_guest_path(doctor.relid, "/rings/1"));
+	doctor_guest_expect_remedy(&doctor, "D9", doctor_guest_command("unstick", doctor.relid));
 	assert_true(unstick(doctor.relid).guest_reads);
 	assert_true(event_of(doctor.relid));
 	assert_int_equal(guest_reads(), 1);
@@ -333,7 +304,7 @@ static void d9_the_event_came_before_the_channel_was_open(void **state UNUSED)
 	doctor_guest_send(&doctor);
 	channel_recheck(doctor.probe.channel);
 	assert_false(event_of(doctor.relid));
-	doctor_guest_expect_cause(&doctor, "D9", of_channel(doctor.relid, "/rings/1"));
+	doctor_guest_expect_cause(&doctor, "D9", doctor_guest_path(doctor.relid, "/rings/1"));
 	assert_true(unstick(doctor.relid).guest_reads);
 	assert_true(event_of(doctor.relid));
 	assert_int_equal(guest_reads(), 1);
@@ -348,8 +319,8 @@ static void d11_the_guest_is_not_told_of_the_room(void **state UNUSED)
 	out.control->pending_send_sz = 10000;
 	vmbus_guest_signal(guest, doctor.relid);
 	assert_int_equal(doctor.probe.packets, 1);
-	doctor_guest_expect_cause(&doctor, "D11", of_channel(doctor.relid, "/rings/0"));
-	doctor_guest_expect_remedy(&doctor, "D11", command("unstick", doctor.relid));
+	doctor_guest_expect_cause(&doctor, "D11", doctor_guest_path(doctor.relid, "/rings/0"));
+	doctor_guest_expect_remedy(&doctor, "D11", doctor_guest_command("unstick", doctor.relid));
 	assert_true(unstick(doctor.relid).guest_writes);
 	assert_true(event_of(doctor.relid));
 	assert_true(guest_writes(3000)); /* takes the wish back */
@@ -366,8 +337,8 @@ static void d12_the_ring_was_left_masked(void **state UNUSED)
 	assert_int_equal(out.control->interrupt_mask, 1);
 	doctor_guest_expect_nothing(&doctor);
 	assert_false(guest_writes(16)); /* the host does not want to know */
-	doctor_guest_expect_cause(&doctor, "D12", of_channel(doctor.relid, "/rings/0"));
-	doctor_guest_expect_remedy(&doctor, "D12", command("unstick", doctor.relid));
+	doctor_guest_expect_cause(&doctor, "D12", doctor_guest_path(doctor.relid, "/rings/0"));
+	doctor_guest_expect_remedy(&doctor, "D12", doctor_guest_command("unstick", doctor.relid));
 	assert_true(unstick(doctor.relid).host_reads);
 	assert_int_equal(doctor.probe.packets, 2);
 	assert_int_equal(out.control->interrupt_mask, 0);
@@ -423,8 +394,8 @@ static void d27_nobody_takes_monitor_bits(void **state UNUSED)
 	doctor_guest_add_fault(&doctor, FAULT_SKIP_MONITOR, FAULT_ANY);
 	page->group[0].pending = 1u << MONITOR_ID;
 	assert_int_equal(monitor_service(monitor), 0);
-	doctor_guest_expect_cause(&doctor, "D27", of_channel(relid, ""));
-	doctor_guest_expect_remedy(&doctor, "D27", command("unstick", relid));
+	doctor_guest_expect_cause(&doctor, "D27", doctor_guest_path(relid, ""));
+	doctor_guest_expect_remedy(&doctor, "D27", doctor_guest_command("unstick", relid));
 	clear_faults();
 	assert_int_equal(monitor_service(monitor), 1);
 	fake_vm_run_loop(guest->fake);
@@ -488,8 +459,8 @@ static void d28_the_rescind_was_forgotten(void **state UNUSED)
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
 	doctor_guest_add_fault(&doctor, FAULT_SKIP_RESCIND, FAULT_ANY);
 	vmbus_guest_close(guest, relid);
-	doctor_guest_expect_cause(&doctor, "D28", of_channel(relid, ""));
-	doctor_guest_expect_remedy(&doctor, "D28", command("rescind", relid));
+	doctor_guest_expect_cause(&doctor, "D28", doctor_guest_path(relid, ""));
+	doctor_guest_expect_remedy(&doctor, "D28", doctor_guest_command("rescind", relid));
 	assert_int_equal(vmbus_rescind(guest->bus, relid, false, &result), 0);
 	vmbus_guest_expect(guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
 	vmbus_guest_release(guest, relid);
@@ -617,7 +588,7 @@ static void d31_the_host_asks_without_waiting(void **state UNUSED)
 	take_packet(&packet);
 	(void)event_of(relid);
 	doctor_guest_expect_cause(&doctor, "D31", "ic/shutdown");
-	doctor_guest_expect_remedy(&doctor, "D31", command("unstick", relid));
+	doctor_guest_expect_remedy(&doctor, "D31", doctor_guest_command("unstick", relid));
 	assert_true(unstick(relid).guest_reads);
 	assert_true(event_of(relid));
 	take_packet(&packet);
@@ -670,7 +641,7 @@ static void d34_a_device_is_offered_twice(void **state UNUSED)
 {
 	doctor_guest_add_fault(&doctor, FAULT_DUPLICATE_OFFER, FAULT_ANY);
 	doctor_guest_connect(&doctor);
-	doctor_guest_expect_cause(&doctor, "D34", of_channel(doctor.relid, ""));
+	doctor_guest_expect_cause(&doctor, "D34", doctor_guest_path(doctor.relid, ""));
 	assert_int_equal(post_type_only(VMBUS_MSG_UNLOAD), HV_STATUS_SUCCESS);
 	vmbus_guest_expect(guest, VMBUS_MSG_UNLOAD_RESPONSE, NULL, 0);
 	doctor_guest_connect(&doctor); /* the guest was rebooted */
@@ -686,8 +657,8 @@ static void d35_a_packet_is_too_long(void **state UNUSED)
 	negotiate(ic, 0); /* the first heartbeat follows */
 	assert_int_equal(guest_reads(), 1);
 	(void)event_of(relid);
-	doctor_guest_expect_cause(&doctor, "D35", of_channel(relid, ""));
-	doctor_guest_expect_remedy(&doctor, "D35", command("rescind", relid));
+	doctor_guest_expect_cause(&doctor, "D35", doctor_guest_path(relid, ""));
+	doctor_guest_expect_remedy(&doctor, "D35", doctor_guest_command("rescind", relid));
 	rescind_and_offer(relid);
 	vmbus_guest_open(guest, relid, PAGES);
 	doctor_guest_expect_nothing(&doctor);
@@ -764,22 +735,16 @@ static void d40_the_guest_signals_for_nothing(void **state UNUSED)
 {
 	open_probe();
 	doctor.meanwhile = signal_a_lot;
-	doctor_guest_expect_cause(&doctor, "D40", of_channel(doctor.relid, ""));
+	doctor_guest_expect_cause(&doctor, "D40", doctor_guest_path(doctor.relid, ""));
 	doctor.meanwhile = NULL;
 	doctor_guest_expect_nothing(&doctor);
 }
 
 /* ---- the table -------------------- */
 
-#define RULE(rule, test)          \
-	{                         \
-		rule, #test, test \
-	}
+#define RULE(rule, test) DOCTOR_GUEST_TEST(&doctor, rule, test)
 
-static const struct {
-	const char *rule, *name;
-	CMUnitTestFunction test;
-} rows[] = {
+static const struct CMUnitTest tests[] = {
 	RULE("D2", d2_the_pending_flag_got_lost),
 	RULE("D3", d3_the_answer_is_held),
 	RULE("D7", d7_the_sint_was_not_raised),
@@ -812,16 +777,5 @@ static const struct {
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(rows)] = {0};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		print_message("# %-4s %s\n", rows[i].rule, rows[i].name);
-		tests[i] = (struct CMUnitTest){
-			.name = rows[i].name,
-			.test_func = rows[i].test,
-			.setup_func = set_up,
-			.teardown_func = tear_down,
-		};
-	}
 	return cmocka_run_group_tests_name("doctor-faults", tests, NULL, NULL);
 }

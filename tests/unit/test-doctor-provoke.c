@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Rules of the doctor, provoked for real by a guest and its host, and what their remedies do. The
- * table in main() says which test is whose; it is printed. D2, D25 to D40 are in
+ * table at the end says which test is whose; it is printed. D2, D25 to D40 are in
  * test-doctor-faults.c.
  */
 #include <errno.h>
@@ -25,36 +25,7 @@ enum { PAGES = 8, SINT = VMBUS_SINT };
 static struct doctor_guest doctor;
 static struct vmbus_guest *const guest = &doctor.guest;
 
-static int set_up(void **state UNUSED)
-{
-	doctor_guest_start(&doctor);
-	return 0;
-}
-
-static int tear_down(void **state UNUSED)
-{
-	doctor_guest_end(&doctor);
-	return 0;
-}
-
 /* ---- what tests do --------------------------------------------------------------------------- */
-
-static const char *of_channel(const char *leaf)
-{
-	static char text[64];
-
-	snprintf(text, sizeof(text), "channels/%u%s", doctor.relid, leaf);
-	return text;
-}
-
-static const char *command(const char *words)
-{
-	static char text[64];
-
-	snprintf(text, sizeof(text), "hvctl channels %s %u%s", words, doctor.relid,
-		strcmp(words, "rescind") == 0 ? " --force" : "");
-	return text;
-}
 
 static void write_msr(uint32_t vp, uint32_t index, uint64_t value)
 {
@@ -295,8 +266,8 @@ static void d9_the_guest_took_the_event_and_did_not_read(void **state UNUSED)
 	open_probe();
 	doctor_guest_send(&doctor);
 	take_event();
-	doctor_guest_expect_cause(&doctor, "D9", of_channel("/rings/1"));
-	doctor_guest_expect_remedy(&doctor, "D9", command("unstick"));
+	doctor_guest_expect_cause(&doctor, "D9", doctor_guest_path(doctor.relid, "/rings/1"));
+	doctor_guest_expect_remedy(&doctor, "D9", doctor_guest_command("unstick", doctor.relid));
 	assert_true(unstick().guest_reads);
 	take_event();
 	guest_reads();
@@ -308,7 +279,7 @@ static void d10_the_reader_is_masked(void **state UNUSED)
 	open_probe();
 	((struct vmbus_ring_control *)(void *)pages[PAGES / 2])->interrupt_mask = 1;
 	doctor_guest_send(&doctor);
-	doctor_guest_expect_cause(&doctor, "D10", of_channel("/rings/1"));
+	doctor_guest_expect_cause(&doctor, "D10", doctor_guest_path(doctor.relid, "/rings/1"));
 	((struct vmbus_ring_control *)(void *)pages[PAGES / 2])->interrupt_mask = 0;
 	guest_reads();
 	doctor_guest_expect_nothing(&doctor);
@@ -321,8 +292,8 @@ static void d10_waking_the_reader_does_not_help(void **state UNUSED)
 	take_event();
 	unstick();
 	take_event();
-	doctor_guest_expect_cause(&doctor, "D10", of_channel("/rings/1"));
-	doctor_guest_expect_remedy(&doctor, "D10", command("rescind"));
+	doctor_guest_expect_cause(&doctor, "D10", doctor_guest_path(doctor.relid, "/rings/1"));
+	doctor_guest_expect_remedy(&doctor, "D10", doctor_guest_command("rescind", doctor.relid));
 	rescind();
 	vmbus_guest_release(guest, doctor.relid);
 	vmbus_guest_expect(guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
@@ -333,8 +304,8 @@ static void d11_nobody_told_the_writer_of_the_room(void **state UNUSED)
 {
 	open_probe();
 	((struct vmbus_ring_control *)(void *)pages[0])->pending_send_sz = 64;
-	doctor_guest_expect_cause(&doctor, "D11", of_channel("/rings/0"));
-	doctor_guest_expect_remedy(&doctor, "D11", command("unstick"));
+	doctor_guest_expect_cause(&doctor, "D11", doctor_guest_path(doctor.relid, "/rings/0"));
+	doctor_guest_expect_remedy(&doctor, "D11", doctor_guest_command("unstick", doctor.relid));
 	assert_true(unstick().guest_writes);
 	take_event();
 	((struct vmbus_ring_control *)(void *)pages[0])->pending_send_sz = 0;
@@ -346,8 +317,8 @@ static void d12_the_guest_wrote_and_did_not_signal(void **state UNUSED)
 	open_probe();
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
 	guest_writes();
-	doctor_guest_expect_cause(&doctor, "D12", of_channel("/rings/0"));
-	doctor_guest_expect_remedy(&doctor, "D12", command("unstick"));
+	doctor_guest_expect_cause(&doctor, "D12", doctor_guest_path(doctor.relid, "/rings/0"));
+	doctor_guest_expect_remedy(&doctor, "D12", doctor_guest_command("unstick", doctor.relid));
 	assert_true(unstick().host_reads);
 	assert_int_equal(doctor.probe.packets, 1);
 	doctor_guest_expect_nothing(&doctor);
@@ -357,10 +328,10 @@ static void d21_the_guest_breaks_the_ring(void **state UNUSED)
 {
 	open_probe();
 	((struct vmbus_ring_control *)(void *)pages[0])->write_index = UINT32_MAX;
-	doctor_guest_expect_cause(&doctor, "D21", of_channel("/rings/0"));
+	doctor_guest_expect_cause(&doctor, "D21", doctor_guest_path(doctor.relid, "/rings/0"));
 	vmbus_guest_signal(guest, doctor.relid);
-	doctor_guest_expect_cause(&doctor, "D21", of_channel(""));
-	doctor_guest_expect_remedy(&doctor, "D21", command("rescind"));
+	doctor_guest_expect_cause(&doctor, "D21", doctor_guest_path(doctor.relid, ""));
+	doctor_guest_expect_remedy(&doctor, "D21", doctor_guest_command("rescind", doctor.relid));
 	rescind();
 	vmbus_guest_release(guest, doctor.relid);
 	vmbus_guest_expect(guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
@@ -386,7 +357,7 @@ static void d13_is_a_note_for_a_private_class(void **state UNUSED)
 {
 	doctor_guest_connect(&doctor);
 	doctor_guest_wait(&doctor, 10 * NSEC_PER_SEC);
-	doctor_guest_expect_note(&doctor, "D13", of_channel(""));
+	doctor_guest_expect_note(&doctor, "D13", doctor_guest_path(doctor.relid, ""));
 }
 
 static void d14_the_device_does_not_start(void **state UNUSED)
@@ -396,8 +367,8 @@ static void d14_the_device_does_not_start(void **state UNUSED)
 	vmbus_guest_post_open(guest, doctor.relid, PAGES);
 	doctor_guest_expect_nothing(&doctor);
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
-	doctor_guest_expect_cause(&doctor, "D14", of_channel(""));
-	doctor_guest_expect_remedy(&doctor, "D14", command("rescind"));
+	doctor_guest_expect_cause(&doctor, "D14", doctor_guest_path(doctor.relid, ""));
+	doctor_guest_expect_remedy(&doctor, "D14", doctor_guest_command("rescind", doctor.relid));
 	rescind();
 	doctor_guest_expect_nothing(&doctor);
 }
@@ -407,7 +378,7 @@ static void d14_the_answer_to_the_open_is_lost(void **state UNUSED)
 	doctor_guest_connect(&doctor);
 	doctor_guest_add_fault(&doctor, FAULT_DROP_MESSAGE, VMBUS_MSG_OPEN_CHANNEL_RESULT);
 	vmbus_guest_post_open(guest, doctor.relid, PAGES);
-	doctor_guest_expect_cause(&doctor, "D14", of_channel(""));
+	doctor_guest_expect_cause(&doctor, "D14", doctor_guest_path(doctor.relid, ""));
 	rescind();
 	vmbus_guest_release(guest, doctor.relid);
 	vmbus_guest_expect(guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
@@ -422,7 +393,7 @@ static void d15_the_guest_opens_what_was_taken_back(void **state UNUSED)
 	doctor_guest_add_fault(&doctor, FAULT_HOLD_MESSAGE, VMBUS_MSG_RESCIND_CHANNEL_OFFER);
 	assert_int_equal(vmbus_rescind(guest->bus, doctor.relid, false, &result), 0);
 	vmbus_guest_post_open(guest, doctor.relid, PAGES);
-	doctor_guest_expect_note(&doctor, "D15", of_channel(""));
+	doctor_guest_expect_note(&doctor, "D15", doctor_guest_path(doctor.relid, ""));
 	faults_clear(&guest->fake->vm.faults);
 	vmbus_guest_expect(guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
 	doctor_guest_expect_nothing(&doctor);
@@ -434,7 +405,7 @@ static void d20_the_guest_does_not_let_go(void **state UNUSED)
 	rescind();
 	doctor_guest_expect_nothing(&doctor);
 	doctor_guest_wait(&doctor, 10 * NSEC_PER_SEC);
-	doctor_guest_expect_cause(&doctor, "D20", of_channel(""));
+	doctor_guest_expect_cause(&doctor, "D20", doctor_guest_path(doctor.relid, ""));
 	vmbus_guest_release(guest, doctor.relid);
 	vmbus_guest_expect(guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
 	doctor_guest_expect_nothing(&doctor);
@@ -456,7 +427,7 @@ static void d23_the_answer_to_modify_is_lost(void **state UNUSED)
 	open_probe();
 	doctor_guest_add_fault(&doctor, FAULT_DROP_MESSAGE, VMBUS_MSG_MODIFY_CHANNEL_RESPONSE);
 	post_modify(1);
-	doctor_guest_expect_cause(&doctor, "D23", of_channel(""));
+	doctor_guest_expect_cause(&doctor, "D23", doctor_guest_path(doctor.relid, ""));
 }
 
 static void d23_an_event_stays_on_the_old_vp(void **state UNUSED)
@@ -465,8 +436,8 @@ static void d23_an_event_stays_on_the_old_vp(void **state UNUSED)
 	doctor_guest_send(&doctor);
 	post_modify(1);
 	vmbus_guest_expect(guest, VMBUS_MSG_MODIFY_CHANNEL_RESPONSE, NULL, 0);
-	doctor_guest_expect_cause(&doctor, "D23", of_channel(""));
-	doctor_guest_expect_remedy(&doctor, "D23", command("unstick"));
+	doctor_guest_expect_cause(&doctor, "D23", doctor_guest_path(doctor.relid, ""));
+	doctor_guest_expect_remedy(&doctor, "D23", doctor_guest_command("unstick", doctor.relid));
 	assert_true(unstick().guest_reads);
 	assert_true(vmbus_guest_signalled(guest, 1, doctor.relid));
 	take_event();
@@ -490,7 +461,7 @@ static void d24_the_guest_names_a_vp_that_there_is_not(void **state UNUSED)
 	vmbus_guest_post(guest, &message, sizeof(message));
 	vmbus_guest_expect(guest, VMBUS_MSG_OPEN_CHANNEL_RESULT, &result, sizeof(result));
 	assert_int_not_equal(result.status, 0);
-	doctor_guest_expect_cause(&doctor, "D24", of_channel(""));
+	doctor_guest_expect_cause(&doctor, "D24", doctor_guest_path(doctor.relid, ""));
 	vmbus_guest_open(guest, doctor.relid, PAGES);
 	doctor_guest_expect_nothing(&doctor);
 }
@@ -503,7 +474,7 @@ static void d24_events_go_to_a_vp_that_never_started(void **state UNUSED)
 	write_msr(1, HV_MSR_SCONTROL, 0);
 	write_msr(1, HV_MSR_SIMP, 0);
 	write_msr(1, HV_MSR_SIEFP, 0);
-	doctor_guest_expect_cause(&doctor, "D24", of_channel(""));
+	doctor_guest_expect_cause(&doctor, "D24", doctor_guest_path(doctor.relid, ""));
 	fake_vm_enable(guest->fake, 1);
 	doctor_guest_expect_nothing(&doctor);
 }
@@ -538,7 +509,7 @@ static void d16_a_body_is_missing(void **state UNUSED)
 	post_header(40);
 	snprintf(text, sizeof(text), "gpadls/%u/5", doctor.relid);
 	doctor_guest_expect_cause(&doctor, "D16", text);
-	doctor_guest_expect_remedy(&doctor, "D16", command("rescind"));
+	doctor_guest_expect_remedy(&doctor, "D16", doctor_guest_command("rescind", doctor.relid));
 	rescind();
 	vmbus_guest_release(guest, doctor.relid);
 	vmbus_guest_expect(guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
@@ -573,7 +544,7 @@ static void d17_the_answer_to_the_teardown_is_lost(void **state UNUSED)
 	doctor_guest_add_fault(&doctor, FAULT_DROP_MESSAGE, VMBUS_MSG_GPADL_TORNDOWN);
 	vmbus_guest_tear_down(guest, doctor.relid, gpadl);
 	doctor_guest_wait(&doctor, NSEC_PER_SEC);
-	doctor_guest_expect_cause(&doctor, "D17", of_channel(""));
+	doctor_guest_expect_cause(&doctor, "D17", doctor_guest_path(doctor.relid, ""));
 }
 
 static void d19_the_answer_to_the_gpadl_is_lost(void **state UNUSED)
@@ -581,8 +552,8 @@ static void d19_the_answer_to_the_gpadl_is_lost(void **state UNUSED)
 	doctor_guest_connect(&doctor);
 	doctor_guest_add_fault(&doctor, FAULT_DROP_MESSAGE, VMBUS_MSG_GPADL_CREATED);
 	post_header(1);
-	doctor_guest_expect_cause(&doctor, "D19", of_channel(""));
-	doctor_guest_expect_remedy(&doctor, "D19", command("rescind"));
+	doctor_guest_expect_cause(&doctor, "D19", doctor_guest_path(doctor.relid, ""));
+	doctor_guest_expect_remedy(&doctor, "D19", doctor_guest_command("rescind", doctor.relid));
 	rescind();
 	doctor_guest_expect_nothing(&doctor);
 }
@@ -594,8 +565,8 @@ static void d22_the_rings_are_wanted_back_too_early(void **state UNUSED)
 	doctor_guest_connect(&doctor);
 	gpadl = vmbus_guest_open(guest, doctor.relid, PAGES);
 	vmbus_guest_tear_down(guest, doctor.relid, gpadl);
-	doctor_guest_expect_cause(&doctor, "D22", of_channel(""));
-	doctor_guest_expect_remedy(&doctor, "D22", command("rescind"));
+	doctor_guest_expect_cause(&doctor, "D22", doctor_guest_path(doctor.relid, ""));
+	doctor_guest_expect_remedy(&doctor, "D22", doctor_guest_command("rescind", doctor.relid));
 	rescind();
 	vmbus_guest_release(guest, doctor.relid);
 	vmbus_guest_expect(guest, VMBUS_MSG_OFFER_CHANNEL, NULL, 0);
@@ -625,15 +596,9 @@ static void d18_the_daemon_does_not_run(void **state UNUSED)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-#define RULE(rule, test)          \
-	{                         \
-		rule, #test, test \
-	}
+#define RULE(rule, test) DOCTOR_GUEST_TEST(&doctor, rule, test)
 
-static const struct {
-	const char *rule, *name;
-	CMUnitTestFunction test;
-} rows[] = {
+static const struct CMUnitTest tests[] = {
 	RULE("none", a_guest_that_works_has_no_findings),
 	RULE("none", a_guest_that_is_always_behind_has_no_findings),
 	RULE("D1", d1_the_guest_does_not_take_the_message),
@@ -670,16 +635,5 @@ static const struct {
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(rows)] = {0};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		print_message("# %-4s %s\n", rows[i].rule, rows[i].name);
-		tests[i] = (struct CMUnitTest){
-			.name = rows[i].name,
-			.test_func = rows[i].test,
-			.setup_func = set_up,
-			.teardown_func = tear_down,
-		};
-	}
 	return cmocka_run_group_tests_name("doctor-provoke", tests, NULL, NULL);
 }
