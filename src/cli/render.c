@@ -261,10 +261,12 @@ static int add_member_columns(struct columns *columns, const json_t *row)
 	json_object_foreach((json_t *)row, key, value)
 	{
 		struct column *column = &columns->list[columns->count];
+		CLEANUP(free) char *name = default_name(key);
 
 		if (columns->count == MAX_COLUMNS)
 			break;
-		*column = (struct column){.path = strdup(key), .name = default_name(key)};
+		*column = (struct column){
+			.path = strdup(key), .name = name ? text_escape(name) : NULL};
 		columns->count++;
 		if (!column->path || !column->name)
 			return -ENOMEM;

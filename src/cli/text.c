@@ -70,6 +70,21 @@ void text_put(FILE *out, const char *text)
 	put_escaped(out, text, strlen(text), "");
 }
 
+char *text_escape(const char *text)
+{
+	char *escaped = NULL;
+	size_t size;
+	FILE *out = open_memstream(&escaped, &size);
+
+	if (!out)
+		return NULL;
+	text_put(out, text);
+	if (fclose(out) == 0)
+		return escaped;
+	free(escaped);
+	return NULL;
+}
+
 void text_put_block(FILE *out, const char *text, size_t size)
 {
 	put_escaped(out, text, size, "\n\t");

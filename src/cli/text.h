@@ -16,6 +16,8 @@
 
 /* Writes `text` with control, bidirectional and malformed bytes as \xNN. */
 void text_put(FILE *out, const char *text);
+/* The same into a heap string. */
+char *text_escape(const char *text) MUST_CHECK;
 /* The same for a buffer; '\n' and '\t' pass. */
 void text_put_block(FILE *out, const char *text, size_t size);
 char *text_format(const char *format, ...) PRINTF(1, 2) MUST_CHECK;
