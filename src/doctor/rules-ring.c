@@ -263,46 +263,41 @@ bool check_needless_signals(struct look *look)
 
 /* ---- rings that make no sense ---------------------------------------------------------------- */
 
-/* Invariants R1, R2, R7, and R3 and R4 of a ring that stands still. "": they hold. */
-static const char *broken(const struct doctor_ring *now, const struct doctor_ring *then)
+/*
+ * The invariant that does not hold; none32: all do. Those of the packets count of a ring that stands
+ * still.
+ */
+static uint32_t broken(const struct doctor_ring *now, const struct doctor_ring *then)
 {
-	bool still = now->read_index == then->read_index && now->write_index == then->write_index;
+	bool of_packets = now->broken == RING_R3 || now->broken == RING_R4;
+	bool still = now->read_index == then->read_index && now->write_index == then->write_index &&
+		     now->broken == then->broken;
 
-	if (!now->present || !then->present)
-		return "";
-	if (now->read_index >= now->size_bytes || now->write_index >= now->size_bytes)
-		return "R1: an index beyond the ring";
-	if (now->read_index % UNIT != 0 || now->write_index % UNIT != 0)
-		return "R2: an index that is no multiple of 8";
-	if (wanted(now) > now->size_bytes - UNIT)
-		return "R7: a writer that waits for more room than there is";
-	if (still && now->walk_broken && then->walk_broken)
-		return "R4: the length of a packet is wrong";
-	return "";
-}
-
-static const char *broken_ring(const struct look *look, unsigned n)
-{
-	return n == 0 ? broken(&look->channel->to_host, &look->channel_then->to_host)
-		      : broken(&look->channel->to_guest, &look->channel_then->to_guest);
+	if (!now->present || !then->present || (of_packets && !still))
+		return DOCTOR_NONE32;
+	return now->broken;
 }
 
 bool check_broken_ring(struct look *look)
 {
-	const struct doctor_channel *channel = look->channel;
+	const struct doctor_channel *now = look->channel, *then = look->channel_then;
+	uint32_t to_host = broken(&now->to_host, &then->to_host);
+	uint32_t to_guest = broken(&now->to_guest, &then->to_guest);
+	uint32_t invariant = to_host < RING_INVARIANTS ? to_host : to_guest;
 	bool failed = channel_stays(look, CHANNEL_FAILED);
-	unsigned n = *broken_ring(look, 0) ? 0 : 1;
-	const char *why = broken_ring(look, n);
 
-	if (!failed && !*why)
+	if (!failed && invariant >= RING_INVARIANTS)
 		return false;
-	diagnose(look, "the rings of channel %u are broken: %s", channel->relid,
-		failed ? channel->failure : why);
-	if (*why)
-		shows_ring(look, n);
 	if (failed)
-		shows_channel(look, "failure", channel->time_in_state_ns, "%s", channel->failure);
-	remedy(look, "hvctl channels rescind %u --force", channel->relid);
+		diagnose(look, "the rings of channel %u are broken: %s", now->relid, now->failure);
+	else
+		diagnose(look, "the rings of channel %u are broken: %s: %s", now->relid,
+			ring_invariant_names[invariant], ring_invariant_texts[invariant]);
+	if (invariant < RING_INVARIANTS)
+		shows_ring(look, to_host < RING_INVARIANTS ? 0 : 1);
+	if (failed)
+		shows_channel(look, "failure", now->time_in_state_ns, "%s", now->failure);
+	remedy(look, "hvctl channels rescind %u --force", now->relid);
 	return true;
 }
 

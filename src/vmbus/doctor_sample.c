@@ -155,6 +155,20 @@ static const char *driver_of(const struct vmbus_guid *class)
 	return "";
 }
 
+/* Of the invariants without which a ring makes no sense (spec/vmbus.md 10.2, D21). */
+static uint32_t first_broken(const struct ring_snapshot *look)
+{
+	static const enum ring_invariant sense[] = {RING_R1, RING_R2, RING_R3, RING_R4, RING_R7};
+	struct ring_finding findings[RING_INVARIANTS];
+
+	ring_check(look, NULL, 0, findings);
+	for (size_t i = 0; i < ARRAY_LEN(sense); i++) {
+		if (findings[sense[i]].verdict == RING_BROKEN)
+			return sense[i];
+	}
+	return DOCTOR_NONE32;
+}
+
 static void fill_ring(const struct vmbus_channel *channel, unsigned n, struct doctor_ring *ret_ring)
 {
 	const struct vmbus_ring *ring = channel_ring(channel, n);
@@ -175,7 +189,7 @@ static void fill_ring(const struct vmbus_channel *channel, unsigned n, struct do
 		.pending_send_sz = look.state.pending_send_sz,
 		.feature_bits = look.state.feature_bits,
 		.unread_packets = look.walk.packets,
-		.walk_broken = look.walked && look.walk.fault != RING_PACKET_OK,
+		.broken = first_broken(&look),
 		.host_waits = n == 0 ? ring->awake
 				     : connection && hvsock_waits_for_room(connection),
 		.packets = ring->packets,

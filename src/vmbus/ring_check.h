@@ -21,23 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "vmbus/ring_view.h"
-
-enum ring_invariant {
-	RING_R1,
-	RING_R2,
-	RING_R3,
-	RING_R4,
-	RING_R5,
-	RING_R6,
-	RING_R7,
-	RING_R8,
-	RING_R9,
-	RING_R10,
-	RING_R11,
-	RING_R12,
-	RING_R13,
-	RING_INVARIANTS,
-};
+#include "vmbus/states.h"
 
 enum ring_verdict { RING_UNKNOWN, RING_HOLDS, RING_BROKEN };
 
@@ -69,7 +53,3 @@ struct ring_finding {
 /* `earlier` NULL: there was only this look. `ret_findings` has RING_INVARIANTS elements. */
 void ring_check(const struct ring_snapshot *now, const struct ring_snapshot *earlier,
 	uint64_t stuck_after_ns, struct ring_finding *ret_findings);
-
-/* What an invariant says, in a few words, and "R1". */
-const char *ring_invariant_text(enum ring_invariant invariant);
-const char *ring_invariant_name(enum ring_invariant invariant);

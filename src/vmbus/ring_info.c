@@ -98,7 +98,7 @@ static void list_broken(const struct ring_finding *findings, char *text, size_t 
 	for (unsigned i = 0; i < RING_INVARIANTS; i++) {
 		if (findings[i].verdict == RING_BROKEN)
 			used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " " : "",
-				ring_invariant_name(i));
+				ring_invariant_names[i]);
 	}
 }
 
@@ -109,10 +109,10 @@ static void fill_invariants(const struct ring_finding *findings, struct ring_inf
 		struct ring_invariant_info *row = &info->invariants[i];
 		bool known = findings[i].verdict != RING_UNKNOWN;
 
-		snprintf(row->invariant, sizeof(row->invariant), "%s", ring_invariant_name(i));
+		snprintf(row->invariant, sizeof(row->invariant), "%s", ring_invariant_names[i]);
 		row->verdict = findings[i].verdict;
 		row->value = known ? findings[i].value : UINT64_MAX;
-		snprintf(row->meaning, sizeof(row->meaning), "%s", ring_invariant_text(i));
+		snprintf(row->meaning, sizeof(row->meaning), "%s", ring_invariant_texts[i]);
 	}
 	list_broken(findings, info->broken, sizeof(info->broken));
 }

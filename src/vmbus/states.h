@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * The states of the bus and what they are called: plain enums, for those who look at a bus without
- * having one (the doctor, on another machine).
+ * The states of the bus and what they are called, and the invariants of its rings: plain enums, for
+ * those who look at a bus without having one (the doctor, on another machine).
  *
  * Purpose: one list of states, one list of names.
  * Threads: constant.
@@ -67,6 +67,24 @@ enum ic_contact {
 	IC_CONTACTS,
 };
 
+/* Of a ring: R1 to R13 of spec/vmbus.md 4.6; ring_check.h judges. */
+enum ring_invariant {
+	RING_R1,
+	RING_R2,
+	RING_R3,
+	RING_R4,
+	RING_R5,
+	RING_R6,
+	RING_R7,
+	RING_R8,
+	RING_R9,
+	RING_R10,
+	RING_R11,
+	RING_R12,
+	RING_R13,
+	RING_INVARIANTS,
+};
+
 /* By state; each ends with NULL. */
 extern const char *const vmbus_state_names[];
 extern const char *const vmbus_channel_state_names[];
@@ -74,4 +92,7 @@ extern const char *const vmbus_device_state_names[];
 extern const char *const vmbus_gpadl_state_names[];
 extern const char *const ic_state_names[];
 extern const char *const ic_contact_names[];
+/* By invariant, "R1"; and what it means that it does not hold, in a few words. */
+extern const char *const ring_invariant_names[];
+extern const char *const ring_invariant_texts[];
 /* By enum vmbus_message_type. */

@@ -62,6 +62,7 @@ static void add_channel(struct doctor_sample *s, uint32_t relid, const char *dev
 		.write_index = 800,
 		.host_index = 800,
 		.feature_bits = 1,
+		.broken = DOCTOR_NONE32,
 		.packets = 20,
 		.bytes = 800,
 	};
@@ -282,14 +283,13 @@ CHANGE(d18_two, s->channels[3].to_guest.unread_packets = 2;)
 CHANGE(d19, owe(s, VMBUS_MSG_GPADL_CREATED, PROBE, 9);)
 CHANGE(d20, CH(s)->state = CHANNEL_REVOKED; CH(s)->time_in_state_ns = 11 * S;)
 CHANGE(d20_young, CH(s)->time_in_state_ns = 9 * S;)
-CHANGE(d21, CH(s)->to_host.write_index = RING_BYTES;)
-CHANGE(d21_good, CH(s)->to_host.write_index = 800;)
+CHANGE(d21, CH(s)->to_host.broken = RING_R1;)
+CHANGE(d21_good, CH(s)->to_host.broken = DOCTOR_NONE32;)
 CHANGE(d21_failed, CH(s)->state = CHANNEL_FAILED; snprintf(CH(s)->failure, sizeof(CH(s)->failure), "why");)
 CHANGE(d21_closing, CH(s)->state = CHANNEL_CLOSING;)
-CHANGE(d21_walk, leave_unread(&CH(s)->to_guest); CH(s)->to_guest.walk_broken = true; CH(s)->event_flag = false;)
+CHANGE(d21_walk, leave_unread(&CH(s)->to_guest); CH(s)->to_guest.broken = RING_R4; CH(s)->event_flag = false;)
 CHANGE(d21_torn, CH(s)->to_guest.write_index += 8;)
-CHANGE(d21_never, CH(s)->to_host.pending_send_sz = RING_BYTES;)
-CHANGE(d21_can, CH(s)->to_host.pending_send_sz = 0;)
+CHANGE(d21_never, CH(s)->to_host.broken = RING_R7;)
 CHANGE(d22, CH(s)->early_teardowns = 1;)
 CHANGE(d22_closing, CH(s)->state = CHANNEL_CLOSING;)
 CHANGE(d23, owe(s, VMBUS_MSG_MODIFY_CHANNEL_RESPONSE, PROBE, DOCTOR_NONE);)
@@ -372,7 +372,7 @@ static const struct {
 	{"D19", d19, NULL, owed_young},
 	{"D20", d20, NULL, d20_young},
 	{"D21", d21, NULL, d21_good}, {"D21", d21_failed, NULL, d21_closing},
-	{"D21", d21_walk, NULL, d21_torn}, {"D21", d21_never, NULL, d21_can},
+	{"D21", d21_walk, NULL, d21_torn}, {"D21", d21_never, NULL, d21_good},
 	{"D22", d22, NULL, d22_closing},
 	{"D23", d23, NULL, owed_young}, {"D23", d23_left, NULL, d23_taken},
 	{"D24", d24, NULL, d24_other}, {"D24", d24_refused, NULL, d24_accepted},
