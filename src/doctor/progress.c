@@ -82,35 +82,48 @@ static void say_waited(
 }
 
 static void say_unanswered(
-	struct doctor_unjudged *unjudged, const char *who, const struct doctor_thread *thread)
+	struct doctor_unjudged *unjudged, const struct doctor_thread *thread, bool now)
 {
-	snprintf(unjudged->why, sizeof(unjudged->why), "%s did not tell its registers: %s; %s", who,
-		state_text(thread->state),
+	snprintf(unjudged->why, sizeof(unjudged->why), "VP %u did not tell its registers%s: %s; %s",
+		unjudged->vp, now ? "" : " for the earlier sample", state_text(thread->state),
 		unjudged->starved ? "what does not move may only be slow"
 				  : "rules that need them say nothing");
 }
 
 /* ---- everybody ------------------------------------------------------------------------------- */
 
+static bool silent(const struct doctor_vp *vp)
+{
+	return vp->thread.present && !vp->answered;
+}
+
+/* It had a tenth of a second, and wanted to. */
+static bool held_up(const struct doctor_vp *vp)
+{
+	return silent(vp) && vp->thread.state != THREAD_ASLEEP;
+}
+
 static void examine_vp(
 	const struct doctor_vp *now, const struct doctor_vp *then, struct doctor_report *report)
 {
-	bool starved = waited_too_long(&now->thread, &then->thread, report->interval_ns);
+	bool waited_long = waited_too_long(&now->thread, &then->thread, report->interval_ns);
 	struct doctor_unjudged *unjudged;
 	char who[16];
 
-	if (!now->thread.present || (now->answered && !starved))
+	if (!silent(now) && !held_up(then) && !waited_long)
 		return;
 	unjudged = add(report, &now->thread, &then->thread);
 	unjudged->who = DOCTOR_A_VP;
 	unjudged->vp = now->vp;
-	unjudged->starved = starved || now->thread.state != THREAD_ASLEEP;
+	unjudged->starved = waited_long || held_up(now) || held_up(then);
 	snprintf(unjudged->subject, sizeof(unjudged->subject), "vps/%u", now->vp);
 	snprintf(who, sizeof(who), "VP %u", now->vp);
-	if (now->answered)
+	if (silent(now))
+		say_unanswered(unjudged, &now->thread, true);
+	else if (waited_long)
 		say_waited(unjudged, who, report);
 	else
-		say_unanswered(unjudged, who, &now->thread);
+		say_unanswered(unjudged, &then->thread, false);
 }
 
 static void examine_loop(const struct doctor_machine *now, const struct doctor_machine *then,

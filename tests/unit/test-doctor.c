@@ -758,6 +758,22 @@ static void what_a_vp_did_decides_whether_it_is_blamed(void **state)
 	}
 }
 
+/* As when its memory is read from a disk: no time of waiting for a processor tells of that. */
+static void a_vp_that_was_held_up_at_the_beginning_is_not_blamed(void **state UNUSED)
+{
+	d1(then), d1(now);
+	VP(then)->answered = false;
+	VP(then)->thread.state = THREAD_BLOCKED;
+	examine();
+	assert_null(finding("D1"));
+	assert_non_null(strstr(report.unjudged[0].why,
+		"for the earlier sample: its thread is held up in the host's kernel"));
+	VP(then)->thread.state = THREAD_ASLEEP;
+	examine();
+	assert_non_null(finding("D1"));
+	assert_int_equal(report.unjudged_count, 0);
+}
+
 /* A kernel without CONFIG_SCHED_INFO. */
 static void without_times_only_an_answer_tells(void **state UNUSED)
 {
@@ -1041,6 +1057,7 @@ int main(void)
 		cmocka_unit_test(whoever_was_starved_is_not_blamed_and_nobody_else_is_spared),
 		cmocka_unit_test(with_everybody_starved_only_facts_are_found),
 		cmocka_unit_test(what_a_vp_did_decides_whether_it_is_blamed),
+		TEST(a_vp_that_was_held_up_at_the_beginning_is_not_blamed),
 		TEST(without_times_only_an_answer_tells),
 		TEST(a_monitor_that_waits_has_not_polled),
 		TEST(a_vp_without_a_thread_is_judged),
