@@ -143,179 +143,6 @@ static void send_open_result(struct vmbus_channel *channel, uint32_t status)
 	vmbus_send(channel->bus, &message, sizeof(message), channel->relid, status, NULL);
 }
 
-/* ---- signals -------------------- */
-
-/* The words of the record vmbus.signal, in order. */
-enum signal_direction { SIGNAL_IN, SIGNAL_OUT };
-
-/* Any VP's thread, the monitor's, or the main loop. */
-static enum hv_status on_signal(void *arg, struct vcpu *caller, uint16_t flag)
-{
-	struct vmbus_channel *channel = arg;
-
-	atomic_fetch_add_explicit(&channel->signals_in, 1, memory_order_relaxed);
-	hv_record(channel->bus->vm->recorder, HV_EVENT_VMBUS_SIGNAL,
-		caller ? caller->index : RECORD_NO_VP, 0, RECORD_NO_SINT, SIGNAL_IN,
-		channel->relid);
-	loop_defer(channel->bus->vm->loop, &channel->signalled_work);
-	return HV_STATUS_SUCCESS;
-}
-
-static void look_at_rings(struct vmbus_channel *channel)
-{
-	if (channel->device == DEVICE_OPEN && channel->state == CHANNEL_OPEN)
-		channel->ops->signalled(channel, channel->arg);
-}
-
-static void stop_device(struct vmbus_channel *channel);
-
-static void on_signalled(struct loop_work *work)
-{
-	struct vmbus_channel *channel = container_of(work, struct vmbus_channel, signalled_work);
-	struct vmbus *bus = channel->bus;
-
-	vmbus_lock(bus);
-	channel->notes.signal_in_ns = clock_now_ns(bus->vm->clock);
-	look_at_rings(channel);
-	if (channel->state == CHANNEL_FAILED)
-		stop_device(channel);
-	vmbus_unlock(bus);
-}
-
-static void note_signal(struct vmbus_channel *channel, int r)
-{
-	struct channel_notes *notes = &channel->notes;
-
-	notes->signal_out_ns = clock_now_ns(channel->bus->vm->clock);
-	notes->wakes++;
-	notes->events_set += r == 0;
-	notes->events_lost += r < 0;
-}
-
-void vmbus_channel_signal(struct vmbus_channel *channel)
-{
-	int r;
-
-	if (!channel->signals)
-		return;
-	channel->signals_out++;
-	if (channel_is_hit(channel, FAULT_SKIP_EVENT)) {
-		note_signal(channel, 0);
-		return;
-	}
-	r = guest_event_port_signal(channel->signals, NULL);
-	note_signal(channel, r);
-	hv_record(channel->bus->vm->recorder, HV_EVENT_VMBUS_SIGNAL, channel->request.target_vp, 0,
-		channel->bus->connection.sint, SIGNAL_OUT, channel->relid, (uint64_t)MIN(r, 0));
-	if (r < 0)
-		log_debug("channel %u: the guest's event flags are off", channel->relid);
-}
-
-/*
- * Signals that come before the guest has seen OPEN_RESULT are swallowed, on both sides. A moment
- * later whoever waits is woken once.
- */
-void channel_recheck(void *arg)
-{
-	struct vmbus_channel *channel = arg;
-	struct vmbus *bus = channel->bus;
-	struct ring_state out, in;
-
-	vmbus_lock(bus);
-	if (channel->device == DEVICE_OPEN && channel->state == CHANNEL_OPEN) {
-		ring_observe(&channel->out, &out);
-		ring_observe(&channel->in, &in);
-		if ((out.used > 0 && !out.interrupt_mask && !channel->early_recheck) ||
-			(in.pending_send_sz > 0 && in.size - in.used >= in.pending_send_sz))
-			vmbus_channel_signal(channel);
-		channel->early_recheck = false;
-		look_at_rings(channel);
-	}
-	vmbus_unlock(bus);
-}
-
-/* ---- the way the guest signals us, and we the guest -------------------- */
-
-static int add_port(struct vmbus_channel *channel)
-{
-	struct port_spec spec = {
-		.connection_id = channel->connection_id,
-		.type = PORT_EVENT,
-		.owner = "vmbus",
-		.flag_count = 1,
-		.coalesce = true, /* one look at the rings serves any number of signals */
-		.on_event = on_signal,
-		.arg = channel,
-	};
-
-	if (channel->offer.monitor_id != VMBUS_MONITOR_NONE) {
-		spec.type = PORT_MONITOR;
-		spec.monitor_id = channel->offer.monitor_id;
-		spec.monitor_latency = channel->offer.monitor_latency_100ns;
-	}
-	return ports_add(&channel->bus->vm->ports, &spec, &channel->port);
-}
-
-static int make_signals(
-	struct vmbus_channel *channel, uint32_t vp, struct guest_event_port **ret_signals)
-{
-	struct vmbus *bus = channel->bus;
-
-	if (vp == VMBUS_TARGET_VP_NONE) {
-		*ret_signals = NULL;
-		return 0;
-	}
-	return guest_event_port_new(
-		bus->vm, 0, vp, bus->connection.sint, (uint16_t)channel->relid, ret_signals);
-}
-
-/* The rings are the two halves of the GPADL that the guest names. */
-static int map_rings(struct vmbus_channel *channel)
-{
-	const struct vmbus_open_channel *request = &channel->request;
-	struct vmbus_gpadl *gpadl = gpadl_find(channel, request->ring_gpadl);
-	uint32_t split = request->downstream_offset;
-	int r;
-
-	if (!gpadl || !gpadl->is_ring || split >= gpadl->page_count)
-		return -EINVAL;
-	r = ring_init_reader(&channel->in, gpadl->page, split);
-	if (r == 0)
-		r = ring_init_writer(&channel->out, gpadl->page + split, gpadl->page_count - split);
-	if (r == 0)
-		channel->ring_gpadl = gpadl;
-	return r;
-}
-
-/* Whether the VP that the guest named can have the channel's events. */
-static void note_target(struct vmbus_channel *channel, uint32_t vp, int r)
-{
-	channel->notes.refused_vp = r < 0 ? vp : UINT32_MAX;
-}
-
-static int connect_rings(struct vmbus_channel *channel)
-{
-	int r = map_rings(channel);
-
-	if (r == 0) {
-		r = make_signals(channel, channel->request.target_vp, &channel->signals);
-		note_target(channel, channel->request.target_vp, r);
-	}
-	if (r == 0)
-		r = add_port(channel);
-	return r;
-}
-
-/* The device has stopped, or never started: nobody touches the rings any more. */
-static void disconnect_rings(struct vmbus_channel *channel)
-{
-	channel->port = port_release(channel->port);
-	channel->signals = guest_event_port_free(channel->signals);
-	loop_timer_arm(channel->recheck, 0);
-	channel->ring_gpadl = NULL;
-	memset(channel->looks, 0, sizeof(channel->looks));
-}
-
 /* ---- freeing -------------------- */
 
 /* A device with the same GUIDs may have waited for this one to be forgotten. */
@@ -403,7 +230,7 @@ static void signal_early(struct vmbus_channel *channel)
 
 static void start_device(struct vmbus_channel *channel)
 {
-	int r = connect_rings(channel);
+	int r = channel_connect_rings(channel);
 
 	channel_set_state(channel, CHANNEL_OPENING);
 	channel->device = DEVICE_OPENING;
@@ -445,7 +272,7 @@ static void after_stop(struct vmbus_channel *channel)
 
 static void device_stopped(struct vmbus_channel *channel)
 {
-	disconnect_rings(channel);
+	channel_disconnect_rings(channel);
 	channel->device = DEVICE_CLOSED;
 	gpadl_finish_teardowns(channel);
 	after_stop(channel);
@@ -483,8 +310,7 @@ void channels_go_on(struct vmbus *bus, uint64_t id)
 	}
 }
 
-/* One that is starting is stopped when it has started. */
-static void stop_device(struct vmbus_channel *channel)
+void channel_stop_device(struct vmbus_channel *channel)
 {
 	if (channel->device != DEVICE_OPEN)
 		return;
@@ -499,7 +325,7 @@ static void open_succeeded(struct vmbus_channel *channel)
 
 	channel->device = DEVICE_OPEN;
 	if (channel->state != CHANNEL_OPENING) {
-		stop_device(channel);
+		channel_stop_device(channel);
 		return;
 	}
 	channel_set_state(channel, CHANNEL_OPEN);
@@ -511,7 +337,7 @@ static void open_succeeded(struct vmbus_channel *channel)
 
 static void open_failed(struct vmbus_channel *channel)
 {
-	disconnect_rings(channel);
+	channel_disconnect_rings(channel);
 	channel->device = DEVICE_CLOSED;
 	if (channel->state != CHANNEL_OPENING) {
 		gpadl_finish_teardowns(channel);
@@ -561,7 +387,7 @@ enum vmbus_verdict channel_on_close(struct vmbus_channel *channel)
 		if (channel->device == DEVICE_CLOSED)
 			after_stop(channel);
 		else
-			stop_device(channel);
+			channel_stop_device(channel);
 		return VMBUS_OK;
 	case CHANNEL_REVOKED:
 		return VMBUS_IGNORED;
@@ -593,47 +419,6 @@ enum vmbus_verdict channel_on_released(struct vmbus_channel *channel)
 	}
 }
 
-static void answer_modify(struct vmbus *bus, uint32_t relid, uint32_t status)
-{
-	const struct vmbus_modify_channel_response message = {
-		.header.type = VMBUS_MSG_MODIFY_CHANNEL_RESPONSE,
-		.child_relid = relid,
-		.status = status,
-	};
-
-	if (bus->connection.version >= VMBUS_VERSION_5_3)
-		vmbus_send(bus, &message, sizeof(message), relid, status, NULL);
-}
-
-/* When this returns no event goes to the old VP any more: signals are sent on this thread only. */
-static int retarget(struct vmbus_channel *channel, uint32_t vp)
-{
-	struct guest_event_port *signals;
-	int r = make_signals(channel, vp, &signals);
-
-	note_target(channel, vp, r);
-	if (r < 0)
-		return r;
-	channel->notes.previous_vp = channel->request.target_vp;
-	guest_event_port_free(channel->signals);
-	channel->signals = signals;
-	channel->request.target_vp = vp;
-	return 0;
-}
-
-enum vmbus_verdict channel_on_modify(struct vmbus *bus, struct vmbus_channel *channel,
-	const struct vmbus_modify_channel *message)
-{
-	bool open = channel && channel->state == CHANNEL_OPEN && channel->device == DEVICE_OPEN;
-
-	if (open && retarget(channel, message->target_vp) == 0) {
-		answer_modify(bus, message->child_relid, VMBUS_STATUS_SUCCESS);
-		return VMBUS_OK;
-	}
-	answer_modify(bus, message->child_relid, VMBUS_STATUS_FAILURE);
-	return VMBUS_ILLEGAL;
-}
-
 /* ---- reset, failure -------------------- */
 
 static void await_device(struct vmbus_channel *channel, enum vmbus_channel_state state)
@@ -658,7 +443,7 @@ void channel_release_by_reset(struct vmbus_channel *channel)
 	}
 	await_device(channel, channel->device == DEVICE_OPENING ? CHANNEL_OPENING_CLIENT_RELEASE
 								: CHANNEL_CLOSING_CLIENT_RELEASE);
-	stop_device(channel);
+	channel_stop_device(channel);
 }
 
 /* The device learns of it on the loop, not in the middle of what it is doing. */
@@ -750,7 +535,7 @@ int vmbus_channel_add(struct vmbus *bus, const struct vmbus_offer *offer,
 	channel->offer = *offer;
 	channel->relid = relid;
 	channel->connection_id = VMBUS_CONNECTION_ID_BASE + relid;
-	channel->signalled_work.run = on_signalled;
+	channel->signalled_work.run = channel_signalled;
 	channel->free_work.run = free_on_loop;
 	channel->since_ns = clock_now_ns(bus->vm->clock);
 	channel->notes = no_notes;
@@ -788,7 +573,7 @@ static void take_offer_back(struct vmbus_channel *channel)
 	channel->notes.before_revoke = channel->state;
 	channel_set_state(channel, CHANNEL_REVOKED);
 	send_rescind(channel);
-	stop_device(channel);
+	channel_stop_device(channel);
 }
 
 void channel_revoke(struct vmbus_channel *channel)

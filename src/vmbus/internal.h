@@ -9,7 +9,8 @@
  *	outgoing.c    the FIFO of what the guest is sent, one in flight
  *	owed.c        answers that were made and that the guest has not been given
  *	connection.c  INITIATE_CONTACT, REQUEST_OFFERS, UNLOAD
- *	channel.c     offers, OPEN, CLOSE, RELID_RELEASED, MODIFY
+ *	channel.c     offers, OPEN, CLOSE, RELID_RELEASED
+ *	channel_signals.c  rings and signals of an open channel, MODIFY
  *	gpadl.c       guest memory that a channel may use
  *	info.c, ring_info.c, packet_info.c  what inspection shows of all that
  *	message_faults.c  what faults (vmm/fault.h) do to messages
@@ -165,6 +166,15 @@ bool channel_take_fault(struct vmbus_channel *channel, enum fault_kind kind);
 /* Fault `id` has ended: the devices that it held go on. */
 void channels_go_on(struct vmbus *bus, uint64_t id);
 
+/* The device is asked to stop; one that is starting is stopped when it has started. */
+void channel_stop_device(struct vmbus_channel *channel);
+
+/* OPEN_CHANNEL: maps the rings and makes the ways to signal; whatever r, disconnect afterwards. */
+int channel_connect_rings(struct vmbus_channel *channel) MUST_CHECK;
+/* The device has stopped, or never started: nobody touches the rings any more. Idempotent. */
+void channel_disconnect_rings(struct vmbus_channel *channel);
+/* Main loop, `signalled_work`: the guest signalled once or more often; takes the lock. */
+void channel_signalled(struct loop_work *work);
 /* Main loop, 100 ms after OPEN_RESULT; takes the lock. With a manual clock a test calls it. */
 void channel_recheck(void *channel);
 
