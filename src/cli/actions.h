@@ -66,6 +66,9 @@ enum cli_exit run_inspect(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_api(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_metrics(struct cli *cli, const struct invocation *invocation);
 
+/* cli.c */
+enum cli_exit run_help(struct cli *cli, const struct invocation *invocation);
+
 /* explain.c, shell.c, completion.c */
 enum cli_exit run_explain(struct cli *cli, const struct invocation *invocation);
 enum cli_exit run_shell(struct cli *cli, const struct invocation *invocation);

@@ -99,6 +99,9 @@ static enum cli_exit check_options(const struct cli_options *options, const stru
 	if ((options->filter || options->sort) && !(command->flags & COMMAND_LIST))
 		return problem_usage(options, NULL, "--%s works on lists only",
 			options->filter ? "filter" : "sort");
+	if (options->columns && command->flags & COMMAND_RECORDS)
+		return problem_usage(options, "\"hvctl -j log | jq\" picks members",
+			"records have no columns to choose");
 	if (options->format == CLI_FORMAT_NAME && !command->names)
 		return problem_usage(
 			options, NULL, "\"%s\" has no names to print with -o name", command->noun);
@@ -109,16 +112,36 @@ static enum cli_exit dispatch(
 	const struct cli_options *options, const struct invocation *invocation)
 {
 	struct cli cli = {.options = *options, .color = color_wanted(options)};
+	bool offline = invocation->command->flags & COMMAND_OFFLINE &&
+		       invocation_given(invocation, "from");
 	enum cli_exit r = check_options(options, invocation->command);
 
 	if (r != CLI_OK)
 		return r;
-	if (invocation->command->flags & COMMAND_OFFLINE && invocation_given(invocation, "from"))
+	if (offline && options->watch)
+		return problem_usage(options, NULL,
+			"a snapshot does not change: --watch and --from do not go together");
+	if (offline)
 		r = offline_load(&cli, invocation_value(invocation, "from")->text, &cli.snapshot);
 	if (r == CLI_OK)
 		r = options->watch ? run_watching(&cli, invocation) : run_once(&cli, invocation);
 	client_close(&cli);
 	return r;
+}
+
+/* `help ports show` is `ports show --help`, mistakes included. */
+enum cli_exit run_help(struct cli *cli, const struct invocation *invocation)
+{
+	size_t count = invocation->rest_count + 2;
+	CLEANUP(free) char **argv = calloc(count, sizeof(*argv));
+
+	if (!argv)
+		return problem_errno(&cli->options, ENOMEM, "help");
+	argv[0] = (char *)"hvctl";
+	for (size_t i = 0; i < invocation->rest_count; i++)
+		argv[i + 1] = (char *)invocation->rest[i];
+	argv[count - 1] = (char *)"--help";
+	return cli_main((int)count, argv, &cli->options);
 }
 
 enum cli_exit cli_main(int argc, char **argv, const struct cli_options *defaults)

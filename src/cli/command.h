@@ -30,6 +30,7 @@ enum completer {
 	COMPLETE_TREE_PATH,
 	COMPLETE_FIELD,
 	COMPLETE_FAULT,
+	COMPLETE_COMMAND,    /* a noun, then its verbs */
 	COMPLETE_FAULT_WORD, /* a word of the fault's member with the argument's key */
 };
 
@@ -79,10 +80,11 @@ struct invocation;
 typedef enum cli_exit (*command_run_fn)(struct cli *cli, const struct invocation *invocation);
 
 enum command_flags {
-	COMMAND_LIST = 1 << 0,   /* the reply is a list */
-	COMMAND_HIDDEN = 1 << 1, /* for the completion scripts */
+	COMMAND_LIST = 1 << 0,    /* the reply is a list */
+	COMMAND_HIDDEN = 1 << 1,  /* for the completion scripts */
 	COMMAND_OFFLINE = 1 << 2, /* --from FILE: answered by a snapshot */
-	COMMAND_STATE = 1 << 2,  /* shows how things are, as list and show do: --watch repeats it */
+	COMMAND_STATE = 1 << 3,   /* how things are, as list and show tell it: --watch repeats it */
+	COMMAND_RECORDS = 1 << 4, /* prints records, which have no columns */
 };
 
 struct command {

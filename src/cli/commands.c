@@ -995,6 +995,7 @@ const struct command commands[] = {
 		.help = "print traffic and state changes as they happen",
 		.example = "hvctl watch --type 'message.*' --vp 0",
 		.method = "GET", .path = "/v1/log",
+		.flags = COMMAND_RECORDS,
 		.run = run_watch,
 		.args = {
 			EVENT_OPTIONS,
@@ -1008,6 +1009,7 @@ const struct command commands[] = {
 		.help = "print the recorded past",
 		.example = "hvctl log --since 5m --type staged",
 		.method = "GET", .path = "/v1/log",
+		.flags = COMMAND_RECORDS,
 		.run = run_log,
 		.args = {
 			EVENT_OPTIONS,
@@ -1155,7 +1157,7 @@ const struct command commands[] = {
 			"severity,rule,role,subject,diagnosis,because_rule:BECAUSE",
 		.wide = "remedy,advice,guest_shows:GUEST",
 		.names = "subject",
-		.flags = COMMAND_LIST | COMMAND_STATE,
+		.flags = COMMAND_LIST | COMMAND_STATE | COMMAND_OFFLINE,
 		.run = run_doctor,
 		.args = {
 			{ .name = "RELID", .key = "relid", .metavar = "RELID",
@@ -1185,7 +1187,7 @@ const struct command commands[] = {
 		.example = "hvctl inspect 'vps/*/synic' --depth 2",
 		.method = "GET", .path = "/v1/tree",
 		.run = run_inspect,
-		.flags = COMMAND_OFFLINE,
+		.flags = COMMAND_STATE | COMMAND_OFFLINE,
 		.args = {
 			{ .name = "PATH", .key = "path", .metavar = "PATH|GLOB",
 				.help = "node, such as vps/0, or pattern (default: the root)",
@@ -1278,6 +1280,18 @@ const struct command commands[] = {
 		.help = "work interactively: history, completion, watch on",
 		.example = "hvctl shell",
 		.run = run_shell,
+	},
+	{
+		.noun = "help",
+		.help = "explain the program, a noun or a command, as --help does",
+		.example = "hvctl help faults add",
+		.run = run_help,
+		.args = {
+			{ .name = "COMMAND", .key = "words", .metavar = "COMMAND",
+				.help = "a noun, or a noun and its verb (default: the program)",
+				.type = ARG_TEXT, .completer = COMPLETE_COMMAND,
+				.flags = ARG_REPEAT },
+		},
 	},
 	{
 		.noun = "completion",

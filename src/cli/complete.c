@@ -217,6 +217,32 @@ static void offer_choices(const struct context *context, const char *const *choi
 		offer(context, *choices, "");
 }
 
+static void offer_nouns(const struct context *context)
+{
+	for (size_t i = 0; i < command_count; i++) {
+		bool again = i > 0 && strcmp(commands[i].noun, commands[i - 1].noun) == 0;
+
+		if (!again && !(commands[i].flags & COMMAND_HIDDEN))
+			offer(context, commands[i].noun, commands[i].verb ? "" : commands[i].help);
+	}
+}
+
+static void offer_verbs(const struct context *context, const char *noun)
+{
+	for (size_t i = 0; i < command_count; i++)
+		if (commands[i].verb && strcmp(commands[i].noun, noun) == 0)
+			offer(context, commands[i].verb, commands[i].help);
+}
+
+/* What help explains. */
+static void offer_command(const struct context *context)
+{
+	if (context->positionals == 0)
+		offer_nouns(context);
+	else if (context->positionals == 1)
+		offer_verbs(context, context->first_positional);
+}
+
 static void offer_values(const struct context *context, const struct arg *arg, bool *ret_files)
 {
 	switch (arg->completer) {
@@ -265,27 +291,13 @@ static void offer_values(const struct context *context, const struct arg *arg, b
 	case COMPLETE_FAULT:
 		offer_ids(context, "/v1/faults?limit=1000", "id", "kind");
 		break;
+	case COMPLETE_COMMAND:
+		offer_command(context);
+		break;
 	case COMPLETE_FAULT_WORD:
 		offer_fault_words(context, arg->key);
 		break;
 	}
-}
-
-static void offer_nouns(const struct context *context)
-{
-	for (size_t i = 0; i < command_count; i++) {
-		bool again = i > 0 && strcmp(commands[i].noun, commands[i - 1].noun) == 0;
-
-		if (!again && !(commands[i].flags & COMMAND_HIDDEN))
-			offer(context, commands[i].noun, commands[i].verb ? "" : commands[i].help);
-	}
-}
-
-static void offer_verbs(const struct context *context)
-{
-	for (size_t i = 0; i < command_count; i++)
-		if (commands[i].verb && strcmp(commands[i].noun, context->noun) == 0)
-			offer(context, commands[i].verb, commands[i].help);
 }
 
 static void offer_options(const struct context *context)
@@ -360,7 +372,7 @@ void complete_words(const struct cli_options *defaults, const char *const *words
 	} else if (!context.noun) {
 		offer_nouns(&context);
 	} else if (!context.command) {
-		offer_verbs(&context);
+		offer_verbs(&context, context.noun);
 	} else {
 		positional = next_positional(&context);
 		if (positional)

@@ -86,7 +86,8 @@ static void put_program(FILE *out)
 	for (const struct arg *arg = global_options; arg->name; arg++)
 		put_global(out, arg);
 	fputs("\nExit status: 0 ok, 1 internal or server error, 2 usage, 3 not found, 4 refused by\n"
-	      "state, 5 not permitted, 6 cannot connect, 7 timeout, 130 interrupted.\n"
+	      "state, 5 not permitted, 6 cannot connect, 7 timeout, 8 the doctor found something,\n"
+	      "130 interrupted.\n"
 	      "\"hvctl NOUN --help\" and \"hvctl NOUN VERB --help\" say more.\n",
 		out);
 }

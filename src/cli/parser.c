@@ -10,7 +10,7 @@
 #include "cli/value.h"
 #include "common/cleanup.h"
 
-enum { MAX_WORDS = 64 };
+enum { MAX_WORDS = 128 };
 
 /* The state of one parse. */
 struct parser {
@@ -192,13 +192,17 @@ static enum cli_exit take_short_options(struct parser *parser, const char *word)
 
 /* ---- nouns, verbs and positional arguments ------------------------------- */
 
+/* Each noun once: its rows stand together. */
 static size_t collect_nouns(const char **words, size_t capacity)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < command_count && count < capacity; i++)
-		if (!(commands[i].flags & COMMAND_HIDDEN))
+	for (size_t i = 0; i < command_count && count < capacity; i++) {
+		bool again = count > 0 && strcmp(commands[i].noun, words[count - 1]) == 0;
+
+		if (!again && !(commands[i].flags & COMMAND_HIDDEN))
 			words[count++] = commands[i].noun;
+	}
 	return count;
 }
 
@@ -272,12 +276,8 @@ static enum cli_exit take_positional(struct parser *parser, const char *word)
 			command->verb ? " " : "", command->verb ? command->verb : "");
 	parser->positionals++;
 	value = &parser->invocation->values[arg - command->args];
-	if (arg->flags & ARG_REPEAT) {
-		r = take_rest(parser, word);
-		value->text = word;
-		return r;
-	}
-	return value_parse(parser->options, arg, word, value);
+	r = value_parse(parser->options, arg, word, value);
+	return r == CLI_OK && arg->flags & ARG_REPEAT ? take_rest(parser, word) : r;
 }
 
 static enum cli_exit take_word(struct parser *parser, const char *word)

@@ -255,7 +255,7 @@ static void clear_candidates(struct shell *shell)
 
 static void add_builtins(struct shell *shell, char **words, size_t count)
 {
-	static const char *const own[] = {"help", "exit"};
+	static const char *const own[] = {"exit", "quit"};
 	static const char *const states[] = {"on", "off"};
 	bool after_watch = count == 2 && is_word(words[0], "watch");
 	const char *const *builtins = after_watch ? states : own;

@@ -338,9 +338,10 @@ const char *text_did_you_mean(const char *word, const char *const *candidates, s
 {
 	const char *best = NULL;
 	/*
-	 * A third of the word may be wrong, and a beginning of at least two letters is a hint too.
+	 * A third of the word may be wrong, dashes apart, and a beginning of at least two letters is
+	 * a hint too.
 	 */
-	unsigned best_distance = (unsigned)strlen(word) / 3 + 2;
+	unsigned best_distance = (unsigned)strlen(word + strspn(word, "-")) / 3 + 2;
 
 	for (size_t i = 0; i < count; i++) {
 		unsigned distance = edit_distance(word, candidates[i]);

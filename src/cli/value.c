@@ -41,16 +41,38 @@ static enum cli_exit check_uints(
 	return problem_usage(options, NULL, "%s: \"%s\" is %s", arg->name, text, wrong);
 }
 
+/* "did you mean "full"?", or all that it may be: `--help` of the program does not list them. */
+static char *choice_hint(const char *text, const char *const *choices, size_t count)
+{
+	const char *near = text_did_you_mean(text, choices, count);
+	char *hint = NULL;
+	size_t size;
+	FILE *out;
+
+	if (near)
+		return text_format("did you mean \"%s\"?", near);
+	out = open_memstream(&hint, &size);
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "%s %s", i == 0 ? "one of" : ",", choices[i]);
+	if (fclose(out) == 0)
+		return hint;
+	free(hint);
+	return NULL;
+}
+
 static enum cli_exit check_choice(
 	const struct cli_options *options, const struct arg *arg, const char *text)
 {
+	CLEANUP(free) char *hint = NULL;
 	size_t count = 0;
-	CLEANUP(free) char *what = text_format("value of %s", arg->name);
 
 	for (; arg->choices[count]; count++)
 		if (strcmp(arg->choices[count], text) == 0)
 			return CLI_OK;
-	return problem_unknown_word(options, what ? what : "value", text, arg->choices, count, "");
+	hint = choice_hint(text, arg->choices, count);
+	return problem_usage(options, hint, "unknown value of %s \"%s\"", arg->name, text);
 }
 
 /* Raw bytes of a file or stdin, one more than allowed at most. */
