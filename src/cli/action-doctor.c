@@ -10,6 +10,7 @@
 #include "cli/doctor-file.h"
 #include "cli/problem.h"
 #include "cli/render.h"
+#include "cli/request.h"
 #include "cli/select.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -28,25 +29,21 @@ static uint64_t stuck_after_ns(const struct invocation *invocation)
 	return value->text ? value->number : STUCK_AFTER_DEFAULT_NS;
 }
 
-static void put_relids(FILE *out, const struct invocation *invocation)
-{
-	for (size_t i = 0; i < invocation->rest_count; i++) {
-		fputs(i == 0 ? "&relid=" : ",", out);
-		client_put_encoded(out, invocation->rest[i], false);
-	}
-}
-
+/* The limits are in the row; the channels are one parameter with all of them. */
 static char *doctor_target(const struct invocation *invocation)
 {
+	CLEANUP(free) char *path = request_target(invocation);
 	char *target = NULL;
 	size_t size;
-	FILE *out = open_memstream(&target, &size);
+	FILE *out = path ? open_memstream(&target, &size) : NULL;
 
 	if (!out)
 		return NULL;
-	fprintf(out, "%s?stuck_after=%llums", invocation->command->path,
-		(unsigned long long)(stuck_after_ns(invocation) / NSEC_PER_MSEC));
-	put_relids(out, invocation);
+	fputs(path, out);
+	for (size_t i = 0; i < invocation->rest_count; i++) {
+		fputs(i > 0 ? "," : strchr(path, '?') ? "&relid=" : "?relid=", out);
+		client_put_encoded(out, invocation->rest[i], false);
+	}
 	if (fclose(out) == 0)
 		return target;
 	free(target);
@@ -225,7 +222,7 @@ static enum cli_exit get_report(
 {
 	if (!cli->snapshot)
 		return ask_daemon(cli, invocation, ret_report);
-	return doctor_file_report(cli, invocation, stuck_after_ns(invocation), ret_report);
+	return doctor_file_report(cli, invocation, ret_report);
 }
 
 enum cli_exit run_doctor(struct cli *cli, const struct invocation *invocation)

@@ -4,11 +4,14 @@
 
 #include "cli/actions.h"
 #include "cli/client.h"
+#include "cli/explain.h"
 #include "cli/problem.h"
 #include "cli/render.h"
 #include "cli/request.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
+
+enum { FAULT_WORDS_MAX = 64 };
 
 static bool wants_sentence(const struct cli *cli)
 {
@@ -43,11 +46,52 @@ static void put_added(const json_t *fault)
 	fputc('\n', stdout);
 }
 
+/* The daemon would only say that it knows no such word; here the nearest one can be named. */
+static enum cli_exit check_word(struct cli *cli, const struct arg *arg, const char *word)
+{
+	CLEANUP(free) char *name = text_format("fault.%s", arg->key);
+	json_auto_t *fields = name ? explain_find(name) : NULL;
+	const json_t *values = json_object_get(json_array_get(fields, 0), "values");
+	const char *words[FAULT_WORDS_MAX];
+	CLEANUP(free) char *hint = NULL;
+	const char *near;
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(values) && count < FAULT_WORDS_MAX; i++) {
+		words[count] = json_string_value(json_array_get(values, i));
+		if (!words[count]) /* a member that a fault may be without */
+			continue;
+		if (strcmp(words[count++], word) == 0)
+			return CLI_OK;
+	}
+	if (count == 0)
+		return CLI_OK;
+	near = text_did_you_mean(word, words, count);
+	hint = near ? text_format("did you mean \"%s\"?", near)
+		    : text_format("\"hvctl explain fault.%s\" lists them", arg->key);
+	return problem_usage(&cli->options, hint, "unknown value of %s \"%s\"", arg->name, word);
+}
+
+static enum cli_exit check_words(struct cli *cli, const struct invocation *invocation)
+{
+	enum cli_exit r = CLI_OK;
+
+	for (size_t i = 0; r == CLI_OK && invocation->command->args[i].name; i++) {
+		const struct arg *arg = &invocation->command->args[i];
+
+		if (arg->completer == COMPLETE_FAULT_WORD && invocation->values[i].text)
+			r = check_word(cli, arg, invocation->values[i].text);
+	}
+	return r;
+}
+
 enum cli_exit run_faults_add(struct cli *cli, const struct invocation *invocation)
 {
 	json_auto_t *body = request_body(invocation), *fault = NULL;
-	enum cli_exit r;
+	enum cli_exit r = check_words(cli, invocation);
 
+	if (r != CLI_OK)
+		return r;
 	if (!body)
 		return problem_errno(&cli->options, ENOMEM, "faults");
 	r = client_request(cli, "POST", invocation->command->path, body, NULL, &fault);

@@ -118,6 +118,7 @@ static enum cli_exit dispatch(
 
 	if (r != CLI_OK)
 		return r;
+	cli.options.command = invocation->command;
 	if (offline && options->watch)
 		return problem_usage(options, NULL,
 			"a snapshot does not change: --watch and --from do not go together");

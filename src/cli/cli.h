@@ -37,7 +37,10 @@ enum cli_format {
 enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 
 /* The global options. Strings are borrowed from argv or the environment. */
+struct command;
+
 struct cli_options {
+	const struct command *command; /* that runs; NULL: none yet */
 	const char *vm;
 	const char *socket;
 	const char *columns;
@@ -62,10 +65,10 @@ struct http;
 
 struct cli {
 	struct cli_options options;
-	char *socket;      /* owns; NULL until the first request */
-	struct http *http; /* owns; NULL until the first request */
+	char *socket;            /* owns; NULL until the first request */
+	struct http *http;       /* owns; NULL until the first request */
 	struct json_t *snapshot; /* owns; --from: what answers instead of a daemon; else NULL */
-	bool color;        /* what options.color comes to on this stdout */
+	bool color;              /* what options.color comes to on this stdout */
 };
 
 /* Lets tests and the shell run a whole command line. `defaults` are the options it starts from. */

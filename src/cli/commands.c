@@ -92,6 +92,10 @@
 	  .help = "begin after this record, this far back (30s, 5m), or at 2026-11-21T15:53:15Z", \
 	  .type = ARG_TEXT }
 
+/* The defaults grow and shrink with --stuck-after. */
+#define LIMIT_OPTION(option, member, text)                                   \
+	{ .name = (option), .key = (member), .metavar = "DURATION",              \
+		.help = (text), .type = ARG_DURATION, .place = PLACE_QUERY }
 #define ECHO_RELID_ARG                                                                     \
 	{ .name = "RELID", .key = "relid", .metavar = "RELID",                             \
 		.help = "id of the device's channel; may be left away where there is one", \
@@ -1167,8 +1171,18 @@ const struct command commands[] = {
 				.flags = ARG_REPEAT },
 			{ .name = "--stuck-after", .key = "stuck_after", .metavar = "DURATION",
 				.help = "time between the two looks, and how long something "
-					"may stand still (default 1s)",
-				.type = ARG_DURATION },
+					"may stand still: 50ms to 60s (default 1s)",
+				.type = ARG_DURATION, .place = PLACE_QUERY },
+			LIMIT_OPTION("--event-after", "event_after",
+				"how long an interrupt may stay untaken (100ms)"),
+			LIMIT_OPTION("--answer-after", "answer_after",
+				"how long a device may take to start or stop (2s)"),
+			LIMIT_OPTION("--offers-after", "offers_after",
+				"how long a guest may take to ask for the offers (5s)"),
+			LIMIT_OPTION("--driver-after", "driver_after",
+				"how long a driver may take to open or release a channel (10s)"),
+			LIMIT_OPTION("--shutdown-after", "shutdown_after",
+				"how long a guest that agreed to it may take to go down (60s)"),
 			{ .name = "--fail-on", .key = "fail_on", .metavar = "warn|error",
 				.help = "exit with 8 when there is such a finding or a worse "
 					"one (default error)",
@@ -1223,12 +1237,12 @@ const struct command commands[] = {
 	},
 	{
 		.noun = "explain",
-		.help = "say what a field means (sints.slot.pending), or a rule of the doctor (D17)",
+		.help = "say what a field means (sints.slot.pending), or a rule of the doctor (D17, rules)",
 		.example = "hvctl explain D17",
 		.run = run_explain,
 		.args = {
 			{ .name = "FIELD", .key = "field", .metavar = "FIELD",
-				.help = "object and path, a field's name alone, or a rule",
+				.help = "object and path, a field's name alone, a rule, or rules for all",
 				.type = ARG_TEXT, .completer = COMPLETE_FIELD,
 				.flags = ARG_REQUIRED },
 		},

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/problem.h"
+#include "cli/text.h"
 #include "common/cleanup.h"
 #include "doctor/doctor.h"
 #include "inspect/doctor_json.h"
@@ -73,16 +75,55 @@ static json_t *report_json(const struct invocation *invocation, const struct doc
 	return w.failed ? NULL : json_loadb(w.data, w.used, 0, NULL);
 }
 
-enum cli_exit doctor_file_report(struct cli *cli, const struct invocation *invocation,
-	uint64_t stuck_ns, json_t **ret_report)
+/* As the daemon would have read them. */
+static struct doctor_limits limits_of(const struct invocation *invocation)
 {
-	const struct doctor_limits limits = doctor_limits_for(stuck_ns);
+	const struct value *stuck = invocation_value(invocation, "stuck_after");
+	struct doctor_limits limits = doctor_limits_for(stuck->text ? stuck->number : NSEC_PER_SEC);
+	const struct {
+		const char *key;
+		uint64_t *limit_ns;
+	} others[] = {
+		{"event_after", &limits.event_ns},
+		{"answer_after", &limits.answer_ns},
+		{"offers_after", &limits.offers_ns},
+		{"driver_after", &limits.driver_ns},
+		{"shutdown_after", &limits.shutdown_ns},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		if (invocation_given(invocation, others[i].key))
+			*others[i].limit_ns = invocation_value(invocation, others[i].key)->number;
+	}
+	return limits;
+}
+
+/* The daemon left it away, and the snapshot says why; or there is none of ours. */
+static enum cli_exit report_no_samples(struct cli *cli)
+{
+	const json_t *errors = json_object_get(cli->snapshot, "errors");
+
+	for (size_t i = 0; i < json_array_size(errors); i++) {
+		const json_t *error = json_array_get(errors, i);
+
+		if (strcmp(text_member(error, "part"), "/v1/doctor/samples") == 0)
+			return problem_usage(&cli->options, "hvctl snapshot FILE --timeout 30s",
+				"the snapshot was made without samples of the doctor: %s",
+				text_member(error, "error"));
+	}
+	return problem_usage(&cli->options, "it must be of this hvctl's version",
+		"the snapshot holds no samples of the doctor");
+}
+
+enum cli_exit doctor_file_report(
+	struct cli *cli, const struct invocation *invocation, json_t **ret_report)
+{
+	const struct doctor_limits limits = limits_of(invocation);
 	CLEANUP(samples) struct samples samples = {0};
 	CLEANUP(report) struct doctor_report report = {0};
 
 	if (!read_samples(cli->snapshot, &samples))
-		return problem_usage(&cli->options, "it must be of this hvctl's version",
-			"the snapshot holds no samples of the doctor");
+		return report_no_samples(cli);
 	if (doctor_examine(samples.then, samples.now, &limits, &report) < 0)
 		return problem_errno(&cli->options, ENOMEM, "doctor");
 	*ret_report = report_json(invocation, &limits, &report);

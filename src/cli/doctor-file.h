@@ -11,8 +11,9 @@
 #include "cli/command.h"
 
 /*
- * A report as GET /v1/doctor gives it, with `seq` null, of cli->snapshot. CLI_USAGE: that holds no
+ * A report as GET /v1/doctor gives it, with `seq` null, of cli->snapshot, by the limits that
+ * the command was given. CLI_USAGE: that holds no
  * samples, or other ones than this hvctl knows.
  */
-enum cli_exit doctor_file_report(struct cli *cli, const struct invocation *invocation,
-	uint64_t stuck_ns, json_t **ret_report) MUST_CHECK;
+enum cli_exit doctor_file_report(
+	struct cli *cli, const struct invocation *invocation, json_t **ret_report) MUST_CHECK;

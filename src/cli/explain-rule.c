@@ -17,6 +17,12 @@ bool explain_is_rule(const char *word)
 	return (*word == 'D' || *word == 'd') && doctor_rule_find(word) >= 0;
 }
 
+bool explain_looks_like_rule(const char *word)
+{
+	return (*word == 'D' || *word == 'd') && word[1] &&
+	       word[1 + strspn(word + 1, "0123456789")] == '\0';
+}
+
 /* Words of `text`, broken at spaces, each line indented. */
 static void put_paragraph(const char *title, const char *text)
 {
@@ -50,21 +56,50 @@ static void put_rule(const struct doctor_rule_text *rule)
 	put_paragraph("How to bring it about", rule->provoke);
 }
 
-enum cli_exit explain_rule(
-	struct cli *cli, const struct invocation *invocation, const char *word)
+static json_t *rule_json(const struct doctor_rule_text *rule)
 {
-	struct doctor_rule_text rule = doctor_rule_text((unsigned)doctor_rule_find(word));
-	json_auto_t *reply = NULL;
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "rule", rule->id, "layer",
+		doctor_layer_names[rule->layer], "severity", doctor_severity_names[rule->severity],
+		"title", rule->title, "condition", rule->condition, "meaning", rule->meaning,
+		"guest_shows", rule->guest_shows, "remedy", rule->remedy, "provoke", rule->provoke);
+}
 
-	if (!cli_wants_json(&cli->options)) {
-		put_rule(&rule);
-		return CLI_OK;
+/* The rules `first` to `last` as a list that -j prints. */
+static enum cli_exit render_rules(
+	struct cli *cli, const struct invocation *invocation, unsigned first, unsigned last)
+{
+	json_auto_t *reply = json_pack("{s:[], s:n, s:n}", "items", "seq", "next");
+	json_t *items = json_object_get(reply, "items");
+
+	for (unsigned i = first; i <= last; i++) {
+		struct doctor_rule_text rule = doctor_rule_text(i);
+
+		if (json_array_append_new(items, rule_json(&rule)) < 0)
+			return problem_errno(&cli->options, ENOMEM, "explain");
 	}
-	reply = json_pack("{s:[{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}], s:n, s:n}", "items",
-		"rule", rule.id, "layer", doctor_layer_names[rule.layer], "severity",
-		doctor_severity_names[rule.severity], "title", rule.title, "condition",
-		rule.condition, "meaning", rule.meaning, "guest_shows", rule.guest_shows, "remedy",
-		rule.remedy, "provoke", rule.provoke, "seq", "next");
-	return reply ? render_reply(cli, invocation->command, reply)
-		     : problem_errno(&cli->options, ENOMEM, "explain");
+	return render_reply(cli, invocation->command, reply);
+}
+
+enum cli_exit explain_rule(struct cli *cli, const struct invocation *invocation, const char *word)
+{
+	unsigned index = (unsigned)doctor_rule_find(word);
+	struct doctor_rule_text rule = doctor_rule_text(index);
+
+	if (cli_wants_json(&cli->options))
+		return render_rules(cli, invocation, index, index);
+	put_rule(&rule);
+	return CLI_OK;
+}
+
+enum cli_exit explain_rules(struct cli *cli, const struct invocation *invocation)
+{
+	if (cli_wants_json(&cli->options))
+		return render_rules(cli, invocation, 0, DOCTOR_RULES - 1);
+	for (unsigned i = 0; i < DOCTOR_RULES; i++) {
+		struct doctor_rule_text rule = doctor_rule_text(i);
+
+		printf("%-4s %-5s  %s\n", rule.id, doctor_severity_names[rule.severity],
+			rule.title);
+	}
+	return CLI_OK;
 }

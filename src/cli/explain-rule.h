@@ -11,6 +11,10 @@
 
 /* "D17", also in lower case. */
 bool explain_is_rule(const char *word);
+/* "D99": a D and digits. */
+bool explain_looks_like_rule(const char *word);
 /* `word` is a rule. */
-enum cli_exit explain_rule(struct cli *cli, const struct invocation *invocation,
-	const char *word) MUST_CHECK;
+enum cli_exit explain_rule(
+	struct cli *cli, const struct invocation *invocation, const char *word) MUST_CHECK;
+/* All of them, a line each. */
+enum cli_exit explain_rules(struct cli *cli, const struct invocation *invocation) MUST_CHECK;

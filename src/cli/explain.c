@@ -306,6 +306,11 @@ enum cli_exit run_explain(struct cli *cli, const struct invocation *invocation)
 
 	if (explain_is_rule(wanted))
 		return explain_rule(cli, invocation, wanted);
+	if (strcmp(wanted, "rules") == 0)
+		return explain_rules(cli, invocation);
+	if (explain_looks_like_rule(wanted))
+		return problem_report(&cli->options, CLI_NOT_FOUND, "no_such_rule",
+			"\"hvctl explain rules\" lists them", "no rule is called \"%s\"", wanted);
 	found = explain_find(wanted);
 	if (!found)
 		return problem_errno(&cli->options, ENOMEM, "explain");

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "cli/command.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 
@@ -85,6 +86,9 @@ static void print_hint(const json_t *problem)
 		{"sint_masked", "--force posts anyway; the interrupt is owed until it is unmasked"},
 		{"queue_full", "the guest does not write EOM; see \"hvctl sints show VP SINT\""},
 		{"history_gone", "leave --since away to start at the oldest record"},
+		{"force_needed", "--force does it, --dry-run tells what would be done"},
+		{"fault_not_possible", "\"hvctl faults kinds\" lists what there is"},
+		{"too_many_faults", "\"hvctl faults clear\" ends them all"},
 		{"not_found", "the list commands show what there is"},
 	};
 	const char *code = json_string_value(json_object_get(problem, "code"));
@@ -98,7 +102,22 @@ static void print_hint(const json_t *problem)
 	print_member(problem, "hint", "hint: ");
 }
 
-static void print_text(const json_t *problem)
+/* Where a value was wrong: "?limit" and "/count" as what was typed; "/" is all of the body. */
+static void print_place(const struct command *command, const char *pointer)
+{
+	const char *place = pointer;
+
+	if (strcmp(pointer, "/") == 0)
+		return;
+	for (const struct arg *arg = command ? command->args : NULL; arg && arg->name; arg++)
+		if (arg->place != PLACE_LOCAL && strcmp(arg->key, pointer + 1) == 0)
+			place = arg->name;
+	fputs("at: ", stderr);
+	text_put(stderr, place);
+	fputc('\n', stderr);
+}
+
+static void print_text(const struct command *command, const json_t *problem)
 {
 	size_t i;
 	json_t *error;
@@ -106,7 +125,10 @@ static void print_text(const json_t *problem)
 	print_sentence(problem);
 	json_array_foreach(json_object_get(problem, "errors"), i, error)
 	{
-		print_member(error, "pointer", "at: ");
+		const char *pointer = json_string_value(json_object_get(error, "pointer"));
+
+		if (pointer && *pointer)
+			print_place(command, pointer);
 		if (!json_equal(
 			    json_object_get(error, "detail"), json_object_get(problem, "detail")))
 			print_member(error, "detail", "    ");
@@ -121,7 +143,7 @@ static void print(const struct cli_options *options, const json_t *problem)
 	if (cli_wants_json(options))
 		print_json(problem);
 	else
-		print_text(problem);
+		print_text(options->command, problem);
 }
 
 /* Formats and escapes: a command line may hold any bytes, JSON only UTF-8. */

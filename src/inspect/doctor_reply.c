@@ -52,7 +52,7 @@ static bool read_limit(struct reply *reply, const char *name, const char *text, 
 	if (*text == '\0')
 		return true;
 	if (parse_duration(text, &ns) < 0 || ns == 0) {
-		problem_value(reply, PROBLEM_BAD_VALUE, name, "not a duration, as 1s or 200ms");
+		problem_value(reply, PROBLEM_BAD_VALUE, name, "not a duration above 0, as 1s or 200ms");
 		return false;
 	}
 	*limit_ns = ns;

@@ -171,6 +171,14 @@ assert [u["subject"] for u in report["unjudged"]] == ["vps/0"] and report["withh
 	assert_line --partial '"rule": "D17"'
 	run "$HVCTL" explain D41
 	assert_failure 3
+	assert_line 'hvctl: no rule is called "D41" (no_such_rule)'
+	assert_line 'hint: "hvctl explain rules" lists them'
+	run "$HVCTL" explain rules
+	assert_success
+	assert_equal "${#lines[@]}" 40
+	assert_line --regexp '^D17  [a-z]+ +[a-z]'
+	run "$HVCTL" explain rules -j
+	assert_equal "$(field "$output" items.39.rule)" D40
 }
 
 @test "the commands that rules advise exist" {
@@ -180,6 +188,22 @@ assert [u["subject"] for u in report["unjudged"]] == ["vps/0"] and report["withh
 		run "$HVCTL" $words --help
 		assert_success
 	done
+}
+
+@test "each limit can be set, live and on a snapshot" {
+	take_samples
+	change 'sample["connection"].update(state="negotiated", time_in_state_ns=9000000000)'
+	run "$HVCTL" doctor --from "$samples" --offers-after 8s
+	assert_line --partial 'warn D36 vmbus:'
+	run "$HVCTL" doctor --from "$samples" --offers-after 10s
+	refute_line --partial D36
+	run "$HVCTL" doctor 4 7 --event-after 1s --curl
+	assert_output --partial '/v1/doctor?event_after=1s&relid=4,7'
+	run "$HVCTL" doctor --event-after 1s --offers-after 1m --stuck-after 50ms
+	assert_success
+	run "$HVCTL" doctor --stuck-after 0
+	assert_failure 2
+	assert_line 'at: --stuck-after'
 }
 
 @test "a watching doctor is switched on with hvd, and off" {

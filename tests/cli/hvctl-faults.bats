@@ -15,6 +15,24 @@ teardown() {
 	common_teardown
 }
 
+@test "a mistyped kind, message or direction names the nearest, or where they are listed" {
+	start_hvd --demo --accel sim --device null
+	run "$HVCTL" faults add drop
+	assert_failure 2
+	assert_line 'hint: did you mean "drop_message"?'
+	run "$HVCTL" faults add nonsense
+	assert_line 'hint: "hvctl explain fault.kind" lists them'
+	run "$HVCTL" explain fault.kind
+	assert_line --partial drop_message
+	run "$HVCTL" faults add drop_message --message ofer_channel
+	assert_line 'hint: did you mean "offer_channel"?'
+	run "$HVCTL" faults add drop_message --direction up
+	assert_failure 2
+	run "$HVCTL" faults add drop_message --count 0
+	assert_failure 2
+	assert_line 'at: --count'
+}
+
 @test "faults are added, seen and cleared" {
 	start_hvd --demo --accel sim --device null
 	run "$HVCTL" faults list

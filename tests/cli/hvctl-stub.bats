@@ -182,7 +182,7 @@ fails_with() {
 	assert_success
 	run "$HVCTL" inject --vp 9 --sint 2
 	assert_failure 2
-	assert_line 'at: /vp'
+	assert_line 'at: --vp'
 }
 
 @test "inject --count posts so many and makes one document" {
