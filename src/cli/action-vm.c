@@ -170,7 +170,10 @@ enum cli_exit run_vm_wait(struct cli *cli, const struct invocation *invocation)
 	uint64_t limit_ns = cli->options.timeout_given ? cli->options.timeout_ns : WAIT_DEFAULT_NS;
 	uint64_t start_ns = clock_now_ns(&clock_monotonic);
 	json_auto_t *last = NULL;
+	enum cli_exit known = select_check(&cli->options, "--for", wanted, "vm");
 
+	if (known != CLI_OK)
+		return known;
 	if (cli->options.curl)
 		return client_request(cli, "GET", "/v1/vm", NULL, NULL, &last);
 	for (;;) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/explain.h"
 #include "cli/problem.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -203,6 +204,95 @@ enum cli_exit select_check_path(const struct cli_options *options, const char *o
 	return unknown_field(options, option, path, json_array_get(items, 0));
 }
 
+/* ---- against a schema ---------------------------------------------------- */
+
+static enum cli_exit unknown_member(const struct cli_options *options, const char *option,
+	const char *field, const char *object)
+{
+	CLEANUP(free) char *prefix = text_format("%s.", object);
+	json_auto_t *all = explain_find(NULL);
+	const char *fields[MAX_FIELDS], *near;
+	CLEANUP(free) char *hint = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; prefix && i < json_array_size(all) && count < MAX_FIELDS; i++) {
+		const char *name = text_member(json_array_get(all, i), "field");
+
+		if (strncmp(name, prefix, strlen(prefix)) == 0)
+			fields[count++] = name + strlen(prefix);
+	}
+	near = text_did_you_mean(field, fields, count);
+	hint = near ? text_format("did you mean \"%s\"?", near)
+		    : text_format("\"hvctl explain %s\" lists them", object);
+	return problem_usage(options, hint, "%s: a %s has no field \"%s\"", option, object, field);
+}
+
+/* What is one of some words is never another one. */
+static enum cli_exit check_word(const struct cli_options *options, const char *option,
+	const struct comparison *comparison, const json_t *values)
+{
+	const char *words[MAX_FIELDS], *near;
+	CLEANUP(free) char *list = text_value("", values);
+	CLEANUP(free) char *hint = NULL;
+	json_auto_t *wanted = literal(comparison->text);
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(values) && count < MAX_FIELDS; i++) {
+		if (json_equal(json_array_get(values, i), wanted))
+			return CLI_OK;
+		if (json_is_string(json_array_get(values, i)))
+			words[count++] = json_string_value(json_array_get(values, i));
+	}
+	near = text_did_you_mean(comparison->text, words, count);
+	hint = near ? text_format("did you mean \"%s\"?", near)
+		    : text_format("one of %s", list ? list : "");
+	return problem_usage(options, hint, "%s: %s is never \"%s\"", option, comparison->field,
+		comparison->text);
+}
+
+static enum cli_exit check_comparison(const struct cli_options *options, const char *option,
+	const struct comparison *comparison, const char *object)
+{
+	CLEANUP(free) char *name = text_format("%s.%s", object, comparison->field);
+	json_auto_t *found = name ? explain_find(name) : NULL;
+	const json_t *values = json_object_get(json_array_get(found, 0), "values");
+
+	if (!found)
+		return problem_errno(options, ENOMEM, option);
+	if (json_array_size(found) == 0)
+		return unknown_member(options, option, comparison->field, object);
+	if (!strchr("=!", comparison->operator) || json_array_size(values) == 0)
+		return CLI_OK;
+	return check_word(options, option, comparison, values);
+}
+
+static enum cli_exit take_comparison(const struct cli_options *options, const char *option,
+	const char *expression, size_t length, struct comparison *ret_comparison)
+{
+	if (split_comparison(expression, length, ret_comparison))
+		return CLI_OK;
+	return problem_usage(options,
+		"write field=value, or with !=, <, >, ~glob; a comma means and",
+		"%s: \"%.*s\" is not a comparison", option, (int)length, expression);
+}
+
+enum cli_exit select_check(const struct cli_options *options, const char *option,
+	const char *expression, const char *object)
+{
+	while (*expression) {
+		size_t length = strcspn(expression, ",");
+		__attribute__((cleanup(cleanup_comparison))) struct comparison comparison = {0};
+		enum cli_exit r = take_comparison(options, option, expression, length, &comparison);
+
+		if (r == CLI_OK)
+			r = check_comparison(options, option, &comparison, object);
+		if (r != CLI_OK)
+			return r;
+		expression += length + (expression[length] == ',');
+	}
+	return CLI_OK;
+}
+
 /* ---- applying ------------------------------------------------------------ */
 
 enum cli_exit select_matches(const struct cli_options *options, const char *option,
@@ -213,12 +303,10 @@ enum cli_exit select_matches(const struct cli_options *options, const char *opti
 	while (*expression) {
 		size_t length = strcspn(expression, ",");
 		__attribute__((cleanup(cleanup_comparison))) struct comparison comparison = {0};
+		enum cli_exit r = take_comparison(options, option, expression, length, &comparison);
 
-		if (!split_comparison(expression, length, &comparison))
-			return problem_usage(options,
-				"write field=value, or with !=, <, >, ~glob; a comma means and",
-				"%s: \"%.*s\" is not a comparison", option, (int)length,
-				expression);
+		if (r != CLI_OK)
+			return r;
 		if (!may_have(item, comparison.field))
 			return unknown_field(options, option, comparison.field, item);
 		matches = matches && holds(&comparison, item);

@@ -124,6 +124,17 @@ bats_require_minimum_version 1.5.0
 	usage_error '--since: "yesterday" is none of these' log --since yesterday
 }
 
+@test "vm wait does not wait for what can never be" {
+	usage_error 'hint: did you mean "running"?' vm wait --for state=runing
+	usage_error '--for: state is never "bogus"' vm wait --for state=bogus
+	usage_error 'hint: one of created' vm wait --for state!=bogus
+	usage_error 'hint: did you mean "state"?' vm wait --for stat=running
+	usage_error '--for: "running" is not a comparison' vm wait --for running
+	usage_error '--for: synic_mode is never "qemu"' vm wait --for state=running,synic_mode=qemu
+	run "$HVCTL" -s x vm wait --for 'state~run*,faults_active=0,stop=null' --curl
+	assert_success
+}
+
 @test "payloads are hex, a file or stdin, and at most 240 bytes" {
 	usage_error '--payload: "0g" is not hex' inject --vp 0 --sint 2 --payload 0g
 	usage_error '--payload: a message holds at most 240 bytes' \
