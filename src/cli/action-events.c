@@ -9,24 +9,77 @@
 #include "cli/actions.h"
 #include "cli/client.h"
 #include "cli/event-printer.h"
+#include "cli/explain.h"
 #include "cli/log-file.h"
+#include "cli/log-snapshot.h"
 #include "cli/problem.h"
 #include "cli/request.h"
+#include "cli/text.h"
 #include "cli/watch-kernel.h"
 #include "common/cleanup.h"
+#include "inspect/glob.h"
 #include "inspect/log_filter.h"
 
-static enum cli_exit check_moment(struct cli *cli, const char *option, const char *text)
-{
-	struct log_moment unused;
+enum { KINDS_MAX = 128 };
 
-	if (!text || log_moment_parse(text, &unused))
-		return CLI_OK;
-	return problem_usage(&cli->options,
-		"write a sequence number, how far back (30s, 5m, 1h), or a time: "
-		"2026-11-21T15:53:15Z",
-		"%s: \"%s\" is none of these", option, text);
+/* ---- checks ---------------------------------------------------------------- */
+
+/* A misspelt kind is waited for in vain, so each pattern has to have some kind that it hits. */
+static enum cli_exit check_type(struct cli *cli, const char *pattern, json_t *types)
+{
+	const char *names[KINDS_MAX], *near, *name;
+	CLEANUP(free) char *hint = NULL;
+	size_t count = 0;
+	json_t *help;
+
+	json_object_foreach(types, name, help)
+	{
+		if (glob_list_matches(pattern, name))
+			return CLI_OK;
+		if (count < KINDS_MAX)
+			names[count++] = name;
+	}
+	near = text_did_you_mean(pattern, names, count);
+	hint = near ? text_format("did you mean \"%s\"?", near)
+		    : strdup("\"hvctl explain records\" lists them");
+	return problem_usage(
+		&cli->options, hint, "--type: no kind of record is called \"%s\"", pattern);
 }
+
+/* KVM's kinds are as many as the kernel has; a log of another version has its own. */
+static enum cli_exit check_types(struct cli *cli, const struct invocation *invocation)
+{
+	const char *text = invocation_value(invocation, "type")->text;
+	bool foreign = invocation_given(invocation, "kernel") ||
+		       invocation_given(invocation, "file");
+	CLEANUP(free) char *copy = text && !foreign ? strdup(text) : NULL;
+	json_auto_t *types = copy ? explain_record_types() : NULL;
+	char *save = NULL;
+	enum cli_exit r = CLI_OK;
+
+	for (char *at = types ? strtok_r(copy, ",", &save) : NULL; at && r == CLI_OK;
+		at = strtok_r(NULL, ",", &save))
+		r = check_type(cli, at, types);
+	return r;
+}
+
+/* Nothing lies between a moment and an earlier one; moments of other kinds cannot be compared here. */
+static enum cli_exit check_order(struct cli *cli, const struct invocation *invocation)
+{
+	const char *since = invocation_value(invocation, "since")->text;
+	const char *until = invocation_value(invocation, "until")->text;
+	struct log_moment from, to;
+
+	if (!since || !until || !log_moment_parse(since, &from) || !log_moment_parse(until, &to) ||
+		from.kind != to.kind)
+		return CLI_OK;
+	if (from.kind == LOG_MOMENT_AGE ? from.value >= to.value : from.value <= to.value)
+		return CLI_OK;
+	return problem_usage(
+		&cli->options, NULL, "--since %s is later than --until %s", since, until);
+}
+
+/* ---- requests ------------------------------------------------------------- */
 
 /* The row's filters with `rest` ("follow=1") and key=value (when there is a value) in front. */
 static char *log_target(
@@ -73,7 +126,7 @@ enum cli_exit run_watch(struct cli *cli, const struct invocation *invocation)
 	const char *since = invocation_value(invocation, "since")->text;
 	struct event_printer printer = event_printer_for(cli, invocation);
 	CLEANUP(free) char *target = log_target(invocation, "follow=1", "since", since);
-	enum cli_exit r = check_moment(cli, "--since", since);
+	enum cli_exit r = check_types(cli, invocation);
 
 	if (r != CLI_OK || printer.wanted == 0)
 		return r;
@@ -151,15 +204,19 @@ enum cli_exit run_log(struct cli *cli, const struct invocation *invocation)
 {
 	const char *file = invocation_value(invocation, "file")->text;
 	struct event_printer printer = event_printer_for(cli, invocation);
-	enum cli_exit r = check_moment(cli, "--since", invocation_value(invocation, "since")->text);
+	enum cli_exit r = check_types(cli, invocation);
 
 	if (r == CLI_OK)
-		r = check_moment(cli, "--until", invocation_value(invocation, "until")->text);
+		r = check_order(cli, invocation);
 	if (r != CLI_OK)
 		return r;
-	if (file && (cli->options.curl || invocation_given(invocation, "previous")))
-		return problem_usage(
-			&cli->options, NULL, "--file goes with neither --previous nor --curl");
+	if ((file || cli->snapshot) &&
+		(cli->options.curl || invocation_given(invocation, "previous") ||
+			(file && cli->snapshot)))
+		return problem_usage(&cli->options, NULL,
+			"--file, --from, --previous and --curl do not go together");
+	if (cli->snapshot)
+		return log_snapshot_print(invocation, &printer);
 	if (file)
 		return log_file_print(invocation, file, &printer);
 	if (invocation_given(invocation, "previous") && is_away(cli))

@@ -138,10 +138,26 @@ static void drop_more(json_t *node)
 	}
 }
 
+static char *log_target(const char *since)
+{
+	char *target = NULL;
+	size_t size;
+	FILE *out = open_memstream(&target, &size);
+
+	if (!out)
+		return NULL;
+	fputs("/v1/log?limit=1000&since=", out);
+	client_put_encoded(out, since, false);
+	if (fclose(out) == 0)
+		return target;
+	free(target);
+	return NULL;
+}
+
 /* Pages of the log from `since` on; the records are those of one log, and bounded. */
 static enum cli_exit take_log(struct snapshot *snapshot, const char *since)
 {
-	CLEANUP(free) char *from = text_format("/v1/log?limit=1000&since=%s", since);
+	CLEANUP(free) char *from = log_target(since);
 	json_t *log = json_pack("{s:[], s:n, s:n}", "items", "seq", "next");
 	json_auto_t *page = NULL;
 	enum cli_exit r = from && log ? get(snapshot, from, &page) : CLI_INTERNAL;
@@ -238,8 +254,8 @@ static enum cli_exit take(
 
 /* ---- the file ----------------------------------------------------------------- */
 
-/* Everything, on disk, or -errno. */
-static int write_all(int fd, const json_t *document)
+/* Everything, on disk when `sync`, or -errno. Closes `fd`. */
+static int write_all(int fd, const json_t *document, bool sync)
 {
 	FILE *out = fdopen(fd, "w");
 	int r;
@@ -248,25 +264,42 @@ static int write_all(int fd, const json_t *document)
 		close(fd);
 		return -errno;
 	}
-	r = json_dumpf(document, out, JSON_INDENT(1)) < 0 ? -EIO : 0;
-	if (r == 0 && (fputc('\n', out) == EOF || fflush(out) != 0 || fsync(fd) < 0))
+	errno = 0; /* jansson says that it failed, and stdio why */
+	r = json_dumpf(document, out, JSON_INDENT(1)) < 0 ? -(errno ? errno : EIO) : 0;
+	if (r == 0 && (fputc('\n', out) == EOF || fflush(out) != 0 || (sync && fsync(fd) < 0)))
 		r = -errno;
 	if (fclose(out) != 0 && r == 0)
 		r = -errno;
 	return r;
 }
 
+/* A device, a pipe or /dev/fd/3 is written to where it is: a rename would put a file in its place. */
+static bool is_special(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+}
+
+static int write_special(const char *path, const json_t *document)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : write_all(fd, document, false);
+}
+
 /* Under another name first, so that FILE is either whole or as it was; for its owner only. */
 static int write_file(const char *path, const json_t *document)
 {
-	CLEANUP(free) char *temporary = text_format("%s.XXXXXX", path);
+	CLEANUP(free) char *behind = realpath(path, NULL); /* a symbolic link stays one */
+	CLEANUP(free) char *temporary = text_format("%s.XXXXXX", behind ? behind : path);
 	int fd = temporary ? mkostemp(temporary, O_CLOEXEC) : -1;
 	int r;
 
 	if (fd < 0)
 		return temporary ? -errno : -ENOMEM;
-	r = write_all(fd, document);
-	if (r == 0 && rename(temporary, path) < 0)
+	r = write_all(fd, document, true);
+	if (r == 0 && rename(temporary, behind ? behind : path) < 0)
 		r = -errno;
 	if (r < 0)
 		unlink(temporary);
@@ -279,7 +312,7 @@ static enum cli_exit put(struct cli *cli, const char *file, const json_t *docume
 
 	if (!file || strcmp(file, "-") == 0)
 		return render_json(cli, document);
-	r = write_file(file, document);
+	r = is_special(file) ? write_special(file, document) : write_file(file, document);
 	return r < 0 ? problem_report(&cli->options, CLI_INTERNAL, "not_written", NULL, "%s: %s",
 			       file, strerror(-r))
 		     : CLI_OK;
@@ -295,24 +328,36 @@ static void note_missing(const struct cli *cli, const json_t *document)
 			json_string_value(json_object_get(json_array_get(errors, i), "error")));
 }
 
+/* A document with holes is worth having, and no success: 7 when somebody did not answer in time. */
+static enum cli_exit verdict(const json_t *document)
+{
+	const json_t *errors = json_object_get(document, "errors");
+
+	for (size_t i = 0; i < json_array_size(errors); i++) {
+		if (strcmp(text_member(json_array_get(errors, i), "error"), "timeout") == 0)
+			return CLI_TIMEOUT;
+	}
+	return CLI_OK;
+}
+
 enum cli_exit run_snapshot(struct cli *cli, const struct invocation *invocation)
 {
-	struct snapshot snapshot = {
-		.cli = cli, .document = new_document(invocation_given(invocation, "redact"))};
+	struct snapshot snapshot = {.cli = cli};
 	enum cli_exit r;
 
-	if (!snapshot.document)
-		return problem_errno(&cli->options, ENOMEM, "snapshot");
-	if (cli->options.curl) {
-		json_decref(snapshot.document);
+	if (cli->options.curl)
 		return problem_usage(&cli->options, "\"hvctl inspect --curl\" asks for the tree",
 			"a snapshot is made of several requests");
-	}
+	snapshot.document = new_document(invocation_given(invocation, "redact"));
+	if (!snapshot.document)
+		return problem_errno(&cli->options, ENOMEM, "snapshot");
 	r = take(cli, invocation, &snapshot);
 	if (r == CLI_OK)
 		r = put(cli, invocation_value(invocation, "file")->text, snapshot.document);
-	if (r == CLI_OK)
+	if (r == CLI_OK) {
 		note_missing(cli, snapshot.document);
+		r = verdict(snapshot.document);
+	}
 	json_decref(snapshot.document);
 	return r;
 }

@@ -40,6 +40,7 @@ enum arg_type {
 	ARG_TEXT,     /* anything */
 	ARG_CHOICE,   /* one of arg.choices */
 	ARG_DURATION, /* 5s, 100ms */
+	ARG_MOMENT,   /* 17, 5m, 19:14:47.5, 2026-11-21T15:53:15Z: moment.h */
 	ARG_PAYLOAD,  /* hex bytes, @FILE or - for stdin: at most 240 bytes */
 	ARG_SET,      /* no value: true */
 	ARG_CLEAR,    /* no value: false */
@@ -132,9 +133,9 @@ static inline bool arg_takes_value(const struct arg *arg)
 /* ---- a parsed command line ------------------------------------------------ */
 
 struct value {
-	const char *text; /* as typed, NULL when not given */
+	const char *text; /* as typed, NULL when not given; ARG_MOMENT as the API takes it */
 	uint64_t number;  /* ARG_UINT, ARG_DURATION (ns) */
-	char *payload;    /* owns; ARG_PAYLOAD as plain hex digits */
+	char *payload;    /* owns; ARG_PAYLOAD as plain hex digits, the text of ARG_MOMENT */
 };
 
 struct invocation {

@@ -89,8 +89,8 @@
 	{ .name = "--count", .key = "count", .metavar = "N", \
 	  .help = "end after this many records", .type = ARG_UINT }, \
 	{ .name = "--since", .key = "since", .metavar = "SEQ|DURATION|TIME", \
-	  .help = "begin after this record, this far back (30s, 5m), or at 2026-11-21T15:53:15Z", \
-	  .type = ARG_TEXT }
+	  .help = "begin after this record, this far back (30s, 5m), or at 15:53:15 (UTC)", \
+	  .type = ARG_MOMENT }
 
 /* The defaults grow and shrink with --stuck-after. */
 #define LIMIT_OPTION(option, member, text)                                   \
@@ -1013,18 +1013,21 @@ const struct command commands[] = {
 		.help = "print the recorded past",
 		.example = "hvctl log --since 5m --type staged",
 		.method = "GET", .path = "/v1/log",
-		.flags = COMMAND_RECORDS,
+		.flags = COMMAND_RECORDS | COMMAND_OFFLINE,
 		.run = run_log,
 		.args = {
 			EVENT_OPTIONS,
 			{ .name = "--until", .key = "until", .metavar = "SEQ|DURATION|TIME",
 				.help = "end with this record, or this long ago, or at this time",
-				.type = ARG_TEXT, .place = PLACE_QUERY },
+				.type = ARG_MOMENT, .place = PLACE_QUERY },
 			{ .name = "--previous", .key = "previous",
 				.help = "what the hvd before this one recorded, and how it ended",
 				.type = ARG_SET, .place = PLACE_QUERY },
 			{ .name = "--file", .key = "file", .metavar = "PATH",
 				.help = "read this log instead of asking hvd",
+				.type = ARG_TEXT, .completer = COMPLETE_FILE },
+			{ .name = "--from", .key = "from", .metavar = "FILE",
+				.help = "the log in a snapshot, instead of hvd's",
 				.type = ARG_TEXT, .completer = COMPLETE_FILE },
 		},
 	},
@@ -1230,19 +1233,19 @@ const struct command commands[] = {
 			{ .name = "--redact", .key = "redact",
 				.help = "leave out the bytes of messages and packets",
 				.type = ARG_SET },
-			{ .name = "--since", .key = "since", .metavar = "DURATION",
+			{ .name = "--since", .key = "since", .metavar = "SEQ|DURATION|TIME",
 				.help = "how far back the log goes (default 5m, at most 20000 records)",
-				.type = ARG_TEXT },
+				.type = ARG_MOMENT },
 		},
 	},
 	{
 		.noun = "explain",
-		.help = "say what a field means (sints.slot.pending), or a rule of the doctor (D17, rules)",
+		.help = "say what a field means, a rule of the doctor, or a kind of record",
 		.example = "hvctl explain D17",
 		.run = run_explain,
 		.args = {
 			{ .name = "FIELD", .key = "field", .metavar = "FIELD",
-				.help = "object and path, a field's name alone, a rule, or rules for all",
+				.help = "sints.slot.pending or pending, D17, message.delivered; rules and records list all",
 				.type = ARG_TEXT, .completer = COMPLETE_FIELD,
 				.flags = ARG_REQUIRED },
 		},

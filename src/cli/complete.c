@@ -198,6 +198,7 @@ static void offer_rules(const struct context *context)
 		offer(context, rule.id, rule.title);
 	}
 	offer(context, "rules", "all rules, a line each");
+	offer(context, "records", "all kinds of record, a line each");
 }
 
 /* The words that a member of a fault may be, by the schema. */

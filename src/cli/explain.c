@@ -299,10 +299,50 @@ static enum cli_exit report_unknown(struct cli *cli, const char *wanted)
 		"no field is called \"%s\"", wanted);
 }
 
+/* Kinds of record: the one called `wanted`, or all of them. Empty: there is none. */
+static json_t *find_kinds(const char *wanted)
+{
+	json_auto_t *types = explain_record_types();
+	json_t *found = json_array(), *description;
+	const char *name;
+
+	json_object_foreach(types, name, description)
+	{
+		if (wanted && strcmp(wanted, name) != 0)
+			continue;
+		json_array_append_new(
+			found, json_pack("{s:s, s:O}", "record", name, "description", description));
+	}
+	return found;
+}
+
+static void put_kind(FILE *out, const json_t *kind)
+{
+	fprintf(out, "%-20s ", text_member(kind, "record"));
+	text_put(out, text_member(kind, "description"));
+	fputc('\n', out);
+}
+
+static enum cli_exit render_found(struct cli *cli, const struct invocation *invocation,
+	json_t *found, void (*put)(FILE *out, const json_t *item))
+{
+	json_auto_t *reply = NULL;
+
+	if (!cli_wants_json(&cli->options)) {
+		for (size_t i = 0; i < json_array_size(found); i++)
+			put(stdout, json_array_get(found, i));
+		return CLI_OK;
+	}
+	reply = json_pack("{s:O, s:n, s:n}", "items", found, "seq", "next");
+	return reply ? render_reply(cli, invocation->command, reply)
+		     : problem_errno(&cli->options, ENOMEM, "explain");
+}
+
 enum cli_exit run_explain(struct cli *cli, const struct invocation *invocation)
 {
 	const char *wanted = invocation_value(invocation, "field")->text;
-	json_auto_t *found = NULL, *reply = NULL;
+	bool all_kinds = strcmp(wanted, "records") == 0;
+	json_auto_t *found = NULL, *kinds = NULL;
 
 	if (explain_is_rule(wanted))
 		return explain_rule(cli, invocation, wanted);
@@ -311,17 +351,12 @@ enum cli_exit run_explain(struct cli *cli, const struct invocation *invocation)
 	if (explain_looks_like_rule(wanted))
 		return problem_report(&cli->options, CLI_NOT_FOUND, "no_such_rule",
 			"\"hvctl explain rules\" lists them", "no rule is called \"%s\"", wanted);
+	kinds = find_kinds(all_kinds ? NULL : wanted);
 	found = explain_find(wanted);
-	if (!found)
+	if (!found || !kinds)
 		return problem_errno(&cli->options, ENOMEM, "explain");
-	if (json_array_size(found) == 0)
-		return report_unknown(cli, wanted);
-	if (!cli_wants_json(&cli->options)) {
-		for (size_t i = 0; i < json_array_size(found); i++)
-			put_field(stdout, json_array_get(found, i));
-		return CLI_OK;
-	}
-	reply = json_pack("{s:O, s:n, s:n}", "items", found, "seq", "next");
-	return reply ? render_reply(cli, invocation->command, reply)
-		     : problem_errno(&cli->options, ENOMEM, "explain");
+	if (json_array_size(kinds) > 0)
+		return render_found(cli, invocation, kinds, put_kind);
+	return json_array_size(found) > 0 ? render_found(cli, invocation, found, put_field)
+					  : report_unknown(cli, wanted);
 }

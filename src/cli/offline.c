@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/problem.h"
 #include "cli/text.h"
@@ -24,19 +25,35 @@ static bool is_snapshot(const json_t *document)
 	       json_is_object(json_object_get(document, "tree"));
 }
 
+/* What people name by mistake; jansson says of both that something was expected. */
+static const char *other_kind(FILE *in)
+{
+	struct stat info;
+
+	if (fstat(fileno(in), &info) < 0)
+		return NULL;
+	if (S_ISDIR(info.st_mode))
+		return "it is a directory";
+	return S_ISREG(info.st_mode) && info.st_size == 0 ? "it is empty" : NULL;
+}
+
 enum cli_exit offline_load(struct cli *cli, const char *file, json_t **ret_snapshot)
 {
 	bool from_stdin = strcmp(file, "-") == 0;
 	FILE *in = from_stdin ? stdin : fopen(file, "re");
 	json_auto_t *document = NULL;
+	const char *other = in ? other_kind(in) : NULL;
 	json_error_t error;
 
 	if (!in)
-		return problem_report(&cli->options, CLI_NOT_FOUND, "no_such_file", NULL, "%s: %s",
-			file, strerror(errno));
+		return problem_report(&cli->options, errno == EACCES ? CLI_DENIED : CLI_NOT_FOUND,
+			"no_such_file", NULL, "%s: %s", file, strerror(errno));
 	document = json_loadf(in, JSON_REJECT_DUPLICATES, &error);
 	if (!from_stdin)
 		fclose(in);
+	if (!document && other)
+		return problem_usage(&cli->options, "\"hvctl snapshot FILE\" makes one",
+			"%s is no snapshot: %s", file, other);
 	if (!document)
 		return problem_usage(&cli->options, "\"hvctl snapshot FILE\" makes one",
 			"%s is no snapshot: line %d: %s", file, error.line, error.text);

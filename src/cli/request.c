@@ -111,6 +111,7 @@ static json_t *body_value(const struct arg *arg, const struct value *value)
 	case ARG_CLEAR:
 		return json_false();
 	case ARG_UINTS:
+	case ARG_MOMENT:
 	case ARG_TEXT:
 	case ARG_CHOICE:
 		return json_string(value->text);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/interrupt.h"
+#include "cli/moment.h"
 #include "cli/problem.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -127,6 +128,21 @@ static enum cli_exit parse_payload(
 	return CLI_OK;
 }
 
+static enum cli_exit parse_moment(const struct cli_options *options, const struct arg *arg,
+	const char *text, struct value *ret_value)
+{
+	char moment[MOMENT_BYTES];
+
+	if (!moment_normalize(text, time(NULL), moment))
+		return problem_usage(options,
+			"write a sequence number, how far back (30s, 5m, 1h), or a time in UTC: "
+			"19:14:47.5, \"2026-11-21 15:53\", 2026-11-21T15:53:15Z",
+			"%s: \"%s\" is none of these", arg->name, text);
+	ret_value->payload = strdup(moment);
+	ret_value->text = ret_value->payload;
+	return ret_value->payload ? CLI_OK : problem_errno(options, ENOMEM, arg->name);
+}
+
 enum cli_exit value_parse(const struct cli_options *options, const struct arg *arg,
 	const char *text, struct value *ret_value)
 {
@@ -147,6 +163,9 @@ enum cli_exit value_parse(const struct cli_options *options, const struct arg *a
 		break;
 	case ARG_CHOICE:
 		r = check_choice(options, arg, text);
+		break;
+	case ARG_MOMENT:
+		r = parse_moment(options, arg, text, &value);
 		break;
 	case ARG_PAYLOAD:
 		r = parse_payload(options, arg, text, &value.payload);

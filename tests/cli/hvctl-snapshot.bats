@@ -20,6 +20,10 @@ demo() {
 	start_hvd --demo --accel sim --cpus 2 --device null --device heartbeat "$@"
 }
 
+has_record() {
+	[ -n "$("$HVCTL" log --type "$1" --count 1)" ]
+}
+
 # The shape of a document: its keys, one a line, without values.
 shape() {
 	/usr/bin/python3 -c 'import json, sys
@@ -57,13 +61,12 @@ print(len(document["doctor"]["samples"]), len(document["log"]["items"]) > 10)' \
 @test "a snapshot goes to stdout, too, and has no doctor to say where there is none" {
 	start_stub
 	run --separate-stderr "$HVCTL" snapshot
-	assert_success
+	assert_failure 7 # a VP of the stub's did not answer; the rest is worth having
 	one_json "$output"
 	assert_equal "$(field "$output" complete)" false
 	assert_equal "$(field "$output" doctor)" null
 	assert_equal "$(field "$output" tree.vm.name)" stub
 	[[ $stderr == *'/v1/doctor/samples is left out: not_found'* ]]
-	# A VP of the stub's did not answer.
 	[[ $stderr == *'/v1/tree/vps/1 is left out: timeout'* ]]
 	assert_equal "$(field "$output" errors.0.part)" /v1/tree/vps/1
 }
@@ -80,6 +83,61 @@ print(len(document["doctor"]["samples"]), len(document["log"]["items"]) > 10)' \
 	run "$HVCTL" snapshot "$BATS_TEST_TMPDIR/folder"
 	assert_failure 1
 	assert_equal "$(find "$BATS_TEST_TMPDIR" -name 'folder*' | wc -l)" 1
+}
+
+@test "a device is written to, and not replaced; a link stays a link" {
+	demo
+	"$HVCTL" snapshot "$BATS_TEST_TMPDIR/real.json"
+	ln -s real.json "$BATS_TEST_TMPDIR/link.json"
+	inode=$(stat -c %i "$BATS_TEST_TMPDIR/real.json")
+	run "$HVCTL" snapshot "$BATS_TEST_TMPDIR/link.json"
+	assert_success
+	assert_equal "$(readlink "$BATS_TEST_TMPDIR/link.json")" real.json
+	refute [ "$(stat -c %i "$BATS_TEST_TMPDIR/real.json")" = "$inode" ]
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	timeout 20 "$HVCTL" snapshot "$BATS_TEST_TMPDIR/pipe" 3>&- &
+	timeout 20 cat "$BATS_TEST_TMPDIR/pipe" >"$file"
+	/usr/bin/python3 -m json.tool "$file" >/dev/null
+	wait $!
+	[ -p "$BATS_TEST_TMPDIR/pipe" ]
+	run "$HVCTL" snapshot /dev/fd/3 3>/dev/full
+	assert_failure 1
+	assert_output --partial 'No space left on device'
+}
+
+@test "the log in a snapshot is filtered as a log is" {
+	demo
+	wait_until has_record message.delivered
+
+	"$HVCTL" snapshot "$file"
+	stop_hvd
+	run "$HVCTL" log --from "$file" --type vm.state
+	assert_success
+	assert_equal "${#lines[@]}" 1
+	assert_line --regexp ' vm\.state +from=created to=running'
+	seq=$(field "$("$HVCTL" log --from "$file" --type vm.state -j)" seq)
+	run "$HVCTL" log --from "$file" --since "$seq" --count 1 -j
+	assert_equal "$(field "$output" seq)" $((seq + 1))
+	run "$HVCTL" log --from "$file" --until "$seq" -j
+	assert_equal "$(field "${lines[-1]}" seq)" "$seq"
+	run "$HVCTL" log --from "$file" --vp 1 --sint 2
+	assert_line --partial message.delivered
+	refute_line --partial 'VP 0'
+	refute_line --partial 'SINT 4'
+	time=$("$HVCTL" log --from "$file" --type vm.state | cut -c1-15)
+	run "$HVCTL" log --from "$file" --since "$time" --count 1
+	assert_output --partial vm.state
+	run "$HVCTL" log --from "$file" --since 0s
+	assert_equal "${#lines[@]}" 1
+	run "$HVCTL" log --from "$file" --relid 9
+	assert_output ''
+	run "$HVCTL" log --from "$file" --previous
+	assert_failure 2
+	/usr/bin/python3 -c 'import json, sys
+print(json.dumps(json.load(open(sys.argv[1])) | {"log": None}))' "$file" >"$file.without"
+	run "$HVCTL" log --from "$file.without"
+	assert_failure 3
+	assert_line --partial 'the snapshot has no log'
 }
 
 @test "commands answer out of a snapshot as they did of the VM" {
@@ -153,6 +211,12 @@ print(len(document["doctor"]["samples"]), len(document["log"]["items"]) > 10)' \
 	run "$HVCTL" vps list --from "$file"
 	assert_failure 2
 	assert_output --partial 'line 1'
+	: >"$file"
+	run "$HVCTL" doctor --from "$file"
+	assert_failure 2
+	assert_output --partial 'is no snapshot: it is empty'
+	run "$HVCTL" doctor --from "$BATS_TEST_TMPDIR"
+	assert_output --partial 'is no snapshot: it is a directory'
 }
 
 @test "the packets of a ring are where rings show looks for them" {

@@ -124,6 +124,46 @@ bats_require_minimum_version 1.5.0
 	usage_error '--since: "yesterday" is none of these' log --since yesterday
 }
 
+@test "a moment is typed as records print it, or as a date, in UTC" {
+	while IFS='|' read -r typed sent; do
+		run "$HVCTL" -s x log --since "$typed" --curl
+		assert_output "curl -sS --unix-socket x 'http://hvd/v1/log?limit=1000&since=$sent'"
+	done <<-'END'
+		17|17
+		5m|5m
+		2026-11-21T15:53:15.25+01:00|2026-11-21T15%3A53%3A15.25%2B01%3A00
+		2026-11-21 15:53:15.123456|2026-11-21T15%3A53%3A15.123456Z
+		2026-11-21T15:53:15|2026-11-21T15%3A53%3A15Z
+		2026-11-21 15:53|2026-11-21T15%3A53%3A00Z
+		2026-11-21|2026-11-21T00%3A00%3A00Z
+	END
+	run "$HVCTL" -s x log --since 00:00:00.5 --curl
+	assert_output --partial "since=$(date -u +%Y-%m-%d)T00%3A00%3A00.5Z"
+	for typed in '' 25:00 '2026-11-21 ' 19:14x 19:14:00. 19:14:00.1234567890; do
+		usage_error 'is none of these' log --since "$typed"
+		usage_error 'is none of these' snapshot /dev/null --since "$typed"
+	done
+	usage_error '--since 1s is later than --until 5s' log --since 1s --until 5s
+	usage_error 'is later than' log --since 2026-11-22 --until 2026-11-21
+	usage_error 'is later than' log --since 9 --until 8
+}
+
+@test "a kind of record that there is none of is refused, not waited for" {
+	usage_error 'no kind of record is called "bogus"' log --type bogus
+	usage_error 'did you mean "sint.assert"?' watch --type 'message.*,sint.asert'
+	usage_error 'no kind of record is called "*.nothing"' watch --type '*.nothing'
+	run "$HVCTL" -s x log --type 'vm.*,st?ged' --curl
+	assert_success
+	run "$HVCTL" explain records
+	assert_success
+	assert_line --regexp '^message.delivered +a message was'
+	refute_line --regexp '^gap '
+	run "$HVCTL" explain sint.assert
+	assert_equal "${#lines[@]}" 1
+	run "$HVCTL" explain sint.assert -j
+	assert_equal "$(field "$output" items.0.record)" sint.assert
+}
+
 @test "vm wait does not wait for what can never be" {
 	usage_error 'hint: did you mean "running"?' vm wait --for state=runing
 	usage_error '--for: state is never "bogus"' vm wait --for state=bogus
@@ -185,8 +225,8 @@ bats_require_minimum_version 1.5.0
 	assert_output "curl -sS --unix-socket x -H 'Content-Type: application/json' --data-raw '{\"vp\":1,\"sint\":2,\"type\":16,\"payload\":\"0102\",\"wait\":false}' 'http://hvd/v1/messages'"
 	run "$HVCTL" -s x sints list --vp 3 --vtl 1 --curl
 	assert_output "curl -sS --unix-socket x 'http://hvd/v1/vps/3/sints?vtl=1'"
-	run "$HVCTL" -s x watch --type 'a*&b' --curl
-	assert_output "curl -sSN --unix-socket x 'http://hvd/v1/log?follow=1&type=a%2A%26b'"
+	run "$HVCTL" -s x watch --type 'vm.*' --curl
+	assert_output "curl -sSN --unix-socket x 'http://hvd/v1/log?follow=1&type=vm.%2A'"
 }
 
 @test "--curl's line runs in a shell" {
