@@ -16,18 +16,26 @@ struct examination {
 	int error;
 };
 
+/* Not 0, and for ever where there is no such number. */
+static uint64_t scaled(uint64_t usual_ns, double factor)
+{
+	double ns = (double)usual_ns * factor;
+
+	return ns >= 0x1p64 ? UINT64_MAX : MAX((uint64_t)ns, UINT64_C(1));
+}
+
 struct doctor_limits doctor_limits_for(uint64_t stuck_ns)
 {
 	const struct doctor_limits usual = DOCTOR_LIMITS_DEFAULT;
 	double factor = (double)stuck_ns / (double)usual.stuck_ns;
 
 	return (struct doctor_limits){
-		.event_ns = (uint64_t)((double)usual.event_ns * factor),
+		.event_ns = scaled(usual.event_ns, factor),
 		.stuck_ns = stuck_ns,
-		.answer_ns = (uint64_t)((double)usual.answer_ns * factor),
-		.offers_ns = (uint64_t)((double)usual.offers_ns * factor),
-		.driver_ns = (uint64_t)((double)usual.driver_ns * factor),
-		.shutdown_ns = (uint64_t)((double)usual.shutdown_ns * factor),
+		.answer_ns = scaled(usual.answer_ns, factor),
+		.offers_ns = scaled(usual.offers_ns, factor),
+		.driver_ns = scaled(usual.driver_ns, factor),
+		.shutdown_ns = scaled(usual.shutdown_ns, factor),
 	};
 }
 

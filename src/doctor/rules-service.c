@@ -50,7 +50,7 @@ bool check_no_daemon(struct look *look)
 bool check_no_listener(struct look *look)
 {
 	const struct doctor_sock *sock = look->sock;
-	uint64_t limit_ns = look->limits->answer_ns * 3 / 4;
+	uint64_t limit_ns = look->limits->answer_ns / 4 * 3;
 	char text[DURATION_BYTES];
 
 	if (!sock->from_host || !sock->offered || !look->sock_then->offered ||

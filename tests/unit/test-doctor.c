@@ -1039,6 +1039,11 @@ static void limits_follow_the_first_one(void **state UNUSED)
 	assert_int_equal(limits.driver_ns, 5 * S);
 	limits = doctor_limits_for(S);
 	assert_memory_equal(&limits, &usual, sizeof(usual));
+	/* What hvctl is told for a snapshot may be anything. */
+	limits = doctor_limits_for(UINT64_MAX / 2);
+	assert_true(limits.answer_ns >= limits.stuck_ns && limits.event_ns < limits.stuck_ns);
+	assert_true(limits.offers_ns == UINT64_MAX && limits.shutdown_ns == UINT64_MAX);
+	assert_int_equal(doctor_limits_for(1).event_ns, 1);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
