@@ -159,7 +159,8 @@ static bool check_id(struct request *request, const struct device_values *values
 	if (values->id[0] == '\0' || vmbus_device_name_is_valid(values->id))
 		return true;
 	problem_value(&request->reply, PROBLEM_BAD_VALUE, "/id",
-		"id is not 1 to %d letters, digits, '.', '_' or '-'", DEVICE_NAME_BYTES - 1);
+		"id is not 1 to %d letters, digits, '.', '_' or '-', the first a letter or a digit",
+		DEVICE_NAME_BYTES - 1);
 	return false;
 }
 

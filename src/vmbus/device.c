@@ -110,7 +110,7 @@ bool vmbus_device_name_is_valid(const char *name)
 {
 	size_t length = strlen(name);
 
-	return length > 0 && length < DEVICE_NAME_BYTES &&
+	return length > 0 && length < DEVICE_NAME_BYTES && !strchr(".-_", name[0]) &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
 		       length;
 }
@@ -125,8 +125,9 @@ static const char *name_of(
 	if (vmbus_device_name_is_valid(name))
 		return name;
 	snprintf(reterr_text, DEVICE_ERROR_BYTES,
-		"id: '%.40s' is not 1 to %d letters, digits, '.', '_' or '-'", name,
-		DEVICE_NAME_BYTES - 1);
+		"id: '%.40s' is not 1 to %d letters, digits, '.', '_' or '-', the first a letter "
+		"or a digit",
+		name, DEVICE_NAME_BYTES - 1);
 	return NULL;
 }
 

@@ -68,6 +68,7 @@ extern const struct vmbus_device_kind *const vmbus_device_kinds[]; /* ends with 
 const struct vmbus_device_kind *vmbus_device_find_kind(const char *name);
 /* Says that `wanted` is none, and which there are. */
 void vmbus_device_list_kinds(char text[DEVICE_ERROR_BYTES], const char *wanted);
+/* It is a segment of a path in the API: "." and ".." are none, whoever sends them. */
 bool vmbus_device_name_is_valid(const char *name);
 /* `id` is an option of every kind. */
 bool vmbus_device_has_option(const struct vmbus_device_kind *kind, const char *key);

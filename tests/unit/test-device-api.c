@@ -288,6 +288,8 @@ static void what_is_wrong_with_a_request_is_pointed_at(void **state)
 		{"{\"kind\":\"null,id=x\"}", 422, "bad_value", "/kind"},
 		{"{\"kind\":\"null\",\"colour\":1}", 400, "unknown_key", "/colour"},
 		{"{\"kind\":\"null\",\"id\":\"a b\"}", 422, "bad_value", "/id"},
+		{"{\"kind\":\"null\",\"id\":\"..\"}", 422, "bad_value", "/id"},
+		{"{\"kind\":\"null\",\"id\":\"-a\"}", 422, "bad_value", "/id"},
 		{"{\"kind\":\"null\",\"id\":\"a,class=1\"}", 422, "bad_value", "/id"},
 		{"{\"kind\":\"null\",\"id\":\"12345678901234567890123456789012\"}", 422,
 			"bad_value", "/id"},
