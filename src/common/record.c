@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "common/cleanup.h"
+#include "common/clock_ticks.h"
 #include "common/record_file.h"
 #include "common/record_names.h"
 
@@ -34,7 +35,8 @@ struct ring {
 };
 
 struct recorder {
-	const struct clock *clock; /* borrows */
+	const struct clock *clock;       /* borrows */
+	const struct tick_source *ticks; /* borrows; NULL: writers ask the clock */
 	size_t capacity;
 	_Atomic bool enabled;
 	struct record_file_header *header; /* owns, mapped; the file's when there is one */
@@ -44,9 +46,15 @@ struct recorder {
 	struct ring ring[MAX_RINGS]; /* ring 0 is shared by threads that did not attach */
 };
 
-/* The calling thread's ring, and the recorder it belongs to. */
-static __thread struct recorder *own_recorder;
-static __thread struct ring *own_ring;
+/*
+ * What the calling thread writes with, once it has attached. The model says that no call is needed to
+ * find it: the compiler cannot know that this becomes part of a program, not of a plug-in.
+ */
+static __thread __attribute__((tls_model("initial-exec"))) struct {
+	struct recorder *recorder;
+	struct ring *ring;
+	struct clock_ticks time;
+} own;
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
@@ -214,6 +222,7 @@ int recorder_new_at(const struct clock *clock, size_t ring_records,
 	if (!recorder)
 		return -ENOMEM;
 	recorder->clock = clock;
+	recorder->ticks = tick_source_for(clock, CLOCK_TICKS_SOURCE_FILE);
 	recorder->capacity = ring_records;
 	recorder->enabled = true;
 	recorder->fd = -1;
@@ -287,7 +296,7 @@ int recorder_attach(struct recorder *recorder, const char *thread_name)
 	struct ring *ring;
 	int r = 0;
 
-	if (own_recorder == recorder)
+	if (own.recorder == recorder)
 		return 0;
 	pthread_mutex_lock(&recorder->lock);
 	ring = ring_reuse(recorder);
@@ -306,29 +315,25 @@ int recorder_attach(struct recorder *recorder, const char *thread_name)
 	pthread_mutex_unlock(&recorder->lock);
 	if (r < 0)
 		return r;
-	own_recorder = recorder;
-	own_ring = ring;
+	own.recorder = recorder;
+	own.ring = ring;
+	clock_ticks_init(&own.time, recorder->clock, recorder->ticks);
 	return 0;
 }
 
 void recorder_detach(struct recorder *recorder)
 {
-	if (own_recorder != recorder)
+	if (own.recorder != recorder)
 		return;
-	atomic_store_explicit(&own_ring->taken, false, memory_order_release);
-	own_recorder = NULL;
-	own_ring = NULL;
+	atomic_store_explicit(&own.ring->taken, false, memory_order_release);
+	own.recorder = NULL;
+	own.ring = NULL;
 }
 
-/* Type, VTL, SINT and VP lie in one word of the record. */
-struct about {
-	uint16_t type;
-	uint8_t vtl, sint;
-	uint32_t vp;
-};
-_Static_assert(offsetof(struct record, type) == 16 && offsetof(struct record, arg) == 24 &&
-		       sizeof(struct about) == sizeof(uint64_t),
-	"the third word of a record");
+_Static_assert(offsetof(struct record, type) == 16 && offsetof(struct record, vtl) == 18 &&
+		       offsetof(struct record, sint) == 19 && offsetof(struct record, vp) == 20 &&
+		       offsetof(struct record, arg) == 24,
+	"the third word of a record, as record_about() makes it");
 
 static void store(struct record *slot, size_t word, uint64_t value)
 {
@@ -339,15 +344,13 @@ static void store(struct record *slot, size_t word, uint64_t value)
  * Word-wise, so that a concurrent reader sees torn records at worst, never undefined behaviour; and
  * straight into the slot: this is the hottest path of all.
  */
-static void record_store(struct record *slot, uint64_t seq, uint64_t mono_ns,
-	const struct about *about, const uint64_t args[RECORD_ARGS])
+static inline void record_store(struct record *slot, uint64_t seq, uint64_t mono_ns, uint64_t about,
+	const uint64_t args[RECORD_ARGS])
 {
-	uint64_t word;
-
-	memcpy(&word, about, sizeof(word));
 	store(slot, 0, seq);
 	store(slot, 1, mono_ns);
-	store(slot, 2, word);
+	store(slot, 2, about);
+#pragma GCC unroll 5
 	for (size_t i = 0; i < RECORD_ARGS; i++)
 		store(slot, 3 + i, args[i]);
 }
@@ -362,8 +365,8 @@ static void record_load(struct record *to, const struct record *from)
 	memcpy(to, words, sizeof(*to));
 }
 
-static void ring_write(struct recorder *recorder, struct ring *ring, uint64_t mono_ns,
-	const struct about *about, const uint64_t args[RECORD_ARGS])
+static inline void ring_write(struct recorder *recorder, struct ring *ring, uint64_t mono_ns,
+	uint64_t about, const uint64_t args[RECORD_ARGS])
 {
 	struct record_file_ring *state = ring->state;
 	uint64_t head = atomic_load_explicit(&state->head, memory_order_relaxed), seq;
@@ -384,19 +387,27 @@ static void ring_write(struct recorder *recorder, struct ring *ring, uint64_t mo
 	atomic_store_explicit(&state->busy, 0, memory_order_release);
 }
 
-void record_emit(struct recorder *recorder, uint16_t type, uint32_t vp, uint8_t vtl, uint8_t sint,
-	const uint64_t args[RECORD_ARGS])
+/* Kept apart, so that who has a ring and knows the time saves no registers for it. */
+static __attribute__((noinline)) void write_slowly(
+	struct recorder *recorder, uint64_t about, const uint64_t args[RECORD_ARGS])
 {
-	const struct about about = {.type = type, .vtl = vtl, .sint = sint, .vp = vp};
-	uint64_t mono_ns = clock_now_ns(recorder->clock);
-
-	if (own_recorder == recorder) {
-		ring_write(recorder, own_ring, mono_ns, &about, args);
+	if (own.recorder == recorder) {
+		ring_write(recorder, own.ring, clock_ticks_ask(&own.time), about, args);
 		return;
 	}
 	pthread_mutex_lock(&recorder->lock);
-	ring_write(recorder, &recorder->ring[0], mono_ns, &about, args);
+	ring_write(recorder, &recorder->ring[0], clock_now_ns(recorder->clock), about, args);
 	pthread_mutex_unlock(&recorder->lock);
+}
+
+void record_write(struct recorder *recorder, uint64_t about, const uint64_t args[RECORD_ARGS])
+{
+	uint64_t mono_ns;
+
+	if (own.recorder == recorder && clock_ticks_try(&own.time, &mono_ns))
+		ring_write(recorder, own.ring, mono_ns, about, args);
+	else
+		write_slowly(recorder, about, args);
 }
 
 uint64_t recorder_head(const struct recorder *recorder)

@@ -5,7 +5,7 @@
  *
  * Every thread that records owns a single-producer ring. Writing takes a sequence number from one
  * shared counter and stores 64 bytes; it never waits, never allocates and never makes a system
- * call beyond the vDSO clock. A ring that is full overwrites its oldest record. Readers merge the
+ * call, the vDSO's clock aside; and it seldom asks that (common/clock_ticks.h). A ring that is full overwrites its oldest record. Readers merge the
  * rings by sequence number and are told how many records they missed.
  *
  * Purpose: the flight recorder under `hvctl log` and `hvctl watch`.
@@ -26,7 +26,7 @@ enum { RECORD_ARGS = 5 };
 
 struct record {
 	uint64_t seq;     /* 1, 2, 3 ... without holes over all threads */
-	uint64_t mono_ns; /* CLOCK_MONOTONIC */
+	uint64_t mono_ns; /* CLOCK_MONOTONIC, as close as common/clock_ticks.h says */
 	uint16_t type;    /* enum hv_event */
 	uint8_t vtl;
 	uint8_t sint; /* RECORD_NO_SINT: not about a SINT */
@@ -41,7 +41,8 @@ _Static_assert(sizeof(struct record) == 64, "one cache line");
 struct recorder;
 
 /* `ring_records` per thread, a power of two. `enabled` false makes record_emit() a single test. */
-int recorder_new(const struct clock *clock, size_t ring_records, struct recorder **ret_recorder) MUST_CHECK;
+int recorder_new(
+	const struct clock *clock, size_t ring_records, struct recorder **ret_recorder) MUST_CHECK;
 struct recorder *recorder_free(struct recorder *recorder);
 
 /*
@@ -68,8 +69,20 @@ int recorder_attach(struct recorder *recorder, const char *thread_name) MUST_CHE
 /* The records stay readable. Must be called before the thread ends if it attached. */
 void recorder_detach(struct recorder *recorder);
 
-void record_emit(struct recorder *recorder, uint16_t type, uint32_t vp, uint8_t vtl, uint8_t sint,
-	const uint64_t args[RECORD_ARGS]);
+/* Type, VTL, SINT and VP as they lie in a record, in one word; mostly constant. */
+static inline uint64_t record_about(uint16_t type, uint32_t vp, uint8_t vtl, uint8_t sint)
+{
+	return type | (uint64_t)vtl << 16 | (uint64_t)sint << 24 | (uint64_t)vp << 32;
+}
+
+/* `about` is what record_about() makes. */
+void record_write(struct recorder *recorder, uint64_t about, const uint64_t args[RECORD_ARGS]);
+
+static inline void record_emit(struct recorder *recorder, uint16_t type, uint32_t vp, uint8_t vtl,
+	uint8_t sint, const uint64_t args[RECORD_ARGS])
+{
+	record_write(recorder, record_about(type, vp, vtl, sint), args);
+}
 
 /* The sequence number of the newest record taken, 0 if none: where a stream starts to have no hole. */
 uint64_t recorder_head(const struct recorder *recorder);
@@ -93,5 +106,5 @@ struct record_cursor {
  * immediately before the first one returned. Returns the number of records; 0 = nothing new yet.
  * Never waits.
  */
-size_t recorder_read(struct recorder *recorder, struct record_cursor *cursor, struct record *records,
-	size_t capacity, uint64_t *ret_gap);
+size_t recorder_read(struct recorder *recorder, struct record_cursor *cursor,
+	struct record *records, size_t capacity, uint64_t *ret_gap);

@@ -8,19 +8,25 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "common/clock_ticks.h"
 #include "common/record.h"
 
-enum { RING = 64, WRITERS = 4, PER_WRITER = 50000, BATCH = 32 };
+enum { RING = 64, WRITERS = 4, PER_WRITER = 50000, BATCH = 32, PASSES = 20 };
 
 static struct clock_manual test_clock;
 
-static struct recorder *new_recorder(void)
+static struct recorder *recorder_with(const struct clock *clock)
 {
 	struct recorder *recorder;
 
-	clock_manual_init(&test_clock, 1000);
-	assert_int_equal(recorder_new(&test_clock.clock, RING, &recorder), 0);
+	assert_int_equal(recorder_new(clock, RING, &recorder), 0);
 	return recorder;
+}
+
+static struct recorder *new_recorder(void)
+{
+	clock_manual_init(&test_clock, 1000);
+	return recorder_with(&test_clock.clock);
 }
 
 static void emit(struct recorder *recorder, uint16_t type, uint64_t value)
@@ -119,7 +125,7 @@ static void *writer_thread(void *arg)
 /* What one reader saw; every record is checked as it comes. */
 struct tally {
 	uint64_t last_seq, read, lost;
-	uint64_t next_value[WRITERS];
+	uint64_t next_value[WRITERS], last_ns[WRITERS];
 };
 
 static size_t drain_once(
@@ -137,6 +143,8 @@ static size_t drain_once(
 		assert_int_equal(record->arg[1], ~record->arg[0]); /* not torn */
 		assert_true(record->arg[0] >= tally->next_value[record->type]);
 		tally->next_value[record->type] = record->arg[0] + 1;
+		assert_true(record->mono_ns >= tally->last_ns[record->type]);
+		tally->last_ns[record->type] = record->mono_ns;
 		tally->last_seq = record->seq;
 	}
 	tally->read += count;
@@ -145,7 +153,7 @@ static size_t drain_once(
 
 static void records_of_racing_threads_are_ordered_and_accounted_for(void **state)
 {
-	struct recorder *recorder = new_recorder();
+	struct recorder *recorder = recorder_with(&clock_monotonic);
 	struct record_cursor cursor = {0};
 	struct writer writers[WRITERS];
 	pthread_t threads[WRITERS];
@@ -163,6 +171,55 @@ static void records_of_racing_threads_are_ordered_and_accounted_for(void **state
 		;
 	assert_int_equal(tally.read + tally.lost, WRITERS * PER_WRITER);
 	assert_int_equal(tally.last_seq, WRITERS * PER_WRITER);
+	recorder_free(recorder);
+}
+
+/* Whoever attached may take the time from ticks, if the clock is the kernel's: not from this one. */
+static void a_record_has_the_time_of_the_recorders_clock(void **state)
+{
+	struct recorder *recorder = new_recorder();
+	struct record_cursor cursor = {0};
+	struct record records[2 * PASSES];
+	uint64_t gap;
+
+	assert_int_equal(recorder_attach(recorder, "manual"), 0);
+	for (uint64_t i = 0; i < PASSES; i++) {
+		emit(recorder, 1, i);
+		clock_manual_advance(&test_clock, NSEC_PER_MSEC / 2);
+	}
+	recorder_detach(recorder);
+	assert_int_equal(recorder_read(recorder, &cursor, records, 2 * PASSES, &gap), PASSES);
+	for (uint64_t i = 0; i < PASSES; i++)
+		assert_int_equal(records[i].mono_ns, 1000 + i * NSEC_PER_MSEC / 2);
+	recorder_free(recorder);
+}
+
+static uint64_t newest_ns(struct recorder *recorder)
+{
+	struct record_cursor cursor = {.next = recorder_head(recorder)};
+	struct record record;
+	uint64_t gap;
+
+	assert_int_equal(recorder_read(recorder, &cursor, &record, 1, &gap), 1);
+	return record.mono_ns;
+}
+
+/* For long enough that the ticks, where there are any, are used. */
+static void the_time_of_a_record_is_that_of_the_clock_beside_it(void **state)
+{
+	struct recorder *recorder = recorder_with(&clock_monotonic);
+	uint64_t start_ns = clock_now_ns(&clock_monotonic), before_ns, after_ns;
+
+	assert_int_equal(recorder_attach(recorder, "real"), 0);
+	do {
+		before_ns = clock_now_ns(&clock_monotonic);
+		emit(recorder, 1, 0);
+		after_ns = clock_now_ns(&clock_monotonic);
+		assert_in_range(newest_ns(recorder),
+			before_ns - CLOCK_TICKS_LAG_NS - CLOCK_TICKS_AHEAD_NS,
+			after_ns + CLOCK_TICKS_AHEAD_NS);
+	} while (after_ns - start_ns < 20 * NSEC_PER_MSEC);
+	recorder_detach(recorder);
 	recorder_free(recorder);
 }
 
@@ -190,6 +247,8 @@ int main(void)
 		cmocka_unit_test(overwritten_records_become_a_gap_of_their_number),
 		cmocka_unit_test(a_cursor_may_start_anywhere),
 		cmocka_unit_test(a_capacity_that_is_no_power_of_two_is_refused),
+		cmocka_unit_test(a_record_has_the_time_of_the_recorders_clock),
+		cmocka_unit_test(the_time_of_a_record_is_that_of_the_clock_beside_it),
 		cmocka_unit_test(records_of_racing_threads_are_ordered_and_accounted_for),
 		cmocka_unit_test(rings_of_ended_threads_are_reused),
 	};
