@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # what the flight recorder costs a guest that floods, and what a watcher that hangs costs it
+# needs: program=tests/bench/bench-record
 # machine: counted
 # by name only
 #
@@ -53,6 +54,10 @@ report() {
 		printf " (%.1f us and %.1f us a round; aim: 1.03)\n", $1 / 10 / rounds, $2 / 10 / rounds }'
 }
 
+one_record() {
+	bench-record >"$LOGS/record"
+}
+
 for mode in user kernel; do
 	for setting in off on stopped-watcher; do
 		check "a flood in mode $mode, recorder $setting" flood "$mode" "$setting"
@@ -60,4 +65,6 @@ for mode in user kernel; do
 	report "$mode" on
 	report "$mode" stopped-watcher
 done
+check 'a record is measured' one_record
+sed 's/^/# /' "$LOGS/record"
 plan
