@@ -37,6 +37,7 @@ enum {
 	DRAIN_MAX = 1 << 20, /* an oversized body is read up to this, so that 413 can be heard */
 	STREAM_BLOCK = 32 << 10, /* bytes MHD asks a stream for */
 	RUNS_PER_WAKE = 8,
+	UNREAD_SMALL = 16 << 10, /* a reply up to this is always given */
 };
 
 #define STOP_PATIENCE_NS NSEC_PER_SEC
@@ -71,6 +72,7 @@ struct http_request {
 	bool streaming, counted;
 	char *body; /* owns */
 	size_t received, capacity;
+	size_t unread; /* bytes of the reply, once it is queued; counted in http.unread */
 };
 
 struct http {
@@ -85,6 +87,7 @@ struct http {
 	TAILQ_HEAD(, peer) peers;
 	TAILQ_HEAD(, http_request) streams;
 	unsigned active; /* handled, not completed */
+	size_t unread;   /* bytes of replies that are queued */
 	uint64_t stop_ns;
 };
 
@@ -173,6 +176,27 @@ static bool too_many_streams(struct http *http)
 	return atomic_load(&http->inspect->streams) >= http->limits.streams;
 }
 
+/* Clients that ask and do not read would have us keep 32 MiB each. */
+static bool too_much_unread(const struct http *http, const struct reply *reply)
+{
+	return http->unread > 0 && reply->body.capacity > UNREAD_SMALL &&
+	       http->unread + reply->body.capacity > http->limits.unread_bytes;
+}
+
+/* Counts the reply until its request is completed. */
+static void count_unread(struct http_request *hr)
+{
+	struct http *http = hr->listener->http;
+	struct reply *reply = &hr->request.reply;
+
+	if (too_much_unread(http, reply)) {
+		writer_deinit(&reply->body);
+		problem(reply, PROBLEM_TOO_MUCH_UNREAD, "%zu bytes", http->unread);
+	}
+	hr->unread = reply->body.capacity;
+	http->unread += hr->unread;
+}
+
 static enum MHD_Result send_reply(struct http_request *hr)
 {
 	struct http *http = hr->listener->http;
@@ -184,6 +208,7 @@ static enum MHD_Result send_reply(struct http_request *hr)
 		reply->stream = stream_free(reply->stream);
 		problem(reply, PROBLEM_TOO_MANY_STREAMS, "%u are open", http->limits.streams);
 	}
+	count_unread(hr);
 	rest_finished(&hr->request);
 	response = make_response(hr);
 	if (!response)
@@ -398,6 +423,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 	}
 	if (hr->counted)
 		http->active--;
+	http->unread -= hr->unread;
 	reply_deinit(&hr->request.reply);
 	free(hr->body);
 	free(hr);

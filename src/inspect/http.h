@@ -26,11 +26,12 @@ struct http_limits {
 	uint64_t pump_ns;     /* how often streams look for new records */
 	unsigned connections; /* per listener */
 	unsigned streams;     /* in all */
+	size_t unread_bytes;  /* replies that clients have not read, in all; one may always wait */
 };
 #define HTTP_LIMITS_DEFAULT                                                                      \
 	{                                                                                        \
 		.idle_ns = 60 * NSEC_PER_SEC, .pump_ns = 20 * NSEC_PER_MSEC, .connections = 128, \
-		.streams = 16,                                                                   \
+		.streams = 16, .unread_bytes = (size_t)128 << 20,                                \
 	}
 
 enum { HTTP_BODY_MAX = 64 << 10 };

@@ -35,6 +35,8 @@ static int init(struct inspect *inspect, const struct inspect_config *config)
 	inspect->config = *config;
 	if (config->idle_ns)
 		limits.idle_ns = config->idle_ns;
+	if (config->unread_bytes)
+		limits.unread_bytes = config->unread_bytes;
 	if (!config->heartbeat_ns)
 		inspect->config.heartbeat_ns = HEARTBEAT_DEFAULT_NS;
 	inspect->version = strdup(config->version);

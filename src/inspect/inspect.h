@@ -48,6 +48,8 @@ struct inspect_config {
 	bool doctor;               /* watches from the start */
 	/* A client that does not get its request out is hung up on after this; 0: a minute. */
 	uint64_t idle_ns;
+	/* What clients may leave unread, in all; 0: 128 MiB. */
+	size_t unread_bytes;
 	/* What a stream says at least this often, so that both ends know of each other; 0: 5 s. */
 	uint64_t heartbeat_ns;
 };

@@ -73,6 +73,8 @@
 	X(BAD_VALUE, 422, "bad_value", "A value is not valid", NULL)                               \
 	X(TOO_MANY_REQUESTS, 429, "too_many_requests", "Too many changes are in flight",           \
 		"wait for earlier requests to end")                                                \
+	X(TOO_MUCH_UNREAD, 503, "too_much_unread", "Too many replies wait for their clients",      \
+		"read them, or ask for less at a time")                                            \
 	X(INTERNAL, 500, "internal", "The server could not make the reply", NULL)                  \
 	X(NOT_READY, 503, "not_ready", "The VM is not ready", NULL)                                \
 	X(UNAVAILABLE, 503, "unavailable", "This is not available now", NULL)                      \

@@ -56,6 +56,7 @@ void rig_serve(struct rig *rig, struct vm *vm, struct injector *injector,
 		.version = "0.0-test",
 		.runtime_dir = rig->directory,
 		.idle_ns = RIG_IDLE_MS * NSEC_PER_MSEC,
+		.unread_bytes = RIG_UNREAD_BYTES,
 		.heartbeat_ns = 100 * NSEC_PER_MSEC,
 	};
 

@@ -28,7 +28,7 @@ struct rig {
 	struct recorder *recorder;
 	struct loop *loop;
 	struct inspect *inspect;
-	struct vmbus *bus; /* borrows; may be set before rig_serve() */
+	struct vmbus *bus;   /* borrows; may be set before rig_serve() */
 	int previous_log_fd; /* likewise; 0: there is none */
 	char directory[32], path[2][64];
 	uint16_t port;
@@ -37,7 +37,7 @@ struct rig {
 	struct loop_work leave;
 };
 
-enum { RIG_RECORDS = 256, RIG_IDLE_MS = 2000 };
+enum { RIG_RECORDS = 256, RIG_IDLE_MS = 2000, RIG_UNREAD_BYTES = 1 << 20 };
 
 /* Makes recorder and loop; rig_serve() goes on. */
 void rig_init(struct rig *rig);

@@ -1331,6 +1331,52 @@ static void stopping_ends_streams_with_a_record(void **state)
 	close(idle);
 }
 
+/* Of the first reply, which stays where it is. */
+static bool is_refused(int fd)
+{
+	char line[sizeof("HTTP/1.1 503")] = "";
+
+	assert_int_equal(
+		recv(fd, line, sizeof(line) - 1, MSG_PEEK | MSG_WAITALL), sizeof(line) - 1);
+	return strcmp(line, "HTTP/1.1 503") == 0;
+}
+
+/* The first replies go into the socket's buffer; one waits with us, and its requests behind it. */
+static void replies_that_nobody_reads_are_bounded(void **state)
+{
+	static const char request[] = "GET /v1/openapi.json HTTP/1.1\r\nHost: a\r\n\r\n";
+	struct rig *rig = *state;
+	bool refused = false;
+	int fd[64], count = 0;
+	struct answer a;
+
+	while (!refused && count < (int)ARRAY_LEN(fd)) {
+		fd[count] = rig_connect(rig, RIG_READ_ONLY);
+		for (unsigned i = 0; i < 16; i++)
+			rig_send(fd[count], request);
+		refused = is_refused(fd[count++]);
+	}
+	assert_true(refused);
+	assert_true(rig_receive(fd[count - 1], &a));
+	rig_expect_problem(&a, 503, "too_much_unread");
+	answer_free(&a);
+	while (count > 1)
+		close(fd[--count]);
+	/* What is small is answered, and so is everything when they have gone. */
+	a = rig_call(rig, RIG_READ_ONLY, "GET", "/v1", NULL);
+	assert_int_equal(a.status, 200);
+	answer_free(&a);
+	for (bool again = true; again; again = is_refused(fd[1])) {
+		if (count++ > 1)
+			close(fd[1]);
+		fd[1] = rig_connect(rig, RIG_READ_ONLY);
+		rig_send(fd[1], request);
+		assert_true(count < 1000);
+	}
+	close(fd[0]);
+	close(fd[1]);
+}
+
 static void changes_are_recorded_with_who_made_them(void **state)
 {
 	struct answer change = rig_call(
@@ -1399,6 +1445,7 @@ int main(int argc, char **argv)
 		TEST(a_slow_reader_gets_a_gap_and_holds_nobody_up),
 		TEST(the_seventeenth_stream_is_503_until_one_closes),
 		TEST(stopping_ends_streams_with_a_record),
+		TEST(replies_that_nobody_reads_are_bounded),
 		TEST(changes_are_recorded_with_who_made_them),
 	};
 
