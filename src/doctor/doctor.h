@@ -119,9 +119,9 @@ extern const char *const doctor_severity_names[];     /* ends with NULL */
 extern const char *const doctor_layer_names[];
 
 /* Somebody of whom standing still says nothing, or little. */
-enum doctor_who { DOCTOR_A_VP, DOCTOR_LOOP, DOCTOR_MONITOR };
+enum doctor_who { DOCTOR_A_VP, DOCTOR_LOOP, DOCTOR_MONITOR, DOCTOR_HOST };
 struct doctor_unjudged {
-	char subject[16]; /* "vps/1"; "loop" and "monitor" are hvd's own threads */
+	char subject[16]; /* "vps/1"; "loop" and "monitor" are hvd's own threads; "host" */
 	uint8_t who;      /* enum doctor_who */
 	uint32_t vp;      /* all ones: it is none */
 	bool starved; /* findings that blame it are withheld; else only its registers are missing */

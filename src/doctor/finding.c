@@ -49,7 +49,8 @@ const struct field_table doctor_finding_table = FIELD_TABLE(struct doctor_findin
 
 static const struct field unjudged_fields[] = {
 	{FIELD_S(struct doctor_unjudged, subject, 0,
-		"A VP, as a path into the inspection tree; or loop or monitor, threads of hvd.")},
+		"A VP, as a path into the inspection tree; loop or monitor, threads of hvd; or "
+		"host, and with it everybody.")},
 	{FIELD_U(struct doctor_unjudged, vp, FIELD_NULLABLE, "The VP, if it is one.")},
 	{FIELD_B(struct doctor_unjudged, starved, 0,
 		"Findings that blame it are withheld. False: only its registers are not known.")},

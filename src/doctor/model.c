@@ -56,6 +56,9 @@ static const struct field machine_fields[] = {
 	{FIELD_B(struct doctor_machine, truncated, 0, "There was more than a sample holds.")},
 	{FIELD_O(struct doctor_machine, loop, FIELD_NULLABLE, &thread_table,
 		"hvd's main loop, which does the bus's work.")},
+	{FIELD_U(struct doctor_machine, late_ns, 0,
+		"By how much the main loop was woken later than it wanted, in all, while it looked: "
+		"it wants to be every 20 ms.")},
 	{FIELD_O(struct doctor_machine, monitor, FIELD_NULLABLE, &thread_table,
 		"The thread that polls the monitor page; null: there was nothing to poll.")},
 };

@@ -47,6 +47,7 @@ struct doctor_machine {
 	uint32_t faults_active; /* hvd misbehaves on purpose */
 	bool truncated; /* there was more than a section holds, or memory was short */
 	struct doctor_thread loop;    /* hvd's main loop, which takes the sample */
+	uint64_t late_ns; /* in all: how much later than it wanted it was woken while it looked */
 	struct doctor_thread monitor; /* polls the monitor page */
 };
 

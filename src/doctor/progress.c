@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/clock.h"
@@ -14,6 +15,13 @@
  * each processor could not be judged any more, and yet it is interrupted well enough.
  */
 enum { SHARE = 4 };
+/*
+ * The share of the interval that hvd's main loop may be woken too late, in all: with ticks of 20 ms, a
+ * third is 10 ms for each. A loop that is busy with a bus is late, too, but by a turn of its own.
+ */
+enum { LATE_SHARE = 3 };
+/* Of whom there is one: host, loop, monitor. */
+enum { OTHERS = 3 };
 
 /* ---- one thread ------------------------------------------------------------------------------ */
 
@@ -144,6 +152,27 @@ static bool wants_to_run(const struct doctor_thread *thread)
 	return thread->state == THREAD_RUNNABLE || thread->state == THREAD_BLOCKED;
 }
 
+/*
+ * A host may itself be a virtual machine that gets no processor: its scheduler knows nothing of it, and
+ * its threads seem to run. But what wants to be woken every moment is woken late.
+ */
+static void examine_host(const struct doctor_machine *now, const struct doctor_machine *then,
+	struct doctor_report *report)
+{
+	uint64_t late_ns = MIN(grown(now->late_ns, then->late_ns), report->interval_ns);
+	struct doctor_unjudged *unjudged;
+
+	if (late_ns < report->interval_ns / LATE_SHARE)
+		return;
+	unjudged = add(report, &now->loop, &then->loop);
+	unjudged->who = DOCTOR_HOST;
+	snprintf(unjudged->subject, sizeof(unjudged->subject), "host");
+	snprintf(unjudged->why, sizeof(unjudged->why),
+		"hvd was woken too late by %" PRIu64 " of %" PRIu64 " ms: the host itself has no "
+		"time, and what does not move may only be slow",
+		late_ns / NSEC_PER_MSEC, report->interval_ns / NSEC_PER_MSEC);
+}
+
 /* Nobody wakes it for a sample: its wait may be going on, and then it has not polled meanwhile. */
 static void examine_monitor(const struct doctor_machine *now, const struct doctor_machine *then,
 	struct doctor_report *report)
@@ -167,9 +196,10 @@ static void examine_monitor(const struct doctor_machine *now, const struct docto
 int progress_examine(const struct doctor_sample *then, const struct doctor_sample *now,
 	struct doctor_report *report)
 {
-	report->unjudged = calloc(now->vp_count + 2, sizeof(*report->unjudged));
+	report->unjudged = calloc(now->vp_count + OTHERS, sizeof(*report->unjudged));
 	if (!report->unjudged)
 		return -ENOMEM;
+	examine_host(&now->machine, &then->machine, report);
 	examine_loop(&now->machine, &then->machine, report);
 	examine_monitor(&now->machine, &then->machine, report);
 	for (uint32_t i = 0; i < now->vp_count; i++) {
@@ -190,6 +220,8 @@ static unsigned parties_of(
 		return PARTY_LOOP;
 	case DOCTOR_MONITOR:
 		return PARTY_MONITOR;
+	case DOCTOR_HOST:
+		return UINT_MAX;
 	case DOCTOR_A_VP:
 		break;
 	}

@@ -10,8 +10,9 @@
  * A VP that slept wanted nothing more: it had its time, and what it left undone is stuck. A VP that
  * ran without end had its time, too. One that waited for a processor nearly all the time was not
  * let; neither was one that could not even tell its registers for either sample, unless its thread
- * sleeps: then hvd itself is at fault, and the rules go on. Where the host does not tell how long threads wait, only
- * those that did not answer are taken for starved.
+ * sleeps: then hvd itself is at fault, and the rules go on. Where the host does not tell how long
+ * threads wait, only those that did not answer are taken for starved. And when hvd is woken late again
+ * and again, the host itself was not let, whatever it tells.
  *
  * Purpose: what doctor.c asks before it reports a finding.
  * Threads: any; nothing is shared.

@@ -27,6 +27,8 @@ static const uint64_t fresh_ns = 20 * NSEC_PER_MSEC;
  * whole, hvd with it: what did not move meanwhile is not stuck.
  */
 static const uint64_t late_ns = 500 * NSEC_PER_MSEC;
+/* Between two samples the loop is woken this often, to see how late it is. */
+static const uint64_t tick_ns = 20 * NSEC_PER_MSEC;
 
 /* A sample that several rounds may look at, and the HTTP thread when they are over. */
 struct shared_sample {
@@ -48,7 +50,9 @@ struct doctor_rounds {
 	struct inspect *inspect;  /* borrows */
 	struct vm *vm;            /* borrows; NULL: nothing to look at */
 	struct vmbus *bus;        /* borrows; NULL: none */
-	struct loop_timer *timer; /* owns: a round is due, or the visit is over */
+	struct loop_timer *timer; /* owns: a round is due, the visit is over, or a tick */
+	uint64_t armed_ns;        /* what it is set to; 0: it is not */
+	uint64_t late_ns;         /* how much later it came, in all */
 	TAILQ_HEAD(, round) rounds;
 	unsigned count;
 	bool stopped;
@@ -101,6 +105,7 @@ static void fill(struct doctor_rounds *rounds, uint64_t answered, struct doctor_
 	vmbus_doctor_sample(rounds->bus, sample);
 	vm_doctor_sample(rounds->vm, sample->connection.sint, answered, sample);
 	vm_doctor_thread(gettid(), &sample->machine.loop);
+	sample->machine.late_ns = rounds->late_ns;
 }
 
 static int take_sample(struct doctor_rounds *rounds)
@@ -371,11 +376,28 @@ static void finish_visit(struct doctor_rounds *rounds)
 		give_to_all(rounds);
 }
 
+static void note_late(struct doctor_rounds *rounds)
+{
+	uint64_t now = now_ns();
+
+	if (rounds->armed_ns != 0 && now > rounds->armed_ns)
+		rounds->late_ns += now - rounds->armed_ns;
+	rounds->armed_ns = 0;
+}
+
+/* While somebody waits for a sample, at least as often as a tick comes. */
+static void arm(struct doctor_rounds *rounds, uint64_t next_ns)
+{
+	rounds->armed_ns = next_ns == UINT64_MAX ? 0 : MIN(next_ns, now_ns() + tick_ns);
+	loop_timer_arm(rounds->timer, rounds->armed_ns);
+}
+
 /* Whenever something may be due: does it, and sees to it that it is called in time. */
 static void look_around(struct doctor_rounds *rounds)
 {
 	uint64_t next;
 
+	note_late(rounds);
 	if (rounds->visiting && (all_answered(rounds) || now_ns() >= rounds->visit_over_ns))
 		finish_visit(rounds);
 	next = next_ns(rounds);
@@ -388,7 +410,7 @@ static void look_around(struct doctor_rounds *rounds)
 		next = rounds->visit_over_ns;
 	else if (next == UINT64_MAX)
 		rounds->latest = sample_unref(rounds->latest);
-	loop_timer_arm(rounds->timer, next == UINT64_MAX ? 0 : next);
+	arm(rounds, next);
 }
 
 static void on_timer(void *arg)

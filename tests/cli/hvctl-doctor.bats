@@ -20,9 +20,15 @@ demo() {
 	start_hvd --demo --accel sim --cpus 2 --device heartbeat "$@"
 }
 
+# Of a host that had time, whatever this one does: else what is found may be withheld.
 take_samples() {
 	demo
 	"$HVCTL" snapshot "$samples"
+	change 'sample["machine"]["late_ns"] = 0
+for owner in [sample["machine"]] + sample["vps"]:
+    thread = owner.get("loop") or owner.get("thread")
+    if thread:
+        thread.update(run_ns=0, wait_ns=0, state="asleep")'
 }
 
 # change STATEMENTS: in Python, of both samples; each is called sample.
@@ -48,7 +54,7 @@ found_cause() {
 }
 
 @test "a guest that takes no messages is found, without any bus, and that it takes them again" {
-	start_hvd --demo --accel sim --append 'stop-consuming=2 for=5'
+	start_hvd --demo --accel sim --append 'stop-consuming=2 for=10'
 	wait_until found_cause '^error D1 vps/0/sints/2: the guest has not taken the message'
 	wait_until found_cause '^0 errors, 0 warnings, 0 notes'
 }
@@ -125,8 +131,7 @@ assert report["items"] == [] and report["judged"] and report["errors"] == 0'
 	change 'vp = sample["vps"][0]
 vp.update(masked=True, event_flag_count=1, registers_known=True)
 sample["connection"].update(state="connected", target_vp=0)
-sample["machine"].update(guest_os_id="0x1", hypercall="0x1")
-vp["thread"].update(run_ns=0, wait_ns=0)'
+sample["machine"].update(guest_os_id="0x1", hypercall="0x1")'
 	run "$HVCTL" doctor --from "$samples"
 	assert_failure 8
 	assert_line --partial 'error D4 vps/0/sints/2:'
@@ -139,7 +144,8 @@ vp["thread"].update(run_ns=0, wait_ns=0)'
 	run "$HVCTL" doctor --from "$samples" -j
 	echo "$output" | /usr/bin/python3 -c 'import json, sys
 report = json.load(sys.stdin)
-assert [u["subject"] for u in report["unjudged"]] == ["vps/0"] and report["withheld"] > 0'
+starved = [u["subject"] for u in report["unjudged"] if u["starved"]]
+assert starved == ["vps/0"] and report["withheld"] > 0'
 }
 
 @test "a file that is none, or has no samples" {

@@ -128,7 +128,7 @@ test_kvp() {
 	check "$label: without its daemon kvp waits, and nothing is wrong" within 60 is kvp state no_daemon
 	check "$label: requests are refused, and told why" \
 		refused 'hv_kvp_daemon) does not run' hvctl ic osinfo
-	check "$label: the doctor names it, and nothing else" doctor_names_it
+	check "$label: the doctor names it, and nothing else" within 60 doctor_names_it
 	check "$label: the daemon is started" runs hv_kvp_daemon
 	check "$label: kvp is ready" within 60 is kvp state ready
 	check "$label: osinfo has the kernel's release" within 60 \

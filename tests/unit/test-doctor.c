@@ -621,9 +621,14 @@ static void starve_monitor(struct doctor_sample *s)
 	s->machine.monitor.wait_ns += S;
 }
 
+static void delay_host(struct doctor_sample *s)
+{
+	s->machine.late_ns += S / 2;
+}
+
 static const struct {
 	void (*starve)(struct doctor_sample *s);
-	uint32_t vp;      /* that is starved; none32: it is a thread of hvd */
+	uint32_t vp;      /* that is starved; none32: it is none */
 	const char *whom; /* whom it concerns, besides the VP of the finding */
 	const char *subject;
 } shortages[] = {
@@ -631,6 +636,7 @@ static const struct {
 	{starve_vp1, 1, "g", "vps/1"},
 	{starve_loop, DOCTOR_NONE32, "l", "loop"},
 	{starve_monitor, DOCTOR_NONE32, "p", "monitor"},
+	{delay_host, DOCTOR_NONE32, "vmglp", "host"},
 };
 
 static bool is_withheld(const char *rule)
@@ -805,6 +811,16 @@ static void a_monitor_that_waits_has_not_polled(void **state UNUSED)
 	now->machine.monitor.state = THREAD_ASLEEP; /* it sleeps for ever */
 	examine();
 	assert_non_null(finding("D27"));
+}
+
+/* Each of its turns takes a moment, and so the next one comes late. */
+static void a_loop_that_is_busy_starves_nobody(void **state UNUSED)
+{
+	d1(then), d1(now);
+	now->machine.late_ns += S / 4;
+	examine();
+	assert_non_null(finding("D1"));
+	assert_int_equal(report.unjudged_count, 0);
 }
 
 static void a_vp_without_a_thread_is_judged(void **state UNUSED)
@@ -1065,6 +1081,7 @@ int main(void)
 		TEST(a_vp_that_was_held_up_at_the_beginning_is_not_blamed),
 		TEST(without_times_only_an_answer_tells),
 		TEST(a_monitor_that_waits_has_not_polled),
+		TEST(a_loop_that_is_busy_starves_nobody),
 		TEST(a_vp_without_a_thread_is_judged),
 		TEST(what_is_withheld_is_kept),
 		TEST(what_waits_behind_the_slot_is_a_consequence),
