@@ -132,6 +132,23 @@ static void drain_main(struct loop_work *work)
 		operation->run(operation);
 }
 
+/* A queue of what nobody waits for any more would make others wait, until they do not either. */
+static bool is_pointless(const struct operation *operation)
+{
+	return operation->only_reads && clock_now_ns(&clock_monotonic) >= operation->deadline_ns;
+}
+
+static void run_on_worker(struct operation *operation)
+{
+	if (!is_pointless(operation)) {
+		operation->run(operation);
+		return;
+	}
+	/* The request may be about to be answered. */
+	problem(&operation->reply, PROBLEM_TIMEOUT, "the request did not get its turn in time");
+	operation_finish(operation);
+}
+
 static void *run_worker(void *arg)
 {
 	struct operations *ops = arg;
@@ -140,7 +157,7 @@ static void *run_worker(void *arg)
 	pthread_setname_np(pthread_self(), "inspect");
 	rcu_thread_init();
 	while ((operation = queue_wait(&ops->to_worker)))
-		operation->run(operation);
+		run_on_worker(operation);
 	rcu_thread_exit();
 	return NULL;
 }
@@ -240,6 +257,7 @@ void operation_submit(struct operation *operation, enum operation_place place, u
 	struct request *request = operation->request;
 
 	operation->deadline_ns = deadline_ns;
+	operation->only_reads = place == OPERATION_ON_WORKER;
 	request->operation = operation;
 	TAILQ_INSERT_TAIL(&ops->waiting, operation, waiting);
 	if (!queue_push(queue, operation, MAX_QUEUED)) {

@@ -6,7 +6,8 @@
  *	HTTP thread --submit--> main loop or worker --finish--> HTTP thread --> request->answered()
  *	                                   |
  *	                  deadline: the request is answered without waiting any longer; the
- *	                  operation goes on and is freed when it finishes
+ *	                  operation goes on and is freed when it finishes. What was submitted to
+ *	                  the worker only reads: once nobody waits for it, it is not begun
  *
  * Changes to the VM run on the main loop. Waiting for a VP runs on the worker, one thread, one
  * operation at a time; each has a deadline that counts from its submission, so a queue of them
@@ -38,6 +39,7 @@ struct operation {
 	struct inspect *inspect;        /* borrows */
 	struct request *request;        /* NULL: nobody waits any more */
 	uint64_t deadline_ns;
+	bool only_reads; /* submitted to the worker */
 	/* Must lead to exactly one operation_finish(), now or later, on any thread. */
 	void (*run)(struct operation *operation);
 	/* HTTP thread: what to answer at the deadline; NULL: 504. */

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+#include "common/loop.h"
+#include "inspect/request.h"
+#include "inspect/server.h"
 #include "inspect_rig.h"
 #include "vmm/event.h"
 
@@ -1331,6 +1336,67 @@ static void stopping_ends_streams_with_a_record(void **state)
 	close(idle);
 }
 
+struct slow_read {
+	struct operation base;
+	uint64_t takes_ns;
+	_Atomic bool *began; /* borrows */
+};
+
+static void read_slowly(struct operation *operation)
+{
+	struct slow_read *read = container_of(operation, struct slow_read, base);
+	const struct timespec span = {.tv_nsec = (long)read->takes_ns};
+
+	atomic_store(read->began, true);
+	nanosleep(&span, NULL);
+	operation_finish(operation);
+}
+
+static void submit_read(
+	struct request *request, uint64_t takes_ns, uint64_t patience_ns, _Atomic bool *began)
+{
+	struct slow_read *read = operation_new(request, sizeof(*read));
+
+	assert_non_null(read);
+	read->takes_ns = takes_ns;
+	read->began = began;
+	read->base.run = read_slowly;
+	operation_submit(
+		&read->base, OPERATION_ON_WORKER, clock_now_ns(&clock_monotonic) + patience_ns);
+}
+
+static void on_answered(struct request *request)
+{
+}
+
+/* The second read waits for the first one longer than its client does. */
+static void what_nobody_waits_for_any_more_is_not_read(void **state)
+{
+	struct inspect inspect = {0};
+	struct request request[2] = {
+		{.inspect = &inspect, .answered = on_answered},
+		{.inspect = &inspect, .answered = on_answered},
+	};
+	_Atomic bool began[2] = {false, false};
+
+	assert_int_equal(loop_new(&inspect.http_loop), 0);
+	assert_int_equal(
+		operations_init(&inspect.operations, inspect.http_loop, inspect.http_loop), 0);
+	submit_read(&request[0], 100 * NSEC_PER_MSEC, 60 * NSEC_PER_SEC, &began[0]);
+	submit_read(&request[1], 0, 50 * NSEC_PER_MSEC, &began[1]);
+	assert_int_equal(operations_start(&inspect.operations), 0);
+	while (request[0].operation || request[1].operation)
+		loop_run_ready(inspect.http_loop);
+	assert_true(atomic_load(&began[0]));
+	assert_int_equal(request[1].reply.status, 504);
+	operations_stop_worker(&inspect.operations);
+	assert_false(atomic_load(&began[1]));
+	operations_deinit(&inspect.operations);
+	loop_free(inspect.http_loop);
+	reply_deinit(&request[0].reply);
+	reply_deinit(&request[1].reply);
+}
+
 /* Of the first reply, which stays where it is. */
 static bool is_refused(int fd)
 {
@@ -1445,6 +1511,7 @@ int main(int argc, char **argv)
 		TEST(a_slow_reader_gets_a_gap_and_holds_nobody_up),
 		TEST(the_seventeenth_stream_is_503_until_one_closes),
 		TEST(stopping_ends_streams_with_a_record),
+		cmocka_unit_test(what_nobody_waits_for_any_more_is_not_read),
 		TEST(replies_that_nobody_reads_are_bounded),
 		TEST(changes_are_recorded_with_who_made_them),
 	};
