@@ -13,6 +13,7 @@
 
 #include "cli/actions.h"
 #include "cli/client.h"
+#include "cli/interrupt.h"
 #include "cli/problem.h"
 #include "cli/render.h"
 #include "cli/request.h"
@@ -75,40 +76,69 @@ static void count_block(struct capture *capture, const uint8_t *block, size_t le
 		capture->lost = dropped(block, length);
 }
 
-static bool write_all(struct capture *capture, const uint8_t *bytes, size_t size)
+/* Bytes of the whole blocks that `size` bytes begin with; SIZE_MAX: they are no pcapng. */
+static size_t whole_blocks(const uint8_t *bytes, size_t size)
 {
-	while (size > 0) {
-		ssize_t written = write(capture->fd, bytes, size);
+	size_t at = 0;
 
+	while (size - at >= BLOCK_LEAST) {
+		size_t length = word(bytes + at + 4);
+
+		if (length < BLOCK_LEAST || length > BLOCK_MAX || length % 4)
+			return SIZE_MAX;
+		if (length > size - at)
+			break;
+		at += length;
+	}
+	return at;
+}
+
+static void count_blocks(struct capture *capture, size_t size)
+{
+	for (size_t at = 0; at < size;) {
+		size_t length = word(capture->pending + at + 4);
+
+		count_block(capture, capture->pending + at, length);
+		at += length;
+	}
+}
+
+/* Bytes written, `size` unless `result` says why not. */
+static size_t write_some(struct capture *capture, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t written = write(capture->fd, capture->pending + done, size - done);
+
+		if (written < 0 && errno == EINTR && interrupt_pending()) {
+			capture->result = CLI_INTERRUPTED; /* a reader that does not read */
+			return done;
+		}
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0) {
 			capture->result = problem_errno(
 				&capture->cli->options, errno, capture->name);
-			return false;
+			return done;
 		}
-		bytes += written;
-		size -= (size_t)written;
+		done += (size_t)written;
 	}
-	return true;
+	return done;
 }
 
-/* Bytes of whole blocks in `pending`; SIZE_MAX: it is no pcapng. */
-static size_t whole_blocks(struct capture *capture)
+/* A full disk cuts a block in two: the half is taken off again, where that can be done. */
+static bool write_blocks(struct capture *capture, size_t size)
 {
-	size_t at = 0;
+	size_t done = write_some(capture, size), whole = whole_blocks(capture->pending, done);
+	off_t end = lseek(capture->fd, 0, SEEK_CUR);
 
-	while (capture->used - at >= BLOCK_LEAST) {
-		size_t length = word(capture->pending + at + 4);
-
-		if (length < BLOCK_LEAST || length > BLOCK_MAX || length % 4)
-			return SIZE_MAX;
-		if (length > capture->used - at)
-			break;
-		count_block(capture, capture->pending + at, length);
-		at += length;
-	}
-	return at;
+	count_blocks(capture, whole);
+	if (done == size)
+		return true;
+	if (end >= (off_t)(done - whole) && ftruncate(capture->fd, end - (off_t)(done - whole)) < 0)
+		errno = 0; /* a pipe: its reader has seen the half */
+	return false;
 }
 
 static bool keep(struct capture *capture, const char *data, size_t size)
@@ -137,13 +167,13 @@ static bool take_bytes(void *arg, const char *data, size_t size)
 
 	if (!keep(capture, data, size))
 		return false;
-	whole = whole_blocks(capture);
+	whole = whole_blocks(capture->pending, capture->used);
 	if (whole == SIZE_MAX) {
 		capture->result = problem_report(&capture->cli->options, CLI_INTERNAL,
 			"malformed_reply", NULL, "what hvd sends is no pcapng");
 		return false;
 	}
-	if (!write_all(capture, capture->pending, whole))
+	if (!write_blocks(capture, whole))
 		return false;
 	capture->used -= whole;
 	memmove(capture->pending, capture->pending + whole, capture->used);
@@ -191,6 +221,14 @@ static void tell_totals(const struct capture *capture)
 		capture->packets, capture->lost);
 }
 
+/* Who sits before it would else not know that it works, nor how it ends. */
+static void tell_beginning(const struct capture *capture)
+{
+	if (isatty(STDERR_FILENO) && capture->end_ns == UINT64_MAX && !capture->cli->options.curl)
+		render_note(capture->cli, "capturing into %s; ^C ends it\n",
+			strcmp(capture->name, "-") == 0 ? "a pipe" : capture->name);
+}
+
 static enum cli_exit run(struct capture *capture, const char *target)
 {
 	const struct http_side side = {.turn = before_waiting, .arg = capture};
@@ -198,7 +236,7 @@ static enum cli_exit run(struct capture *capture, const char *target)
 
 	if (r == CLI_OK)
 		r = capture->result;
-	if (r == CLI_OK || r == CLI_INTERRUPTED)
+	if (r == CLI_OK || r == CLI_INTERRUPTED || capture->packets > 0)
 		tell_totals(capture);
 	return r;
 }
@@ -221,7 +259,10 @@ enum cli_exit run_capture(struct cli *cli, const struct invocation *invocation)
 	if (r != CLI_OK)
 		return r;
 	capture.fd = fd;
+	tell_beginning(&capture);
+	interrupt_hold();
 	r = run(&capture, target);
 	free(capture.pending);
+	interrupt_release();
 	return r;
 }

@@ -116,9 +116,19 @@ static bool take_line(void *arg, const char *line)
 	return record && event_printer_take(printer, record);
 }
 
+static bool before_waiting(void *arg, struct http_wait *wait)
+{
+	struct event_printer *printer = arg;
+
+	return event_printer_turn(printer, wait);
+}
+
 static enum cli_exit follow(struct cli *cli, const char *target, struct event_printer *printer)
 {
-	return event_printer_verdict(printer, client_stream(cli, target, take_line, printer, NULL));
+	const struct http_side side = {.turn = before_waiting, .arg = printer};
+
+	return event_printer_verdict(
+		printer, client_stream(cli, target, take_line, printer, &side));
 }
 
 enum cli_exit run_watch(struct cli *cli, const struct invocation *invocation)

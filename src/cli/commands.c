@@ -1003,6 +1003,9 @@ const struct command commands[] = {
 		.run = run_watch,
 		.args = {
 			EVENT_OPTIONS,
+			{ .name = "--for", .key = "for", .metavar = "DURATION",
+				.help = "end after this time: 30s, 5m",
+				.type = ARG_DURATION },
 			{ .name = "--kernel", .key = "kernel",
 				.help = "also KVM's own Hyper-V trace events; needs root",
 				.type = ARG_SET },

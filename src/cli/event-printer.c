@@ -7,6 +7,7 @@
 #include "cli/problem.h"
 #include "cli/render.h"
 #include "cli/text.h"
+#include "common/clock.h"
 
 /* ---- one record ---------------------------------------------------------- */
 
@@ -138,11 +139,25 @@ static void print_record(const struct cli *cli, const json_t *record, const char
 struct event_printer event_printer_for(struct cli *cli, const struct invocation *invocation)
 {
 	const struct value *count = invocation_value(invocation, "count");
+	const struct value *span = invocation_value(invocation, "for");
 
 	return (struct event_printer){
 		.cli = cli,
 		.wanted = count->text ? count->number : UINT64_MAX,
+		.end_ns = span->text ? clock_now_ns(&clock_monotonic) + span->number : UINT64_MAX,
 	};
+}
+
+bool event_printer_turn(struct event_printer *printer, struct http_wait *wait)
+{
+	uint64_t now = clock_now_ns(&clock_monotonic), left;
+
+	printer->timed_out = now >= printer->end_ns;
+	if (printer->timed_out)
+		return false;
+	left = (printer->end_ns - now) / NSEC_PER_MSEC + 1;
+	wait->timeout_ms = (int)MIN(left, (uint64_t)wait->timeout_ms);
+	return true;
 }
 
 bool event_printer_take(struct event_printer *printer, const json_t *record)
@@ -192,7 +207,7 @@ enum cli_exit event_printer_verdict(const struct event_printer *printer, enum cl
 	if (printer->result != CLI_OK)
 		return printer->result;
 	/* An announced end is an answer; a stream that just stops is a daemon that died. */
-	if (printer->ended || printer->wanted == 0)
+	if (printer->ended || printer->wanted == 0 || printer->timed_out)
 		return CLI_OK;
 	if (streamed != CLI_OK)
 		return streamed;

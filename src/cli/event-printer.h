@@ -10,16 +10,21 @@
  */
 #include <jansson.h>
 #include "cli/command.h"
+#include "cli/http.h"
 
 struct event_printer {
 	struct cli *cli;
 	uint64_t wanted; /* records still to print, UINT64_MAX without --count */
 	enum cli_exit result;
-	bool ended; /* the daemon said that it ends the stream */
+	bool ended;      /* the daemon said that it ends the stream */
+	uint64_t end_ns; /* monotonic; UINT64_MAX without --for */
+	bool timed_out;  /* the time of --for is over */
 };
 
-/* With the --count of the command line. */
+/* With the --count and the --for of the command line. */
 struct event_printer event_printer_for(struct cli *cli, const struct invocation *invocation);
+/* Before each wait of a stream: false once the time of --for is over. */
+bool event_printer_turn(struct event_printer *printer, struct http_wait *wait) MUST_CHECK;
 /* Prints a record; heartbeats are not for people. Returns false when no more are wanted. */
 bool event_printer_take(struct event_printer *printer, const json_t *record) MUST_CHECK;
 /* The items of an array, until no more are wanted; false then. */

@@ -20,7 +20,7 @@ const struct arg global_options[] = {
 	{"--sort", "sort", "KEY", "sort by a field; -KEY sorts downwards", ARG_TEXT},
 	{"--no-headers", "no_headers", NULL, "tables without their first line", ARG_SET},
 	{"--watch", "watch", NULL, "show again every second until interrupted", ARG_SET},
-	{"--timeout", "timeout", "DURATION", "wait at most this long: 500ms, 5s (default), 2m",
+	{"--timeout", "timeout", "DURATION", "wait at most this long for an answer: 500ms, 5s (default), 2m",
 		ARG_DURATION},
 	{"--color", "color", "WHEN", "auto, always or never (NO_COLOR)", ARG_CHOICE,
 		.completer = COMPLETE_CHOICES, .choices = colors},

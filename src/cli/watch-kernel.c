@@ -184,14 +184,14 @@ static bool turn(void *arg, struct http_wait *wait)
 	struct kernel_watch *watch = arg;
 	uint64_t now_ns = clock_now_ns(&clock_monotonic);
 
-	if (!read_trace(watch))
+	if (!event_printer_turn(watch->printer, wait) || !read_trace(watch))
 		return false;
 	if (!watch->more_to_read && !merge_release(&watch->merge, now_ns))
 		return false;
 	if (watch->more_to_read)
 		wait->timeout_ms = 0;
 	else if (watch->read_anything || !merge_is_empty(&watch->merge))
-		wait->timeout_ms = TICK_MS;
+		wait->timeout_ms = MIN(wait->timeout_ms, TICK_MS);
 	else
 		wait->fd = kernel_trace_fd(watch->trace);
 	return true;

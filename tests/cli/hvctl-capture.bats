@@ -49,6 +49,31 @@ has_packets() {
 	assert_equal "$(stat -c %a "$file")" 600
 }
 
+@test "SIGTERM ends a capture as SIGINT does, and is what it ends by" {
+	start_hvd --demo --accel sim
+	"$HVCTL" capture -w "$file" 2>"$BATS_TEST_TMPDIR/said" 3>&- &
+	local pid=$! ended=0
+	wait_until has_packets
+	kill -TERM "$pid"
+	wait "$pid" || ended=$?
+	assert_equal "$ended" 143
+	assert_equal "$(sed 's/^[0-9]* //' "$BATS_TEST_TMPDIR/said")" 'packets captured, 0 lost'
+	run blocks "$file"
+	assert_success
+}
+
+@test "a file that may not grow ends where a block does, and says how far it came" {
+	start_hvd --demo --accel sim
+	run bash -c 'ulimit -f 1; trap "" XFSZ; "$HVCTL" capture -w "$1"' _ "$file" 3>&-
+	assert_failure 1
+	assert_line --partial 'File too large'
+	assert_line --regexp '^[1-9][0-9]* packets captured, 0 lost$'
+	packets=$(sed -n 's/ packets captured.*//p' <<<"$output")
+	run blocks "$file"
+	assert_success
+	assert_equal "$(grep -c '^6 ' <<<"$output")" "$packets"
+}
+
 @test "an interrupted capture leaves a whole file" {
 	start_hvd --demo --accel sim
 	"$HVCTL" capture -w "$file" 2>"$BATS_TEST_TMPDIR/said" 3>&- &

@@ -51,6 +51,11 @@ first_session() {
 	run "$HVCTL" signal --vp 0 --sint 2 --flag 5
 	assert_success
 	assert_output 'event flag 5 of VP 0 SINT 2 set'
+	run "$HVCTL" watch --for 300ms
+	assert_success
+	run "$HVCTL" watch --type vm.state --for 100ms # and nothing comes
+	assert_success
+	assert_output ''
 	run "$HVCTL" watch --count 5
 	assert_success
 	assert_equal "${#lines[@]}" 5
