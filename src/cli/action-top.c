@@ -186,7 +186,7 @@ static enum cli_exit run_on_terminal(struct top *top)
 	if (!top_terminal_open(cli->color, &terminal))
 		return problem_report(&cli->options, CLI_REFUSED, "no_terminal",
 			"set TERM, or use \"hvctl top -n 1\"",
-			"nothing is known of a terminal called \"%s\"",
+			"nothing can be drawn on a terminal called \"%s\"",
 			getenv("TERM") ? getenv("TERM") : "");
 	cli->options.silent = true;
 	while (r == CLI_OK && !top->state.quit)

@@ -1287,7 +1287,7 @@ const struct command commands[] = {
 				.help = "print N pictures and end, as into a pipe (default there: 1)",
 				.type = ARG_UINT },
 			{ .name = "-d", .key = "delay", .metavar = "DURATION",
-				.help = "between two looks (default 1500ms)",
+				.help = "between two looks, 100ms or longer (default 1500ms)",
 				.type = ARG_DURATION },
 			{ .name = "--view", .key = "view", .metavar = "VIEW",
 				.help = "channels, sints, vps or findings (default: channels)",

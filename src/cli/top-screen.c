@@ -14,18 +14,19 @@ enum {
 static const char *const view_names[] = {"Channels", "SINTs", "VPs", "Findings"};
 
 static const char *const help_lines[] = {
-	"hvctl top: what the VM does, its channels by suspicion, and what the doctor found",
+	"hvctl top: what the VM does, its channels by suspicion, what the doctor found",
 	"",
 	"  arrows, PgUp, PgDn, Home, End   move the selection; left and right: columns",
 	"  Tab, F5, 1 to 4                 channels, SINTs, VPs, findings",
 	"  F6 or >, <                      sort by the next, the previous column",
 	"  I                               turn the order round",
-	"  F4 or /                         filter: rows that hold a text; Enter keeps, Esc drops",
-	"  p or Z                          pause; space or r: look now",
+	"  F4 or /                         filter by a text; Enter keeps it, Esc drops it",
+	"  p or Z                          pause; space or r: look now; ^L: draw anew",
 	"  F1, h, ?                        this help",
 	"  F10, q                          quit",
 	"",
-	"  SUSP: 100 error, 90 failed, 70 warning, 40 a reader stands, 20 a writer waits",
+	"  SUSP: 100 error, 90 failed, 70 warning, 40 a reader stands,",
+	"        20 a writer waits, 10 a ring nearly full",
 	"  G>H, H>G: how full the rings are from guest to host, from host to guest",
 	"  SINT cells: vector; m masked, B busy, P pending, +N queued, ! interrupt owed",
 	"",

@@ -2,9 +2,13 @@
 #include "cli/top-terminal.h"
 
 #include <curses.h>
+#include <signal.h>
 #include <stdlib.h>
 
-enum { ESCAPE_MS = 50 };
+enum { ESCAPE_MS = 50, KEY_REDRAW = 'L' & 0x1f };
+
+/* A signal handler has no context argument. */
+static volatile sig_atomic_t stop_wanted;
 
 struct top_terminal {
 	SCREEN *screen; /* owns */
@@ -31,6 +35,55 @@ static void set_colors(struct top_terminal *terminal)
 		init_pair((short)pairs[i].paint, pairs[i].color, -1);
 }
 
+/* ---- ^Z ------------------------------------------------------------------ */
+
+static void on_stop(int signal_number UNUSED)
+{
+	stop_wanted = 1;
+}
+
+/* Who ignores it, as a shell without job control makes its children do, goes on doing so. */
+static void catch_stop(void)
+{
+	struct sigaction action = {.sa_handler = on_stop}, old;
+
+	if (sigaction(SIGTSTP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		sigaction(SIGTSTP, &action, NULL);
+}
+
+static void release_stop(void)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL}, old;
+
+	if (sigaction(SIGTSTP, NULL, &old) == 0 && old.sa_handler == on_stop)
+		sigaction(SIGTSTP, &action, NULL);
+}
+
+/*
+ * ncurses would do this in a signal handler, in the middle of whatever is being drawn, and then take
+ * the screen to be what it was not.
+ */
+static void stop(void)
+{
+	stop_wanted = 0;
+	endwin();
+	release_stop();
+	raise(SIGTSTP);
+	catch_stop();
+	clearok(curscr, TRUE);
+	refresh();
+}
+
+/* ---- opening and closing ------------------------------------------------- */
+
+/* A typewriter, such as "dumb", has nothing to draw a picture with. */
+static bool can_place_cursor(void)
+{
+	const char *place = tigetstr("cup");
+
+	return place && place != (const char *)-1;
+}
+
 bool top_terminal_open(bool color, struct top_terminal **ret_terminal)
 {
 	struct top_terminal *terminal = calloc(1, sizeof(*terminal));
@@ -41,6 +94,11 @@ bool top_terminal_open(bool color, struct top_terminal **ret_terminal)
 		free(terminal);
 		return false;
 	}
+	if (!can_place_cursor()) {
+		top_terminal_close(terminal);
+		return false;
+	}
+	catch_stop();
 	terminal->color = color;
 	set_colors(terminal);
 	cbreak();
@@ -58,6 +116,7 @@ struct top_terminal *top_terminal_close(struct top_terminal *terminal)
 	if (!terminal)
 		return NULL;
 	endwin();
+	release_stop();
 	delscreen(terminal->screen);
 	free(terminal);
 	return NULL;
@@ -130,6 +189,10 @@ int top_terminal_key(struct top_terminal *terminal, int timeout_ms)
 
 	timeout(timeout_ms);
 	key = getch();
+	if (stop_wanted)
+		stop();
+	if (key == KEY_REDRAW)
+		clearok(curscr, TRUE);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		if (key == keys[i].curses)
 			return keys[i].key;

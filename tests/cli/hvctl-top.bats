@@ -54,6 +54,45 @@ on_terminal() {
 	assert_failure 2
 }
 
+@test "a terminal that cannot place its cursor is refused" {
+	demo
+	PTY_TERM=dumb run on_terminal <<<'expect nothing can be drawn on a terminal called .dumb'
+	assert_failure 4
+}
+
+@test "the help fits 80 columns" {
+	demo
+	run on_terminal <<-'END'
+		see RELID
+		send h
+		see what the doctor found *$
+		see Enter keeps it, Esc drops it *$
+		see draw anew *$
+		send q
+		see RELID
+		send q
+	END
+	assert_success
+}
+
+@test "^Z stops it, and fg draws all of it again" {
+	demo
+	run "$SOURCE_ROOT/tests/cli/pty-session" sh -i <<-END
+		size 24 80
+		send '$HVCTL' top -d 200ms\n
+		see RELID
+		send \x1a
+		see [Ss]topped
+		send fg\n
+		see ^vm: running(.|\n)*^hypercalls [0-9.]+/s  messages [0-9.]+/s  events (.|\n)*RELID
+		send \x0c
+		see F10Quit
+		send q
+		send exit\n
+	END
+	assert_success
+}
+
 @test "no hvd: 6, and the terminal is left alone" {
 	run "$HVCTL" top -n 1
 	assert_failure 6
@@ -160,6 +199,6 @@ on_terminal() {
 	END
 	assert_success
 	# ncurses leaks what a terminal nobody knows has needed.
-	ASAN_OPTIONS=detect_leaks=0 PTY_TERM=nonesuch run on_terminal <<<'expect nothing is known of a terminal'
+	ASAN_OPTIONS=detect_leaks=0 PTY_TERM=nonesuch run on_terminal <<<'expect nothing can be drawn on a terminal'
 	assert_failure 4
 }
