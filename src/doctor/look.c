@@ -101,17 +101,29 @@ void shows_ic(struct look *look, const char *leaf, uint64_t age_ns, const char *
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
+/* As hvctl prints the ages of the evidence below. */
 const char *duration(uint64_t ns, char text[DURATION_BYTES])
 {
+	uint64_t seconds = ns / NSEC_PER_SEC;
+
 	if (ns == DOCTOR_NONE)
 		snprintf(text, DURATION_BYTES, "an unknown time");
 	else if (ns < NSEC_PER_SEC)
 		snprintf(text, DURATION_BYTES, "%" PRIu64 " ms", ns / NSEC_PER_MSEC);
-	else if (ns < 100 * NSEC_PER_SEC)
-		snprintf(text, DURATION_BYTES, "%" PRIu64 ".%" PRIu64 " s", ns / NSEC_PER_SEC,
+	else if (seconds < 10)
+		snprintf(text, DURATION_BYTES, "%" PRIu64 ".%" PRIu64 " s", seconds,
 			ns % NSEC_PER_SEC / (100 * NSEC_PER_MSEC));
+	else if (seconds < 60)
+		snprintf(text, DURATION_BYTES, "%" PRIu64 " s", seconds);
+	else if (seconds < 3600)
+		snprintf(text, DURATION_BYTES, "%" PRIu64 "m%02" PRIu64 "s", seconds / 60,
+			seconds % 60);
+	else if (seconds < 86400)
+		snprintf(text, DURATION_BYTES, "%" PRIu64 "h%02" PRIu64 "m", seconds / 3600,
+			seconds % 3600 / 60);
 	else
-		snprintf(text, DURATION_BYTES, "%" PRIu64 " s", ns / NSEC_PER_SEC);
+		snprintf(text, DURATION_BYTES, "%" PRIu64 "d%02" PRIu64 "h", seconds / 86400,
+			seconds % 86400 / 3600);
 	return text;
 }
 

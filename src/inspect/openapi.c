@@ -150,7 +150,9 @@ void openapi_write(struct writer *w, const struct inspect *inspect)
 	writer_key_string(w, "version", "v1");
 	writer_key_string(w, "description",
 		"Inspection and control of one VM and its Hyper-V SynIC. HEAD is answered wherever GET "
-		"is.");
+		"is. Failures are problems (RFC 9457), but for what never becomes a request: a request "
+		"line or headers of more than 32 KiB (414, 431), broken framing (400) and unknown "
+		"versions of HTTP (505) get a short page in HTML, and the connection is closed.");
 	writer_object_end(w);
 	writer_key(w, "paths");
 	writer_object_begin(w);

@@ -102,6 +102,9 @@ assert report["items"] == [] and report["judged"] and report["errors"] == 0'
 	assert_failure 8
 	assert_line --partial 'error D39 hv: the guest panicked 5.0 s ago'
 	assert_line '  type   hvctl vm reset'
+	change 'sample["machine"]["crash_age_ns"] = 252000000000'
+	run "$HVCTL" doctor --from "$samples"
+	assert_line --partial 'error D39 hv: the guest panicked 4m12s ago'
 	run "$HVCTL" doctor --from "$samples" -o name
 	assert_failure 8
 	assert_output hv

@@ -77,3 +77,15 @@ code() {
 	assert_output --partial "${url#http://}"
 	stop_hvd
 }
+
+@test "what never becomes a request: a status, no JSON, and hvd goes on" {
+	start_hvd --demo --accel sim
+	large=$(printf 'a%.0s' $(seq 40000))
+	run api /v1 -H "X: $large" -o /dev/null -w '%{http_code} %{content_type}'
+	assert_output '431 '
+	run api "/v1?x=$large" -o /dev/null -w '%{http_code} %{content_type}'
+	assert_output '414 '
+	run api /v1/openapi.json
+	assert_success
+	assert_output --partial 'a short page in HTML'
+}
