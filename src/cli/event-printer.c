@@ -11,12 +11,16 @@
 
 /* ---- one record ---------------------------------------------------------- */
 
-/* "2026-11-21T10:31:07.123456789Z" -> "10:31:07.123456" */
-static void put_time(FILE *out, const char *time)
+/* "2026-11-21T10:31:07.123456789Z", which -o wide leaves as it is, -> "10:31:07.123456" */
+static void put_time(FILE *out, const struct cli *cli, const char *time)
 {
 	const char *clock = strchr(time, 'T');
 
-	if (clock && strlen(clock) >= 16)
+	if (cli->options.format == CLI_FORMAT_WIDE && *time)
+		text_put(out, time);
+	else if (cli->options.format == CLI_FORMAT_WIDE)
+		fprintf(out, "%-30s", "-");
+	else if (clock && strlen(clock) >= 16)
 		fprintf(out, "%.15s", clock + 1);
 	else
 		fprintf(out, "%-15s", "-");
@@ -90,7 +94,7 @@ static void put_record(FILE *out, const struct cli *cli, const json_t *record)
 {
 	json_t *vtl = json_object_get(record, "vtl");
 
-	put_time(out, text_member(record, "time"));
+	put_time(out, cli, text_member(record, "time"));
 	put_seq(out, json_object_get(record, "seq"));
 	put_place(out, "VP ", json_object_get(record, "vp"));
 	put_place(out, "SINT ", json_object_get(record, "sint"));
@@ -107,7 +111,7 @@ static void put_special(FILE *out, const struct cli *cli, const json_t *record, 
 	const char *key;
 	json_t *value;
 
-	fprintf(out, "%-15s", "-");
+	put_time(out, cli, "");
 	put_seq(out, json_object_get(record, "seq"));
 	fprintf(out, "%*s", 14, "");
 	put_type(out, cli, type);

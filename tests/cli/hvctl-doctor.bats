@@ -81,8 +81,6 @@ assert report["items"] == [] and report["judged"] and report["errors"] == 0'
 	demo
 	run "$HVCTL" doctor --stuck-after 1ms
 	assert_failure 2
-	run "$HVCTL" doctor 4000
-	assert_failure 2
 	run "$HVCTL" doctor --fail-on info
 	assert_failure 2
 }
@@ -213,6 +211,16 @@ assert starved == ["vps/0"] and report["withheld"] > 0'
 	run "$HVCTL" doctor --stuck-after 0
 	assert_failure 2
 	assert_line 'at: --stuck-after'
+}
+
+@test "a channel that there is none of is not found, live and in a snapshot" {
+	take_samples
+	run "$HVCTL" doctor 99
+	assert_failure 3
+	run "$HVCTL" doctor 1 99 --from "$samples"
+	assert_failure 3
+	run "$HVCTL" doctor 1 --from "$samples"
+	assert_success
 }
 
 @test "a watching doctor is switched on with hvd, and off" {

@@ -92,7 +92,7 @@ session() {
 @test "^C ends the command, not the shell" {
 	session <<-'END'
 		expect hvctl> 
-		send watch --type hang\n
+		send watch --relid 101\n
 		expect vm.state
 		send \x03
 		expect hvctl> 
@@ -104,7 +104,7 @@ session() {
 @test "watch on prints event lines above the line being typed" {
 	session <<-'END'
 		expect hvctl> 
-		send watch on --type hang\n
+		send watch on --relid 101\n
 		expect hvctl> 
 		send vm sh
 		expect message\.delivered .*\n

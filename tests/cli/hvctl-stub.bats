@@ -409,6 +409,9 @@ asked_twice() {
 	assert_line --index 1 --regexp '^- +5 +gap +lost=4$'
 	assert_line --index 3 --regexp '^- +6 +end +reason=shutdown$'
 	assert_equal "${#lines[@]}" 4
+	run "$HVCTL" watch -o wide
+	assert_line --index 0 --regexp '^20[0-9-]+T10:31:01\.123456789Z +1 VP 0 +SINT 2 +message'
+	assert_line --index 1 --regexp '^- {29} +5 +gap +lost=4$'
 	run "$HVCTL" watch --count 1
 	assert_success
 	assert_equal "${#lines[@]}" 1
@@ -426,18 +429,18 @@ asked_twice() {
 @test "watch without an end record: the daemon is gone, 6" {
 	start_stub
 	fails_watch() {
-		run --separate-stderr "$HVCTL" watch --type "$1"
+		run --separate-stderr "$HVCTL" watch --relid "$1"
 		assert_equal "$status" "$2"
 		[[ $stderr == *"$3"* ]]
 	}
-	fails_watch none 6 'without an end record'
-	fails_watch cut 6 'closed the connection'
-	fails_watch garbage 1 'not JSON'
+	fails_watch 102 6 'without an end record'
+	fails_watch 103 6 'closed the connection'
+	fails_watch 104 1 'not JSON'
 }
 
 @test "watch ends with 130 at SIGINT" {
 	start_stub
-	"$HVCTL" watch --type hang >"$BATS_TEST_TMPDIR/out" 3>&- &
+	"$HVCTL" watch --relid 101 >"$BATS_TEST_TMPDIR/out" 3>&- &
 	pid=$!
 	wait_until grep -q vm.state "$BATS_TEST_TMPDIR/out"
 	kill -INT "$pid"
@@ -448,7 +451,7 @@ asked_twice() {
 
 @test "a stream that falls silent is left when its reader closes" {
 	start_stub
-	run timeout 10 bash -c '"$HVCTL" watch --type hang | (read -r line; sleep 0.3; echo "$line")'
+	run timeout 10 bash -c '"$HVCTL" watch --relid 101 | (read -r line; sleep 0.3; echo "$line")'
 	assert_success
 	assert_equal "${#lines[@]}" 1
 }
