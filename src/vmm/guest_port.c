@@ -12,8 +12,8 @@
 /*
  * A message port's buffers go round: free -> waiting -> in the SINT's FIFO -> free.
  *
- * Only the head of `waiting` is offered to its SINT, so messages stay in order, also across a
- * change of the target. While anything waits, `waiter` stands in line at the head's FIFO.
+ * Only the head of `waiting` is offered to the SINT, so messages stay in order. While anything waits,
+ * `waiter` stands in line at the FIFO.
  *
  * What the SynIC tells us comes under its lock, where port->lock must not be taken: a buffer that
  * has left the FIFO is pushed on `finished`, which the next post takes as a whole; a FIFO with room
@@ -24,44 +24,28 @@ struct message_buffer {
 	struct message_buffer *next_finished; /* in `finished` */
 	struct guest_message_port *port;      /* owns this */
 	struct synic_entry entry;
-	struct synic *target; /* borrows (outlived by vm); NULL: free */
-	uint32_t resets;      /* of the target, at the post */
-	uint64_t number;      /* among the port's posts */
-	bool in_fifo;         /* or in `finished` */
+	uint32_t resets; /* of the target, at the post */
+	uint64_t number; /* among the port's posts */
+	bool in_fifo;    /* or in `finished` */
 };
 
 struct guest_message_port {
 	struct vm *vm; /* borrows */
-	uint8_t vtl, sint;
+	uint8_t sint;
+	struct sint_route *route;    /* ref: so that the target has a GSI */
+	struct synic *target;        /* borrows (outlived by vm) */
 	_Atomic unsigned references; /* the owner's, and one for `work` while it is queued */
 	struct loop_work work;
 
-	_Atomic(struct sint_route *) route;        /* ref: the target's, so that its GSI exists */
 	_Atomic(struct message_buffer *) finished; /* stack: pushed singly, taken as a whole */
 
 	pthread_mutex_t lock; /* guards the rest */
-	struct synic *target; /* borrows */
 	bool closed;
 	uint64_t posts;
 	TAILQ_HEAD(, message_buffer) free, waiting;
 	struct synic_waiter waiter;
-	struct synic *waited; /* borrows: whose FIFO `waiter` may be at, or NULL */
 	struct message_buffer buffer[GUEST_PORT_MESSAGES];
 };
-
-/* Moves a port's reference to the route of another target. No lock held. */
-static int hold_route(
-	struct vm *vm, uint32_t vp, uint8_t vtl, uint8_t sint, _Atomic(struct sint_route *) *held)
-{
-	struct sint_route *route;
-	int r;
-
-	r = sint_route_get(vm, vp, vtl, sint, &route);
-	if (r < 0)
-		return r;
-	sint_route_unref(atomic_exchange(held, route));
-	return 0;
-}
 
 static void port_unref(struct guest_message_port *port)
 {
@@ -93,7 +77,6 @@ static void on_room(struct synic_waiter *waiter)
 
 static void make_free_locked(struct guest_message_port *port, struct message_buffer *buffer)
 {
-	buffer->target = NULL;
 	buffer->in_fifo = false;
 	TAILQ_INSERT_TAIL(&port->free, buffer, link);
 }
@@ -113,13 +96,12 @@ static void reclaim_locked(struct guest_message_port *port)
 static bool offer_locked(struct guest_message_port *port, struct message_buffer *buffer)
 {
 	TAILQ_REMOVE(&port->waiting, buffer, link);
-	if (atomic_load(&buffer->target->resets) != buffer->resets) {
+	if (atomic_load(&port->target->resets) != buffer->resets) {
 		make_free_locked(port, buffer);
 		return true;
 	}
 	buffer->in_fifo = true;
-	port->waited = buffer->target;
-	if (synic_post_or_wait(buffer->target, port->sint, &buffer->entry, &port->waiter) == 0)
+	if (synic_post_or_wait(port->target, port->sint, &buffer->entry, &port->waiter) == 0)
 		return true;
 	buffer->in_fifo = false;
 	TAILQ_INSERT_HEAD(&port->waiting, buffer, link);
@@ -156,13 +138,12 @@ int guest_message_port_new(
 	port = calloc(1, sizeof(*port));
 	if (!port)
 		return -ENOMEM;
-	r = hold_route(vm, vp, vtl, sint, &port->route);
+	r = sint_route_get(vm, vp, vtl, sint, &port->route);
 	if (r < 0) {
 		free(port);
 		return r;
 	}
 	port->vm = vm;
-	port->vtl = vtl;
 	port->sint = sint;
 	port->references = 1;
 	port->work.run = work_on_loop;
@@ -202,7 +183,7 @@ static void withdraw_all_locked(struct guest_message_port *port)
 	struct message_buffer *buffer;
 
 	while ((buffer = newest_in_fifo(port))) {
-		(void)synic_withdraw(buffer->target, port->sint, &buffer->entry);
+		(void)synic_withdraw(port->target, port->sint, &buffer->entry);
 		buffer->in_fifo = false;
 	}
 }
@@ -217,11 +198,10 @@ struct guest_message_port *guest_message_port_free(struct guest_message_port *po
 		return NULL;
 	pthread_mutex_lock(&port->lock);
 	port->closed = true;
-	if (port->waited)
-		synic_unwait(port->waited, port->sint, &port->waiter);
+	synic_unwait(port->target, port->sint, &port->waiter);
 	withdraw_all_locked(port);
 	pthread_mutex_unlock(&port->lock);
-	sint_route_unref(atomic_exchange(&port->route, NULL));
+	port->route = sint_route_unref(port->route);
 	port_unref(port);
 	return NULL;
 }
@@ -236,7 +216,6 @@ static int post_locked(
 	if (!buffer)
 		return -EAGAIN;
 	TAILQ_REMOVE(&port->free, buffer, link);
-	buffer->target = port->target;
 	buffer->resets = atomic_load(&port->target->resets);
 	buffer->number = port->posts++;
 	buffer->entry.message.header = (struct hv_message_header){
@@ -262,25 +241,12 @@ int guest_message_port_post(
 	return r;
 }
 
-int guest_message_port_set_target(struct guest_message_port *port, uint32_t vp)
-{
-	int r = hold_route(port->vm, vp, port->vtl, port->sint, &port->route);
-
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&port->lock);
-	port->target = synic_find(port->vm, vp, port->vtl);
-	pthread_mutex_unlock(&port->lock);
-	return 0;
-}
-
 /* An event port is a name for a flag: nothing waits. */
 struct guest_event_port {
-	struct vm *vm; /* borrows */
-	uint8_t vtl, sint;
+	uint8_t sint;
 	uint16_t flag;
-	_Atomic(struct sint_route *) route; /* ref: the target's */
-	_Atomic(struct synic *) target;     /* borrows (outlived by vm) */
+	struct sint_route *route; /* ref: so that the target has a GSI */
+	struct synic *target;     /* borrows (outlived by vm) */
 };
 
 int guest_event_port_new(struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, uint16_t flag,
@@ -294,16 +260,14 @@ int guest_event_port_new(struct vm *vm, uint8_t vtl, uint32_t vp, uint8_t sint, 
 	port = calloc(1, sizeof(*port));
 	if (!port)
 		return -ENOMEM;
-	r = hold_route(vm, vp, vtl, sint, &port->route);
+	r = sint_route_get(vm, vp, vtl, sint, &port->route);
 	if (r < 0) {
 		free(port);
 		return r;
 	}
-	port->vm = vm;
-	port->vtl = vtl;
 	port->sint = sint;
 	port->flag = flag;
-	atomic_init(&port->target, synic_find(vm, vp, vtl));
+	port->target = synic_find(vm, vp, vtl);
 	*ret_port = port;
 	return 0;
 }
@@ -319,21 +283,11 @@ struct guest_event_port *guest_event_port_free(struct guest_event_port *port)
 
 int guest_event_port_signal(struct guest_event_port *port, const struct vcpu *caller)
 {
-	return synic_set_event_flag(atomic_load(&port->target), port->sint, port->flag,
-		caller ? SYNIC_FROM_GUEST : SYNIC_FROM_HOST);
+	return synic_set_event_flag(
+		port->target, port->sint, port->flag, caller ? SYNIC_FROM_GUEST : SYNIC_FROM_HOST);
 }
 
 int guest_event_port_is_set(const struct guest_event_port *port)
 {
-	return synic_event_flag(atomic_load(&port->target), port->sint, port->flag);
-}
-
-int guest_event_port_set_target(struct guest_event_port *port, uint32_t vp)
-{
-	int r = hold_route(port->vm, vp, port->vtl, port->sint, &port->route);
-
-	if (r < 0)
-		return r;
-	atomic_store(&port->target, synic_find(port->vm, vp, port->vtl));
-	return 0;
+	return synic_event_flag(port->target, port->sint, port->flag);
 }

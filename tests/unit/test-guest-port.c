@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Guest ports: messages in order through a bounded pool, event flags, change of target. */
+/* Guest ports: messages in order through a bounded pool, event flags. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,19 +132,6 @@ static void a_port_that_waits_for_room_can_be_freed(void **state)
 	synic_reset(synic); /* what is left in the FIFO is this function's */
 }
 
-static void after_a_change_of_target_old_messages_stay_where_they_are(void **state)
-{
-	assert_int_equal(post(1), 0);
-	assert_int_equal(post(2), 0);
-	assert_int_equal(guest_message_port_set_target(port, 1), 0);
-	assert_int_equal(post(3), 0);
-	assert_int_equal(slot_type(0), 1);
-	assert_int_equal(slot_type(1), 3);
-	fake_vm_consume(fake, 0, SINT);
-	assert_int_equal(slot_type(0), 2);
-	assert_int_equal(guest_message_port_set_target(port, 2), -ENOENT);
-}
-
 static void freeing_a_port_drops_what_did_not_arrive(void **state)
 {
 	for (uint32_t i = 1; i <= GUEST_PORT_MESSAGES; i++)
@@ -232,11 +219,8 @@ static void an_event_port_sets_its_flag_on_its_target(void **state)
 	assert_int_equal(guest_event_port_signal(event, NULL), 0);
 	assert_int_equal(guest_event_port_signal(event, NULL), 1);
 	assert_int_equal(fake_vm_flags(fake, 0, SINT)->word[1], BIT64(6));
-	assert_int_equal(guest_event_port_set_target(event, 1), 0);
-	assert_int_equal(guest_event_port_signal(event, NULL), 0);
-	assert_int_equal(fake_vm_flags(fake, 1, SINT)->word[1], BIT64(6));
-	assert_int_equal(guest_event_port_set_target(event, 2), -ENOENT);
-	synic_reset(fake_vm_synic(fake, 1));
+	assert_int_equal(fake_vm_flags(fake, 1, SINT)->word[1], 0);
+	synic_reset(fake_vm_synic(fake, 0));
 	assert_int_equal(guest_event_port_signal(event, NULL), -ENXIO);
 	guest_event_port_free(event);
 }
@@ -270,7 +254,6 @@ int main(void)
 		TEST(a_port_without_free_buffers_refuses_and_recovers),
 		TEST(a_port_learns_of_room_made_by_others),
 		TEST(a_port_that_waits_for_room_can_be_freed),
-		TEST(after_a_change_of_target_old_messages_stay_where_they_are),
 		TEST(freeing_a_port_drops_what_did_not_arrive),
 		TEST(freeing_a_port_leaves_no_hole_in_what_arrives),
 		TEST(freeing_a_port_leaves_deferred_work_harmless),
