@@ -14,7 +14,7 @@
 #include "vmm/vm.h"
 
 /*
- * References: each sint_route_get() or _ref() one, and one for a message in flight, from the post
+ * References: each sint_route_get() one, and one for a message in flight, from the post
  * until its callback has returned. The last one can only be dropped under sint_routes.lock, under
  * which _get() looks for a route: a route that is found is alive.
  *
@@ -33,7 +33,6 @@ struct sint_route {
 
 	/* Guarded by synic->lock. */
 	uint8_t msi_vector; /* what set_fd raises, 0: nothing */
-	int ack_fd;         /* -1: nobody asked for it */
 	uint64_t acks;
 
 	_Atomic int state; /* enum staged_state */
@@ -219,7 +218,6 @@ static void close_fds(struct sint_route *route)
 {
 	close_fd(route->set_fd);
 	close_fd(route->resample_fd);
-	close_fd(route->ack_fd);
 }
 
 static void publish(struct sint_route *route, struct sint_route *value)
@@ -247,7 +245,7 @@ static int route_new(
 	route->synic = synic;
 	route->sint = sint;
 	route->gsi = synic->sint[sint].gsi;
-	route->set_fd = route->resample_fd = route->ack_fd = -1;
+	route->set_fd = route->resample_fd = -1;
 	route->references = 1;
 	route->completion.run = complete_on_loop;
 	route->entry.staged = true;
@@ -288,6 +286,12 @@ static void route_destroy(struct sint_route *route)
 	free(route);
 }
 
+static struct sint_route *route_ref(struct sint_route *route)
+{
+	atomic_fetch_add_explicit(&route->references, 1, memory_order_relaxed);
+	return route;
+}
+
 int sint_route_get(
 	struct vm *vm, uint32_t vp, uint8_t vtl, uint8_t sint, struct sint_route **ret_route)
 {
@@ -300,17 +304,11 @@ int sint_route_get(
 		return -ENOENT;
 	pthread_mutex_lock(&vm->routes.lock);
 	if (synic->sint[sint].route)
-		*ret_route = sint_route_ref(synic->sint[sint].route);
+		*ret_route = route_ref(synic->sint[sint].route);
 	else
 		r = route_new(vm, synic, sint, ret_route);
 	pthread_mutex_unlock(&vm->routes.lock);
 	return r;
-}
-
-struct sint_route *sint_route_ref(struct sint_route *route)
-{
-	atomic_fetch_add_explicit(&route->references, 1, memory_order_relaxed);
-	return route;
 }
 
 /* False when this would be the last reference. */
@@ -408,7 +406,7 @@ int sint_route_post(struct sint_route *route, const struct hv_message *message,
 	route->done = done;
 	route->arg = arg;
 	atomic_store(&route->posted_ns, clock_now_ns(route->vm->clock));
-	sint_route_ref(route);
+	route_ref(route);
 	record_move(route, STAGED_FREE, STAGED_BUSY, 0);
 	r = synic_post(route->synic, route->sint, &route->entry);
 	if (r == 0) {
@@ -466,16 +464,9 @@ int sint_route_set(struct sint_route *route)
 	return r;
 }
 
-static void count_acks_locked(struct sint_route *route, uint64_t count)
-{
-	route->acks += count;
-	if (route->ack_fd >= 0)
-		(void)!signal_fd(route->ack_fd); /* a reader far behind loses nothing */
-}
-
 void sint_route_acked_locked(struct sint_route *route)
 {
-	count_acks_locked(route, 1);
+	route->acks++;
 }
 
 void sint_route_take_acks_locked(struct sint_route *route)
@@ -487,9 +478,7 @@ void sint_route_take_acks_locked(struct sint_route *route)
 		return;
 	hv_record(route->vm->recorder, HV_EVENT_SINT_ACK, synic->vcpu->index, synic->vtl,
 		route->sint, count);
-	count_acks_locked(route, count);
-	if (route->ack_fd >= 0)
-		sint_route_await_ack_locked(route);
+	route->acks += count;
 }
 
 void sint_route_await_ack_locked(struct sint_route *route)
@@ -503,33 +492,6 @@ static void on_resample(struct fdset *set, uint64_t key)
 	struct sint_routes *routes = container_of(set, struct sint_routes, acks);
 
 	synic_kernel_acked(synic_find(routes->vm, key / HV_SINT_COUNT, 0), key % HV_SINT_COUNT);
-}
-
-int sint_route_set_fd(const struct sint_route *route)
-{
-	return route->set_fd;
-}
-
-int sint_route_ack_fd(struct sint_route *route)
-{
-	int r = 0;
-
-	pthread_mutex_lock(&route->synic->lock);
-	if (route->ack_fd < 0) {
-		sint_route_take_acks_locked(route); /* counted, but told to nobody */
-		r = new_eventfd(&route->ack_fd);
-	}
-	if (r == 0) {
-		sint_route_await_ack_locked(route);
-		r = route->ack_fd;
-	}
-	pthread_mutex_unlock(&route->synic->lock);
-	return r;
-}
-
-uint32_t sint_route_gsi(const struct sint_route *route)
-{
-	return route->gsi;
 }
 
 /* ---- inspection -------------------------------------------------------- */
@@ -591,7 +553,6 @@ static void fill_route(struct sint_route *route, struct route_info *ret_info)
 	};
 	fill_staged(route, &ret_info->staged);
 	pthread_mutex_lock(&synic->lock);
-	ret_info->ack = route->ack_fd >= 0;
 	ret_info->acks = route->acks;
 	pthread_mutex_unlock(&synic->lock);
 }
@@ -646,7 +607,6 @@ static const struct field route_fields[] = {
 		"Global system interrupt that raises the SINT; it stays the SINT's for the VM's life.")},
 	{FIELD_U(struct route_info, refcount, 0,
 		"References: one per holder, one for a message in flight.")},
-	{FIELD_B(struct route_info, ack, 0, "Somebody asked for an eventfd that tells each EOM.")},
 	{FIELD_O(struct route_info, staged, 0, &staged_table, "The staged message.")},
 	{FIELD_U(struct route_info, sets, 0,
 		"Interrupts asserted through the route, without message.")},
