@@ -14,17 +14,17 @@ const struct command *command_find(const char *noun, const char *verb)
 	return NULL;
 }
 
-bool command_is_noun(const char *word)
-{
-	return command_find(word, NULL) || command_has_verbs(word);
-}
-
-bool command_has_verbs(const char *noun)
+static bool stands_before_verbs(const char *noun)
 {
 	for (size_t i = 0; i < command_count; i++)
 		if (commands[i].verb && strcmp(commands[i].noun, noun) == 0)
 			return true;
 	return false;
+}
+
+bool command_is_noun(const char *word)
+{
+	return command_find(word, NULL) || stands_before_verbs(word);
 }
 
 static const struct arg *find_arg(const struct arg *args, const char *name)

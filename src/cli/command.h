@@ -118,8 +118,6 @@ char global_option_letter(const struct arg *option);
 
 const struct command *command_find(const char *noun, const char *verb);
 bool command_is_noun(const char *word);
-/* True when the noun stands before verbs. */
-bool command_has_verbs(const char *noun);
 const struct arg *command_find_option(const struct command *command, const char *name);
 static inline bool arg_is_option(const struct arg *arg)
 {

@@ -23,7 +23,8 @@ static void put_arg_synopsis(FILE *out, const struct arg *arg)
 	fprintf(out, "%s%s", arg->flags & ARG_REPEAT ? "..." : "", required ? "" : "]");
 }
 
-void help_put_synopsis(FILE *out, const struct command *command)
+/* "hvctl sints show VP SINT [--vtl N]" */
+static void put_synopsis(FILE *out, const struct command *command)
 {
 	fputs("hvctl ", out);
 	put_words(out, command);
@@ -141,7 +142,7 @@ static void put_columns(FILE *out, const struct command *command)
 static void put_command(FILE *out, const struct command *command)
 {
 	fputs("Usage: ", out);
-	help_put_synopsis(out, command);
+	put_synopsis(out, command);
 	/* Help is a phrase; a sentence begins with a capital. */
 	fprintf(out, "\n%c%s.\n", command->help[0] & ~0x20, command->help + 1);
 	put_args(out, command, false, "\nArguments:\n");
@@ -198,7 +199,7 @@ static void put_manual_command(FILE *out, const struct command *command)
 	fputs("## ", out);
 	put_words(out, command);
 	fputs("\n\n*", out);
-	help_put_synopsis(out, command);
+	put_synopsis(out, command);
 	fprintf(out, "*\n\n%c", command->help[0] & ~0x20);
 	put_scdoc(out, command->help + 1);
 	fputs(".\n\n", out);

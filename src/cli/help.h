@@ -12,8 +12,6 @@
 
 /* `noun` and `command` may be NULL: the program, or all commands of the noun. */
 void help_put(FILE *out, const char *noun, const struct command *command);
-/* "hvctl sints show VP SINT [--vtl N]" */
-void help_put_synopsis(FILE *out, const struct command *command);
 /* The COMMANDS and GLOBAL OPTIONS sections of hvctl(1), as scdoc source. */
 void help_put_manual_commands(FILE *out);
 void help_put_manual_options(FILE *out);

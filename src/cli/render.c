@@ -319,17 +319,20 @@ static void put_rows(FILE *out, const json_t *rows, unsigned indent)
 		put_row(out, &columns, json_array_get(rows, i), indent);
 }
 
+static void put_lines(FILE *out, const json_t *object, unsigned indent);
+
 static void put_block(FILE *out, const char *key, const json_t *value, unsigned indent)
 {
 	put_key(out, key, indent);
 	fputc('\n', out);
 	if (json_is_object(value))
-		render_lines(out, value, indent + 2);
+		put_lines(out, value, indent + 2);
 	else
 		put_rows(out, value, indent + 2);
 }
 
-void render_lines(FILE *out, const json_t *object, unsigned indent)
+/* Aligned "key: value" lines, objects inside indented. */
+static void put_lines(FILE *out, const json_t *object, unsigned indent)
 {
 	size_t width = widest_key(object);
 	const char *key;
@@ -468,7 +471,7 @@ enum cli_exit render_object(struct cli *cli, const struct command *command, cons
 	else if (cli_wants_json(&cli->options))
 		r = render_json(cli, json_array_get(items, 0));
 	else if (json_is_object(object))
-		render_lines(stdout, json_array_get(items, 0), 0);
+		put_lines(stdout, json_array_get(items, 0), 0);
 	else
 		text_put_value(stdout, "", object);
 	return r;

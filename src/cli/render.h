@@ -29,8 +29,6 @@ enum cli_exit render_object(
 	struct cli *cli, const struct command *command, const json_t *object) MUST_CHECK;
 /* One JSON document and a newline: indented, or on one line for -o jsonl. */
 enum cli_exit render_json(struct cli *cli, const json_t *document) MUST_CHECK;
-/* Aligned "key: value" lines, objects inside indented. */
-void render_lines(FILE *out, const json_t *object, unsigned indent);
 
 /* A table of `columns` ("path:HEADER,...") over `items`. */
 enum cli_exit render_table(struct cli *cli, const char *columns, const json_t *items) MUST_CHECK;

@@ -18,8 +18,6 @@ struct reply;
 
 /* The struct as one JSON object. */
 void json_write_info(struct writer *writer, const struct field_table *table, const void *info);
-/* Its members only, into an object that is open already. */
-void json_write_fields(struct writer *writer, const struct field_table *table, const void *info);
 /* One member's value. */
 void json_write_field(struct writer *writer, const struct field *field, const void *info);
 

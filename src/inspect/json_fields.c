@@ -148,18 +148,13 @@ void json_write_field(struct writer *writer, const struct field *field, const vo
 		write_value(writer, field, info);
 }
 
-void json_write_fields(struct writer *writer, const struct field_table *table, const void *info)
+void json_write_info(struct writer *writer, const struct field_table *table, const void *info)
 {
+	writer_object_begin(writer);
 	for (size_t i = 0; i < table->count; i++) {
 		writer_key(writer, table->fields[i].name);
 		json_write_field(writer, &table->fields[i], info);
 	}
-}
-
-void json_write_info(struct writer *writer, const struct field_table *table, const void *info)
-{
-	writer_object_begin(writer);
-	json_write_fields(writer, table, info);
 	writer_object_end(writer);
 }
 

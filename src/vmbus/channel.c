@@ -24,7 +24,7 @@
 
 static const uint64_t recheck_after_ns = 100 * NSEC_PER_MSEC;
 
-void channel_set_state(struct vmbus_channel *channel, enum vmbus_channel_state state)
+static void set_state(struct vmbus_channel *channel, enum vmbus_channel_state state)
 {
 	if (channel->state == state)
 		return;
@@ -112,7 +112,7 @@ void channel_send_offer(struct vmbus_channel *channel)
 		return;
 	memcpy(message.pipe_user_defined, offer->pipe_user_defined,
 		sizeof(message.pipe_user_defined));
-	channel_set_state(channel, CHANNEL_CLOSED);
+	set_state(channel, CHANNEL_CLOSED);
 	channel->notes.offers++;
 	vmbus_send(channel->bus, &message, sizeof(message), channel->relid, 0, NULL);
 	if (channel_is_hit(channel, FAULT_DUPLICATE_OFFER)) {
@@ -195,7 +195,7 @@ static void client_released(struct vmbus_channel *channel)
 	bool reoffer = channel->reoffer && channel->bus->connection.state == VMBUS_CONNECTED;
 
 	gpadl_drop_all(channel);
-	channel_set_state(channel, CHANNEL_CLIENT_RELEASED);
+	set_state(channel, CHANNEL_CLIENT_RELEASED);
 	channel->failure[0] = '\0';
 	channel->reoffer = false;
 	channel->notes = no_notes;
@@ -232,7 +232,7 @@ static void start_device(struct vmbus_channel *channel)
 {
 	int r = channel_connect_rings(channel);
 
-	channel_set_state(channel, CHANNEL_OPENING);
+	set_state(channel, CHANNEL_OPENING);
 	channel->device = DEVICE_OPENING;
 	channel->opens++;
 	channel->notes.opens++;
@@ -253,7 +253,7 @@ static void after_stop(struct vmbus_channel *channel)
 
 	switch (channel->state) {
 	case CHANNEL_CLOSING:
-		channel_set_state(channel, CHANNEL_CLOSED);
+		set_state(channel, CHANNEL_CLOSED);
 		break;
 	case CHANNEL_CLOSING_REOPEN:
 		channel->request = channel->reopen;
@@ -328,7 +328,7 @@ static void open_succeeded(struct vmbus_channel *channel)
 		channel_stop_device(channel);
 		return;
 	}
-	channel_set_state(channel, CHANNEL_OPEN);
+	set_state(channel, CHANNEL_OPEN);
 	channel->notes.opened_ns = channel->since_ns;
 	channel->notes.early_teardowns = channel->notes.wakes = 0;
 	send_open_result(channel, VMBUS_STATUS_SUCCESS);
@@ -344,7 +344,7 @@ static void open_failed(struct vmbus_channel *channel)
 		after_stop(channel);
 		return;
 	}
-	channel_set_state(channel, CHANNEL_CLOSED);
+	set_state(channel, CHANNEL_CLOSED);
 	send_open_result(channel, VMBUS_STATUS_FAILURE);
 }
 
@@ -368,7 +368,7 @@ enum vmbus_verdict channel_on_open(
 		return VMBUS_OK;
 	case CHANNEL_CLOSING:
 		channel->reopen = *message;
-		channel_set_state(channel, CHANNEL_CLOSING_REOPEN);
+		set_state(channel, CHANNEL_CLOSING_REOPEN);
 		return VMBUS_OK;
 	case CHANNEL_REVOKED:
 		channel->notes.requests_after_revoke++;
@@ -383,7 +383,7 @@ enum vmbus_verdict channel_on_close(struct vmbus_channel *channel)
 	switch (channel->state) {
 	case CHANNEL_OPEN:
 	case CHANNEL_FAILED:
-		channel_set_state(channel, CHANNEL_CLOSING);
+		set_state(channel, CHANNEL_CLOSING);
 		if (channel->device == DEVICE_CLOSED)
 			after_stop(channel);
 		else
@@ -406,12 +406,12 @@ enum vmbus_verdict channel_on_released(struct vmbus_channel *channel)
 		if (channel->device == DEVICE_CLOSED) {
 			client_released(channel);
 		} else {
-			channel_set_state(channel, CHANNEL_CLOSING_CLIENT_RELEASE);
+			set_state(channel, CHANNEL_CLOSING_CLIENT_RELEASE);
 			channel->bus->releasing++;
 		}
 		return VMBUS_OK;
 	case CHANNEL_CLOSING:
-		channel_set_state(channel, CHANNEL_CLOSING_CLIENT_RELEASE);
+		set_state(channel, CHANNEL_CLOSING_CLIENT_RELEASE);
 		channel->bus->releasing++;
 		return VMBUS_OK;
 	default:
@@ -423,7 +423,7 @@ enum vmbus_verdict channel_on_released(struct vmbus_channel *channel)
 
 static void await_device(struct vmbus_channel *channel, enum vmbus_channel_state state)
 {
-	channel_set_state(channel, state);
+	set_state(channel, state);
 	channel->bus->releasing++;
 }
 
@@ -452,7 +452,7 @@ void vmbus_channel_fail(struct vmbus_channel *channel, const char *why)
 	if (channel->state != CHANNEL_OPEN)
 		return;
 	snprintf(channel->failure, sizeof(channel->failure), "%s", why);
-	channel_set_state(channel, CHANNEL_FAILED);
+	set_state(channel, CHANNEL_FAILED);
 	log_warning("channel %u (%s) failed: %s", channel->relid, channel->ops->name, why);
 	loop_defer(channel->bus->vm->loop, &channel->signalled_work);
 }
@@ -571,7 +571,7 @@ bool channel_is_offered(const struct vmbus_channel *channel)
 static void take_offer_back(struct vmbus_channel *channel)
 {
 	channel->notes.before_revoke = channel->state;
-	channel_set_state(channel, CHANNEL_REVOKED);
+	set_state(channel, CHANNEL_REVOKED);
 	send_rescind(channel);
 	channel_stop_device(channel);
 }

@@ -13,7 +13,7 @@
 #include "vmbus/internal.h"
 #include "vmm/event.h"
 
-void connection_set_state(struct vmbus *bus, enum vmbus_state state)
+static void set_state(struct vmbus *bus, enum vmbus_state state)
 {
 	struct vmbus_connection *connection = &bus->connection;
 
@@ -36,7 +36,7 @@ static void forget_connection(struct vmbus *bus)
 	connection->version = 0;
 	connection->interrupt_page = 0;
 	connection->monitor_page_p2c = connection->monitor_page_c2p = 0;
-	connection_set_state(bus, VMBUS_DISCONNECTED);
+	set_state(bus, VMBUS_DISCONNECTED);
 }
 
 static void release_channels(struct vmbus *bus)
@@ -56,7 +56,7 @@ static void do_next(struct vmbus *bus);
 static void let_go(struct vmbus *bus, enum vmbus_next next)
 {
 	bus->connection.next = next;
-	connection_set_state(bus, VMBUS_DISCONNECTING);
+	set_state(bus, VMBUS_DISCONNECTING);
 	release_channels(bus);
 	connection_continue(bus);
 }
@@ -117,7 +117,7 @@ static void answer(struct vmbus *bus, uint32_t version, bool supported, vmbus_se
 static void on_answer_sent(struct vmbus *bus)
 {
 	if (bus->connection.state == VMBUS_CONNECTING)
-		connection_set_state(bus, VMBUS_NEGOTIATED);
+		set_state(bus, VMBUS_NEGOTIATED);
 }
 
 /* Where messages shall go. Before 3.0 the guest could not choose; before 5.0 not the SINT. */
@@ -180,7 +180,7 @@ static void negotiate(struct vmbus *bus, const struct vmbus_initiate_contact *co
 		answer(bus, contact->version, false, NULL);
 		return;
 	}
-	connection_set_state(bus, VMBUS_CONNECTING);
+	set_state(bus, VMBUS_CONNECTING);
 	answer(bus, contact->version, true, on_answer_sent);
 }
 
@@ -211,7 +211,7 @@ enum vmbus_verdict connection_on_request_offers(struct vmbus *bus)
 
 	if (bus->connection.state != VMBUS_NEGOTIATED)
 		return VMBUS_ILLEGAL;
-	connection_set_state(bus, VMBUS_CONNECTED);
+	set_state(bus, VMBUS_CONNECTED);
 	TAILQ_FOREACH (channel, &bus->channels, link)
 		channel_send_offer(channel);
 	vmbus_send(bus, &delivered, sizeof(delivered), 0, 0, NULL);

@@ -90,7 +90,7 @@ static enum vmbus_verdict on_close_reserved(struct call *call)
 	return VMBUS_OK;
 }
 
-void vmbus_connect_refused(
+static void refuse_connect(
 	struct vmbus *bus, const struct vmbus_guid *endpoint, const struct vmbus_guid *service)
 {
 	const struct vmbus_tl_connect_result result = {
@@ -112,7 +112,7 @@ static enum vmbus_verdict on_connect(struct call *call)
 	struct vmbus *bus = call->bus;
 
 	if (!bus->connect || !bus->connect(bus->connect_arg, &message->endpoint, &message->service))
-		vmbus_connect_refused(bus, &message->endpoint, &message->service);
+		refuse_connect(bus, &message->endpoint, &message->service);
 	return VMBUS_OK;
 }
 

@@ -140,7 +140,6 @@ struct vmbus_channel {
 	struct vmbus_history history;
 };
 
-void channel_set_state(struct vmbus_channel *channel, enum vmbus_channel_state state);
 struct vmbus_channel *channel_by_relid(struct vmbus *bus, uint32_t relid);
 /* Sends the offer of a channel that the guest does not know. */
 void channel_send_offer(struct vmbus_channel *channel);
@@ -233,7 +232,6 @@ struct vmbus_connection {
 	uint64_t contact_ns, unload_ns;
 };
 
-void connection_set_state(struct vmbus *bus, enum vmbus_state state);
 enum vmbus_verdict connection_on_contact(struct vmbus *bus, const struct vmbus_initiate_contact *message);
 enum vmbus_verdict connection_on_request_offers(struct vmbus *bus);
 enum vmbus_verdict connection_on_unload(struct vmbus *bus);

@@ -151,5 +151,3 @@ uint32_t vmbus_version(const struct vmbus *bus);
 typedef bool (*vmbus_connect_fn)(void *arg, const struct vmbus_guid *endpoint, const struct vmbus_guid *service);
 void vmbus_set_connect(struct vmbus *bus, vmbus_connect_fn fn, void *arg);
 bool vmbus_has_connect(const struct vmbus *bus);
-/* Locked: the request named by these was refused after all. */
-void vmbus_connect_refused(struct vmbus *bus, const struct vmbus_guid *endpoint, const struct vmbus_guid *service);
