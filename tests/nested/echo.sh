@@ -69,11 +69,13 @@ guest_asks() {
 	grep -q '2000 came back, 0 wrong' /tmp/asked
 }
 
-# misbehaves KIND STATUS OUTCOME [CHANNEL]: of 2000 packets, the kind after 500.
+# misbehaves KIND STATUS OUTCOME [CHANNEL]: of 2000 packets, the kind after 500. Only a run that is to
+# stall is given up soon: a busy computer can keep the guest from answering for seconds.
 misbehaves() {
-	kind=$1 status=$2 outcome=$3 channel=${4:-open}
+	kind=$1 status=$2 outcome=$3 channel=${4:-open} give_up=60s
+	[ "$outcome" != stalled ] || give_up=3s
 	opens --misbehave "$kind" --after 500
-	hvctl echo run --count 2000 --window 8 --patience 3s >/tmp/run 2>&1
+	hvctl echo run --count 2000 --window 8 --patience "$give_up" >/tmp/run 2>&1
 	got=$?
 	cat /tmp/run
 	echo "status $got, $(hvctl channels list -o jsonl --columns state,failure)"
@@ -95,8 +97,7 @@ no_complaints() {
 }
 
 boot() {
-	started=false packets=100000
-	[ "$guest" != user-1 ] || packets=1000000
+	started=false packets=1000000
 	check "$label: it boots" starts
 	$started && test_echo
 	stop_guest
