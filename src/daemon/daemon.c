@@ -242,8 +242,14 @@ static int make_injector(struct hvd *hvd, struct problem *ret_problem)
 
 static int add_providers(struct hvd *hvd)
 {
+	const struct catalog_owners owners = {
+		.vm = hvd->vm,
+		.bus = hvd->devices.bus,
+		.console = hvd->devices.console,
+		.testdev = hvd->devices.testdev,
+	};
 	struct node_provider providers[CATALOG_MAX];
-	size_t count = catalog_providers(hvd->vm, hvd->devices.bus, providers);
+	size_t count = catalog_providers(&owners, providers);
 	int r = 0;
 
 	for (size_t i = 0; i < count && r == 0; i++)

@@ -6,6 +6,8 @@
 #include "vmbus/hvsock.h"
 #include "vmbus/ic.h"
 #include "vmbus/info.h"
+#include "vmm/dev/console.h"
+#include "vmm/dev/testdev.h"
 #include "vmm/fault.h"
 #include "vmm/hypercall.h"
 #include "vmm/monitor.h"
@@ -49,16 +51,24 @@ static const struct node_class *const on_bus[] = {
 	&device_kind_node_class,
 	&echo_node_class,
 };
-_Static_assert(ARRAY_LEN(machine) + ARRAY_LEN(on_bus) <= CATALOG_MAX, "room for every class");
+enum { OTHERS = 2 };
+_Static_assert(
+	ARRAY_LEN(machine) + OTHERS + ARRAY_LEN(on_bus) <= CATALOG_MAX, "room for every class");
 
 size_t catalog_providers(
-	struct vm *vm, struct vmbus *bus, struct node_provider ret_providers[CATALOG_MAX])
+	const struct catalog_owners *owners, struct node_provider ret_providers[CATALOG_MAX])
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(machine); i++)
-		ret_providers[count++] = (struct node_provider){machine[i], vm};
+		ret_providers[count++] = (struct node_provider){machine[i], owners->vm};
+	if (owners->console || !owners->vm)
+		ret_providers[count++] = (struct node_provider){
+			&console_node_class, owners->console};
+	if (owners->testdev || !owners->vm)
+		ret_providers[count++] = (struct node_provider){
+			&testdev_node_class, owners->testdev};
 	for (size_t i = 0; i < ARRAY_LEN(on_bus); i++)
-		ret_providers[count++] = (struct node_provider){on_bus[i], bus};
+		ret_providers[count++] = (struct node_provider){on_bus[i], owners->bus};
 	return count;
 }

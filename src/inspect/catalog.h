@@ -10,14 +10,24 @@
 #include <stddef.h>
 #include "common/node.h"
 
+struct console;
+struct testdev;
 struct vm;
 struct vmbus;
 
 enum { CATALOG_MAX = 32 };
 
 /*
- * Fills in the classes with their owners and returns how many. `bus` NULL: a machine without one; its
- * nodes are absent. Both NULL: for what needs no objects.
+ * Whose nodes they are; all borrowed. NULL: a machine without it. The classes of its bus are there
+ * nevertheless, and empty; a tree has no place for the others.
  */
+struct catalog_owners {
+	struct vm *vm;
+	struct vmbus *bus;
+	struct console *console;
+	struct testdev *testdev;
+};
+
+/* Fills in the classes with their owners and returns how many. No owners: for what needs no objects. */
 size_t catalog_providers(
-	struct vm *vm, struct vmbus *bus, struct node_provider ret_providers[CATALOG_MAX]);
+	const struct catalog_owners *owners, struct node_provider ret_providers[CATALOG_MAX]);

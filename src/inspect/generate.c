@@ -36,7 +36,7 @@ static int write_file(void *arg, const char *name, const struct writer *text)
 static int add_machine(struct inspect *inspect)
 {
 	struct node_provider providers[CATALOG_MAX];
-	size_t count = catalog_providers(NULL, NULL, providers);
+	size_t count = catalog_providers(&(struct catalog_owners){0}, providers);
 	int r = 0;
 
 	for (size_t i = 0; i < count && r == 0; i++) {

@@ -27,7 +27,7 @@ static void serve(struct served_guest *served, struct vmbus *bus)
 	struct vm *vm = &served->guest.fake->vm;
 
 	rig_init(&served->rig);
-	catalog_providers(vm, bus, providers);
+	catalog_providers(&(struct catalog_owners){.vm = vm, .bus = bus}, providers);
 	served->rig.bus = bus;
 	rig_serve(&served->rig, vm, NULL, providers);
 }

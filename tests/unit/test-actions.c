@@ -18,6 +18,8 @@
 #include "inspect/catalog.h"
 #include "inspect_rig.h"
 #include "sim/software.h"
+#include "vmm/dev/console.h"
+#include "vmm/dev/testdev.h"
 #include "vmm/inject.h"
 #include "vmm/vm.h"
 
@@ -37,6 +39,8 @@ struct machine {
 	struct rig rig;
 	struct vm *vm;
 	struct injector *injector;
+	struct console *console;
+	struct testdev *testdev;
 	struct port *message_port, *event_port, *monitor_port;
 	_Atomic bool stuck; /* VP 1's thread does something else */
 	unsigned messages, events;
@@ -113,8 +117,13 @@ static void add_ports(struct machine *machine)
 
 static void serve(struct machine *machine)
 {
+	const struct catalog_owners owners = {
+		.vm = machine->vm,
+		.console = machine->console,
+		.testdev = machine->testdev,
+	};
 	struct node_provider providers[CATALOG_MAX + 2] = {0};
-	size_t count = catalog_providers(machine->vm, NULL, providers);
+	size_t count = catalog_providers(&owners, providers);
 
 	providers[count] = (struct node_provider){&slow_class, machine};
 	rig_serve(&machine->rig, machine->vm, machine->injector, providers);
@@ -141,6 +150,8 @@ static int set_up(void **state)
 	}
 	assert_int_equal(guest_software_load(machine->vm, "run=demo"), 0);
 	assert_int_equal(injector_new(machine->vm, &machine->injector), 0);
+	assert_int_equal(console_new(machine->rig.loop, CONSOLE_NULL, NULL, &machine->console), 0);
+	assert_int_equal(testdev_new(machine->vm, &machine->testdev), 0);
 	add_ports(machine);
 	serve(machine);
 	*state = machine;
@@ -156,7 +167,9 @@ static int tear_down(void **state)
 	port_release(machine->message_port);
 	port_release(machine->event_port);
 	port_release(machine->monitor_port);
+	testdev_free(machine->testdev);
 	vm_free(machine->vm);
+	console_free(machine->console);
 	rig_free(&machine->rig);
 	free(machine);
 	return 0;
@@ -589,7 +602,7 @@ static void every_get_route_answers(void **state)
 		"/v1/sints", "/v1/vps/0/stimers", "/v1/vps/0/stimers/0", "/v1/stimers", "/v1/ports",
 		"/v1/ports/1", "/v1/routes", "/v1/routes/0/2", "/v1/messages", "/v1/messages/0/2/0",
 		"/v1/hypercalls", "/v1/hypercalls/0x5c", "/v1/hv", "/v1/hv?vtl=1", "/v1/monitor",
-		"/v1/monitor/5", "/metrics"};
+		"/v1/monitor/5", "/v1/serial", "/v1/testdev", "/metrics"};
 	struct machine *machine = *state;
 
 	enable(machine);

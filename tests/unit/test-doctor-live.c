@@ -123,7 +123,7 @@ static int set_up(void **state UNUSED)
 	live.guest.entry = spinner;
 	live.vm->boot.loaded = true;
 	live.vm->boot.data = &live.guest;
-	catalog_providers(live.vm, NULL, providers);
+	catalog_providers(&(struct catalog_owners){.vm = live.vm}, providers);
 	rig_serve(&live.rig, live.vm, NULL, providers);
 	run();
 	post_messages(SPINNER);

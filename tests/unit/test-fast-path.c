@@ -452,6 +452,7 @@ static void an_event_connection_has_one(void **state)
 static void an_event_connection_that_goes_sets_its_flag_first(void **state)
 {
 	struct fake_vm *fake = *state;
+	struct testdev_info info;
 	struct testdev *dev;
 
 	assert_int_equal(testdev_new(&fake->vm, &dev), 0);
@@ -464,7 +465,8 @@ static void an_event_connection_that_goes_sets_its_flag_first(void **state)
 	assert_true(flag_word(fake, SINT, CONNECTION) == BIT64(CONNECTION % 64));
 	assert_int_equal(fake->sints[0][SINT], 1);
 	assert_false(fake_vm_signal(fake, CONNECTION));
-	assert_int_equal(testdev_refused(dev), 0);
+	assert_int_equal(testdev_node_class.get(dev, NULL, &info), 0);
+	assert_int_equal(info.refused, 0);
 	testdev_free(dev);
 }
 

@@ -164,7 +164,7 @@ static int set_up(void **state)
 	assert_int_equal(vm_resume(machine->vm), 0);
 	for (unsigned vp = 0; vp < VPS; vp++)
 		wait_for_entry(vp);
-	catalog_providers(machine->vm, NULL, providers);
+	catalog_providers(&(struct catalog_owners){.vm = machine->vm}, providers);
 	rig_serve(&machine->rig, machine->vm, NULL, providers);
 	*state = machine;
 	return 0;

@@ -300,14 +300,29 @@ static void test_reset(void **state)
 
 /* console */
 
+static struct console_info console_info(void)
+{
+	struct console_info info;
+
+	assert_int_equal(console_node_class.get(console, NULL, &info), 0);
+	return info;
+}
+
 static void test_slow_terminal_drops(void **state)
 {
 	enum { MANY = 300000 };
+	struct console_info info;
 
 	for (unsigned i = 0; i < MANY; i++)
 		outb(DATA, 'x');
 	fake_vm_run_loop(fake);
-	assert_in_range(console_dropped(console), MANY / 2, MANY - 1);
+	info = console_info();
+	assert_int_equal(info.kind, CONSOLE_PTY);
+	assert_string_equal(info.terminal, console_pty_path(console));
+	assert_in_range(info.dropped_bytes, MANY / 2, MANY - 1);
+	assert_int_equal(info.written_bytes + info.waiting_bytes + info.dropped_bytes, MANY);
+	assert_in_range(info.waiting_bytes, 1, 65536);
+	assert_false(info.failed);
 }
 
 static void test_file(void **state)
@@ -331,7 +346,7 @@ static void test_null(void **state)
 	start(CONSOLE_NULL, NULL);
 	outb(DATA, 'x');
 	fake_vm_run_loop(fake);
-	assert_int_equal(console_dropped(console), 0);
+	assert_int_equal(console_info().dropped_bytes, 0);
 	assert_null(console_pty_path(console));
 	teardown(state);
 }
@@ -363,7 +378,9 @@ static void test_stdio_survives_a_closed_reader(void **state)
 	outb(DATA, 'x');
 	fake_vm_run_loop(fake);
 	outb(DATA, 'y');
-	assert_int_equal(console_dropped(console), 2);
+	assert_int_equal(console_info().dropped_bytes, 2);
+	assert_int_equal(console_info().written_bytes, 0);
+	assert_true(console_info().failed);
 	teardown(state);
 	close(saved);
 }

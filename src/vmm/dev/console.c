@@ -26,6 +26,7 @@ enum { RING_BYTES = 65536, CHUNK_BYTES = 4096, INPUT_BYTES = 64 };
 
 struct console {
 	struct loop *loop; /* borrows */
+	enum console_kind kind;
 	int in_fd, out_fd; /* own; -1: none */
 	int pty_fd; /* owns; keeps the terminal side open, so that the master does not hang up */
 	bool out_is_socket;
@@ -40,7 +41,7 @@ struct console {
 	pthread_mutex_t lock; /* guards the ring */
 	uint8_t ring[RING_BYTES];
 	size_t head, count;
-	uint64_t dropped;
+	uint64_t written, dropped;
 	bool dead; /* the descriptor failed */
 };
 
@@ -79,6 +80,7 @@ static void consume(struct console *console, size_t size)
 	pthread_mutex_lock(&console->lock);
 	console->head = (console->head + size) % RING_BYTES;
 	console->count -= size;
+	console->written += size;
 	pthread_mutex_unlock(&console->lock);
 }
 
@@ -301,6 +303,7 @@ int console_new(
 	if (!console)
 		return -ENOMEM;
 	console->loop = loop;
+	console->kind = kind;
 	console->in_fd = console->out_fd = console->pty_fd = -1;
 	console->flush_work.run = on_flush_work;
 	console->want_work.run = on_want_work;
@@ -363,12 +366,51 @@ const char *console_pty_path(const struct console *console)
 	return console->pty_fd >= 0 ? console->pty_path : NULL;
 }
 
-uint64_t console_dropped(struct console *console)
-{
-	uint64_t dropped;
+/* inspection */
 
+static int get_console(void *owner, const uint64_t *key, void *ret_info)
+{
+	struct console *console = owner;
+	struct console_info *info = ret_info;
+
+	if (!console)
+		return -ENOENT;
+	*info = (struct console_info){.kind = console->kind};
+	if (console->pty_fd >= 0)
+		memcpy(info->terminal, console->pty_path, sizeof(info->terminal));
 	pthread_mutex_lock(&console->lock);
-	dropped = console->dropped;
+	info->failed = console->dead;
+	info->written_bytes = console->written;
+	info->dropped_bytes = console->dropped;
+	info->waiting_bytes = (uint32_t)console->count;
 	pthread_mutex_unlock(&console->lock);
-	return dropped;
+	return 0;
 }
+
+static const char *const kinds[] = {
+	[CONSOLE_NULL] = "null",
+	[CONSOLE_STDIO] = "stdio",
+	[CONSOLE_PTY] = "pty",
+	[CONSOLE_FILE] = "file",
+	NULL,
+};
+
+static const struct field console_fields[] = {
+	{FIELD_E(struct console_info, kind, 0, kinds, "Where the line ends, as --serial says.")},
+	{FIELD_S(struct console_info, terminal, FIELD_NULLABLE, "pty: the terminal to attach to.")},
+	{FIELD_B(struct console_info, failed, 0,
+		"Writing failed, as when the reader has gone: nothing is written any more.")},
+	{FIELD_U(struct console_info, written_bytes, 0, "What the guest sent and the line took.")},
+	{FIELD_U(
+		struct console_info, waiting_bytes, 0, "Sent, and not taken yet: 64 KiB at most.")},
+	{FIELD_U(struct console_info, dropped_bytes, 0,
+		"Sent and lost, since the line did not take it in time or had failed.")},
+};
+static const struct field_table console_table = FIELD_TABLE(struct console_info, "serial",
+	"The guest's first serial port, COM1, and what became of its output.", console_fields);
+
+const struct node_class console_node_class = {
+	.path = "serial",
+	.fields = &console_table,
+	.get = get_console,
+};

@@ -13,6 +13,7 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include "common/node.h"
 #include "common/util.h"
 
 struct console;
@@ -41,4 +42,12 @@ void console_want_input(struct console *console);
 
 /* CONSOLE_PTY: the path of the terminal; else NULL. */
 const char *console_pty_path(const struct console *console);
-uint64_t console_dropped(struct console *console);
+
+struct console_info {
+	uint32_t kind; /* enum console_kind */
+	char terminal[64];
+	bool failed;
+	uint64_t written_bytes, dropped_bytes;
+	uint32_t waiting_bytes;
+};
+extern const struct node_class console_node_class; /* serial; owner: struct console */

@@ -43,7 +43,7 @@ struct testdev {
 	struct vm *vm;                              /* borrows */
 	struct connection *connection[CONNECTIONS]; /* owns a ref */
 	struct route_slot route[VM_MAX_VPS][HV_SINT_COUNT];
-	_Atomic uint64_t refused;
+	_Atomic uint64_t commands, refused;
 };
 
 static void record_command(
@@ -288,6 +288,7 @@ static void testdev_io(
 	};
 	if (size == sizeof(uint32_t) && offset == 0)
 		r = run_command(dev, &command);
+	atomic_fetch_add_explicit(&dev->commands, 1, memory_order_relaxed);
 	if (r)
 		atomic_fetch_add_explicit(&dev->refused, 1, memory_order_relaxed);
 	record_command(dev->vm, vcpu->index, RECORD_NO_SINT, command.code, command.connection, r);
@@ -319,7 +320,7 @@ static void drop_routes(struct testdev *dev)
 			drop_route_ref(&slots[i]);
 }
 
-void testdev_reset(struct testdev *dev)
+static void drop_all(struct testdev *dev)
 {
 	pthread_mutex_lock(&dev->lock);
 	drop_connections(dev);
@@ -329,7 +330,7 @@ void testdev_reset(struct testdev *dev)
 
 static void reset_device(struct vm_device *device)
 {
-	testdev_reset(container_of(device, struct testdev, device));
+	drop_all(container_of(device, struct testdev, device));
 }
 
 int testdev_new(struct vm *vm, struct testdev **ret_dev)
@@ -355,13 +356,37 @@ struct testdev *testdev_free(struct testdev *dev)
 	if (!dev)
 		return NULL;
 	vm_remove_device(dev->vm, &dev->device);
-	testdev_reset(dev);
+	drop_all(dev);
 	pthread_mutex_destroy(&dev->lock);
 	free(dev);
 	return NULL;
 }
 
-uint64_t testdev_refused(const struct testdev *dev)
+/* ---- inspection ------------------------------------------------------------ */
+
+static int get_testdev(void *owner, const uint64_t *key, void *ret_info)
 {
-	return atomic_load_explicit(&dev->refused, memory_order_relaxed);
+	const struct testdev *dev = owner;
+
+	if (!dev)
+		return -ENOENT;
+	*(struct testdev_info *)ret_info = (struct testdev_info){
+		.commands = atomic_load_explicit(&dev->commands, memory_order_relaxed),
+		.refused = atomic_load_explicit(&dev->refused, memory_order_relaxed),
+	};
+	return 0;
 }
+
+static const struct field testdev_fields[] = {
+	{FIELD_U(struct testdev_info, commands, 0, "Commands since the VM was made.")},
+	{FIELD_U(struct testdev_info, refused, 0,
+		"Those that made no sense and were ignored; `hvctl log --type testdev` says which.")},
+};
+static const struct field_table testdev_table = FIELD_TABLE(struct testdev_info, "testdev",
+	"The SynIC test device; absent without --testdev.", testdev_fields);
+
+const struct node_class testdev_node_class = {
+	.path = "testdev",
+	.fields = &testdev_table,
+	.get = get_testdev,
+};

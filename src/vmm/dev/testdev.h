@@ -18,11 +18,12 @@
  * counted and recorded; whatever is made is bounded.
  *
  * Purpose: port 0x3000 (--testdev).
- * Threads: new, free and reset on the main loop, free and reset with no VP running; commands on VP
+ * Threads: new, free and resets on the main loop, free and resets with no VP running; commands on VP
  *          threads; ports and completions as ports.h and sint_route.h say.
  * Errors:  negative errno of the iobus.
  */
 #include <stdint.h>
+#include "common/node.h"
 #include "common/util.h"
 
 struct testdev;
@@ -47,7 +48,8 @@ int testdev_new(struct vm *vm, struct testdev **ret_dev) MUST_CHECK;
  * are cancelled. NULL is fine; returns NULL.
  */
 struct testdev *testdev_free(struct testdev *dev);
-/* As when new. */
-void testdev_reset(struct testdev *dev);
-/* Commands refused since the VM was created. */
-uint64_t testdev_refused(const struct testdev *dev);
+
+struct testdev_info {
+	uint64_t commands, refused;
+};
+extern const struct node_class testdev_node_class; /* testdev; owner: struct testdev */
