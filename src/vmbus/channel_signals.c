@@ -119,6 +119,7 @@ static int add_port(struct vmbus_channel *channel)
 		spec.type = PORT_MONITOR;
 		spec.monitor_id = channel->offer.monitor_id;
 		spec.monitor_latency = channel->offer.monitor_latency_100ns;
+		spec.relid = channel->relid;
 	}
 	return ports_add(&channel->bus->vm->ports, &spec, &channel->port);
 }

@@ -231,6 +231,8 @@ static int check_members(
 
 	if (stray)
 		return refuse(reterr, stray, "%s does not look at %s", name, stray);
+	if (spec->place.relid != FAULT_ANY && !faults->vm->has_vmbus)
+		return refuse(reterr, "relid", "this machine has no VMBus and no channels");
 	if (spec->place.vp != FAULT_ANY && !vm_vcpu(faults->vm, spec->place.vp))
 		return refuse(reterr, "vp", "there is no VP %u", spec->place.vp);
 	if (spec->count && (row->traits & FAULT_LASTS))

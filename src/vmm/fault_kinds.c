@@ -61,7 +61,7 @@ enum { NO_BUFFERS = 0x13 };
 		FAULT_BY_RELID, FAULT_NEEDS_BUS, 1)                                                \
 	X(FAULT_SKIP_MONITOR, "skip_monitor",                                                      \
 		"the guest's bits in the monitor page are not taken",                              \
-		0, FAULT_LASTS, 0, .for_ns = STAND_NS)                                             \
+		FAULT_BY_RELID, FAULT_LASTS, 0, .for_ns = STAND_NS)                                \
 	X(FAULT_SKIP_RESCIND, "skip_rescind",                                                      \
 		"a connection of hv_sock that the guest has closed is not taken back",             \
 		FAULT_BY_RELID, FAULT_NEEDS_BUS, 1)                                                \

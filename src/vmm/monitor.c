@@ -67,17 +67,37 @@ struct hit {
 	uint32_t connection_id;
 };
 
-static uint32_t take_pending(struct faults *faults, struct hv_monitor_page *page, unsigned group)
+/* Those of the bits that a fault wants left where they are. Caller holds the lock. */
+static uint32_t skipped(const struct monitor *monitor, unsigned group, uint32_t pending)
 {
-	static const struct fault_place place = {FAULT_ANYWHERE};
-	uint32_t *pending = &page->group[group].pending;
+	uint32_t left = 0;
 
+	for (; pending; pending &= pending - 1) {
+		unsigned bit = (unsigned)__builtin_ctz(pending);
+		const struct monitor_slot *slot = &monitor->slot[BITS * group + bit];
+		struct fault_place place = {FAULT_ANYWHERE};
+
+		if (slot->relid)
+			place.relid = slot->relid;
+		if (fault_hit(&monitor->vm->faults, FAULT_SKIP_MONITOR, &place, NULL))
+			left |= 1u << bit;
+	}
+	return left;
+}
+
+/* Caller holds the lock. */
+static uint32_t take_pending(
+	const struct monitor *monitor, struct hv_monitor_page *page, unsigned group)
+{
+	uint32_t *pending = &page->group[group].pending;
+	uint32_t bits = __atomic_load_n(pending, __ATOMIC_RELAXED);
+
+	if (bits && fault_possible(&monitor->vm->faults, FAULT_SKIP_MONITOR))
+		bits &= ~skipped(monitor, group, bits);
 	/* Do not dirty the guest's cache line for nothing. */
-	if (!__atomic_load_n(pending, __ATOMIC_RELAXED))
+	if (!bits)
 		return 0;
-	if (fault_hit(faults, FAULT_SKIP_MONITOR, &place, NULL))
-		return 0;
-	return __atomic_exchange_n(pending, 0, __ATOMIC_ACQ_REL);
+	return __atomic_fetch_and(pending, ~bits, __ATOMIC_ACQ_REL) & bits;
 }
 
 static unsigned collect_group(
@@ -109,8 +129,8 @@ static unsigned collect(struct monitor *monitor, struct hit hits[HV_MONITOR_COUN
 	page = page_of(monitor);
 	for (unsigned group = 0; page && group < HV_MONITOR_GROUPS; group++)
 		if (group_used(monitor, group))
-			count += collect_group(monitor, group,
-				take_pending(&monitor->vm->faults, page, group), hits + count);
+			count += collect_group(
+				monitor, group, take_pending(monitor, page, group), hits + count);
 	pthread_mutex_unlock(&monitor->lock);
 	return count;
 }
@@ -278,8 +298,8 @@ static void clear_slot(struct monitor *monitor, unsigned id)
 	monitor->used--;
 }
 
-static int add_locked(
-	struct monitor *monitor, uint8_t id, uint32_t connection_id, uint16_t latency_100ns)
+static int add_locked(struct monitor *monitor, uint8_t id, uint32_t connection_id,
+	uint16_t latency_100ns, uint32_t relid)
 {
 	int r;
 
@@ -288,6 +308,7 @@ static int add_locked(
 	monitor->slot[id] = (struct monitor_slot){
 		.used = true,
 		.connection_id = connection_id,
+		.relid = relid,
 		.latency_100ns = latency_100ns ? latency_100ns : DEFAULT_LATENCY_100NS,
 	};
 	monitor->used++;
@@ -299,14 +320,15 @@ static int add_locked(
 	return r;
 }
 
-int monitor_add(struct monitor *monitor, uint8_t id, uint32_t connection_id, uint16_t latency_100ns)
+int monitor_add(struct monitor *monitor, uint8_t id, uint32_t connection_id, uint16_t latency_100ns,
+	uint32_t relid)
 {
 	int r;
 
 	if (id >= HV_MONITOR_COUNT)
 		return -EINVAL;
 	pthread_mutex_lock(&monitor->lock);
-	r = add_locked(monitor, id, connection_id, latency_100ns);
+	r = add_locked(monitor, id, connection_id, latency_100ns, relid);
 	pthread_mutex_unlock(&monitor->lock);
 	return r;
 }

@@ -24,6 +24,7 @@ struct vm;
 struct monitor_slot {
 	bool used;
 	uint32_t connection_id;
+	uint32_t relid; /* the channel, for faults; 0: none */
 	uint16_t latency_100ns;
 	uint64_t hits;
 };
@@ -45,7 +46,9 @@ int monitor_init(struct monitor *monitor, struct vm *vm) MUST_CHECK;
 void monitor_deinit(struct monitor *monitor);
 /* The guest-to-host page; UINT64_MAX takes it away. Writes group enables and parameters into it. */
 int monitor_set_page(struct monitor *monitor, uint64_t gpa) MUST_CHECK;
-int monitor_add(struct monitor *monitor, uint8_t id, uint32_t connection_id, uint16_t latency_100ns) MUST_CHECK;
+/* `latency_100ns` 0: 1 ms. `relid`: the VMBus channel behind the port, as faults name it; 0: none. */
+int monitor_add(struct monitor *monitor, uint8_t id, uint32_t connection_id, uint16_t latency_100ns,
+	uint32_t relid) MUST_CHECK;
 void monitor_remove(struct monitor *monitor, uint8_t id);
 /*
  * Bits that the guest has set and nobody has taken, 0-63 and 64-127; UINT64_MAX as the page: none.

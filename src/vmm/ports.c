@@ -338,7 +338,8 @@ static int publish_locked(struct ports *ports, struct port *port, const struct p
 	if (leaf->slot[id % LEAF_SLOTS])
 		return -EEXIST;
 	if (port->type == PORT_MONITOR) {
-		r = monitor_add(&ports->vm->monitor, port->monitor_id, id, spec->monitor_latency);
+		r = monitor_add(&ports->vm->monitor, port->monitor_id, id, spec->monitor_latency,
+			spec->relid);
 		if (r)
 			return r;
 	}

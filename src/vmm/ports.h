@@ -54,6 +54,7 @@ struct port_spec {
 	bool coalesce;
 	uint8_t monitor_id;      /* PORT_MONITOR: 0..127 */
 	uint16_t monitor_latency; /* PORT_MONITOR: 100 ns units, 0 = 1 ms */
+	uint32_t relid;           /* PORT_MONITOR: the VMBus channel, for faults; 0: none */
 	port_message_fn on_message; /* PORT_MESSAGE */
 	port_event_fn on_event;     /* PORT_EVENT, PORT_MONITOR */
 	void *arg;

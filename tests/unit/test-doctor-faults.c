@@ -380,6 +380,16 @@ static struct vmbus_channel *add_monitored(void)
 	return channel;
 }
 
+static void skip_monitor(uint32_t relid)
+{
+	struct fault_spec spec = {.kind = FAULT_SKIP_MONITOR, .place = {FAULT_ANYWHERE}};
+	struct fault_refusal refusal;
+	struct fault fault;
+
+	spec.place.relid = relid;
+	assert_int_equal(faults_add(&guest->fake->vm.faults, &spec, &fault, &refusal), 0);
+}
+
 static void d27_nobody_takes_monitor_bits(void **state UNUSED)
 {
 	struct monitor *monitor = &guest->fake->vm.monitor;
@@ -391,7 +401,11 @@ static void d27_nobody_takes_monitor_bits(void **state UNUSED)
 	monitor->started = true; /* its thread does not run: each pass is ours */
 	monitor->page_gpa = MONITOR_PFN * VMBUS_PAGE_SIZE;
 	vmbus_guest_open(guest, relid, PAGES);
-	doctor_guest_add_fault(&doctor, FAULT_SKIP_MONITOR, FAULT_ANY);
+	skip_monitor(relid + 1);
+	page->group[0].pending = 1u << MONITOR_ID;
+	assert_int_equal(monitor_service(monitor), 1);
+	fake_vm_run_loop(guest->fake);
+	skip_monitor(relid);
 	page->group[0].pending = 1u << MONITOR_ID;
 	assert_int_equal(monitor_service(monitor), 0);
 	doctor_guest_expect_cause(&doctor, "D27", doctor_guest_path(relid, ""));
@@ -399,7 +413,7 @@ static void d27_nobody_takes_monitor_bits(void **state UNUSED)
 	clear_faults();
 	assert_int_equal(monitor_service(monitor), 1);
 	fake_vm_run_loop(guest->fake);
-	assert_int_equal(monitored, 1);
+	assert_int_equal(monitored, 2);
 	doctor_guest_expect_nothing(&doctor);
 	monitor->page_gpa = UINT64_MAX;
 	vmbus_guest_close(guest, relid);

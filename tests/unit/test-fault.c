@@ -353,6 +353,21 @@ static void without_a_bus_no_message_can_be_lost(void **state)
 	assert_non_null(strstr(refusal.text, "VMBus"));
 }
 
+/* A monitor page needs no bus, a channel does. */
+static void without_a_bus_there_is_no_channel_to_choose(void **state)
+{
+	struct fault_spec spec = spec_of(FAULT_SKIP_MONITOR);
+	struct fault_refusal refusal;
+	struct fault fault;
+
+	fake->vm.has_vmbus = false;
+	add(&spec);
+	spec.place.relid = 1;
+	assert_int_equal(faults_add(faults, &spec, &fault, &refusal), -EINVAL);
+	assert_string_equal(refusal.field, "relid");
+	assert_int_equal(faults_active(faults), 1);
+}
+
 /* ---- records -------------------- */
 
 static void all_that_a_fault_does_is_recorded(void **state)
@@ -448,6 +463,7 @@ int main(void)
 		FAULT_TEST(every_selector_must_fit),
 		FAULT_TEST(what_makes_no_sense_is_refused_by_name),
 		FAULT_TEST(without_a_bus_no_message_can_be_lost),
+		FAULT_TEST(without_a_bus_there_is_no_channel_to_choose),
 		FAULT_TEST(all_that_a_fault_does_is_recorded),
 		FAULT_TEST(threads_hit_while_faults_come_and_go),
 	};

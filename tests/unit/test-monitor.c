@@ -196,9 +196,9 @@ static void a_monitor_id_is_given_once(void **state)
 {
 	struct vm *vm = *state;
 
-	assert_int_equal(monitor_add(&vm->monitor, 5, 1, 0), 0);
-	assert_int_equal(monitor_add(&vm->monitor, 5, 2, 0), -EEXIST);
-	assert_int_equal(monitor_add(&vm->monitor, HV_MONITOR_COUNT, 2, 0), -EINVAL);
+	assert_int_equal(monitor_add(&vm->monitor, 5, 1, 0, 0), 0);
+	assert_int_equal(monitor_add(&vm->monitor, 5, 2, 0, 0), -EEXIST);
+	assert_int_equal(monitor_add(&vm->monitor, HV_MONITOR_COUNT, 2, 0, 0), -EINVAL);
 	monitor_remove(&vm->monitor, 5);
 	monitor_remove(&vm->monitor, 5);
 	monitor_remove(&vm->monitor, 255);

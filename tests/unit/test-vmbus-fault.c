@@ -732,14 +732,32 @@ static void a_duplicate_offer_comes_twice(void **state)
 
 /* ---- skip_monitor -------------------- */
 
-static void monitor_bits_stay_while_the_fault_lasts(void **state)
+/* The monitor without its thread. */
+static struct hv_monitor_page *start_monitor(void)
 {
 	struct monitor *monitor = &guest.fake->vm.monitor;
 	struct hv_monitor_page *page = (void *)vmbus_guest_page(&guest, GUEST_GPADL_PFN);
 
 	memset(page, 0, VMBUS_PAGE_SIZE);
-	monitor->started = true; /* without its thread */
+	monitor->started = true;
 	monitor->page_gpa = GUEST_GPADL_PFN * VMBUS_PAGE_SIZE;
+	return page;
+}
+
+static void stop_monitor(void)
+{
+	struct monitor *monitor = &guest.fake->vm.monitor;
+
+	memset(monitor->slot, 0, sizeof(monitor->slot));
+	monitor->page_gpa = UINT64_MAX;
+	monitor->started = false;
+}
+
+static void monitor_bits_stay_while_the_fault_lasts(void **state)
+{
+	struct monitor *monitor = &guest.fake->vm.monitor;
+	struct hv_monitor_page *page = start_monitor();
+
 	monitor->slot[3].used = true;
 	page->group[0].pending = 1u << 3;
 	add_kind(FAULT_SKIP_MONITOR, FAULT_ANY);
@@ -750,9 +768,32 @@ static void monitor_bits_stay_while_the_fault_lasts(void **state)
 	advance(fault_kinds[FAULT_SKIP_MONITOR].for_ns);
 	assert_int_equal(monitor_service(monitor), 1);
 	assert_int_equal(page->group[0].pending, 0);
-	monitor->slot[3].used = false;
-	monitor->page_gpa = UINT64_MAX;
-	monitor->started = false;
+	stop_monitor();
+}
+
+static void monitor_bits_of_other_channels_are_taken(void **state)
+{
+	struct monitor *monitor = &guest.fake->vm.monitor;
+	struct fault_spec spec = spec_of(FAULT_SKIP_MONITOR, FAULT_ANY);
+	struct hv_monitor_page *page = start_monitor();
+	uint64_t fault;
+
+	monitor->slot[3] = (struct monitor_slot){.used = true, .relid = 7};
+	monitor->slot[4] = (struct monitor_slot){.used = true, .relid = 8};
+	monitor->slot[5] = (struct monitor_slot){.used = true}; /* no channel's */
+	page->group[0].pending = 0xff;
+	spec.place.relid = 7;
+	fault = add(&spec);
+	assert_int_equal(monitor_service(monitor), 2);
+	assert_int_equal(page->group[0].pending, 1u << 3);
+	assert_int_equal(monitor->slot[3].hits, 0);
+	page->group[0].pending |= 1u << 4;
+	assert_int_equal(monitor_service(monitor), 1);
+	assert_int_equal(monitor->slot[4].hits, 2);
+	remove_fault(fault);
+	assert_int_equal(monitor_service(monitor), 1);
+	assert_int_equal(page->group[0].pending, 0);
+	stop_monitor();
 }
 
 /* ---- off -------------------- */
@@ -822,6 +863,7 @@ int main(void)
 		READER_TEST(an_oversize_packet_is_longer_than_the_limit),
 		READER_TEST(a_duplicate_offer_comes_twice),
 		FAULT_TEST(monitor_bits_stay_while_the_fault_lasts),
+		FAULT_TEST(monitor_bits_of_other_channels_are_taken),
 		READER_TEST(faults_that_are_for_others_have_no_effect),
 	};
 
