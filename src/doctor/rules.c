@@ -418,8 +418,10 @@ const struct rule doctor_rules[DOCTOR_RULES] = {
 			"The channel of a component that needs a daemon is open, and its first packet "
 			"has not been read.",
 		.meaning =
-			"The driver of KVP, VSS or file copy does not read before its daemon has "
-			"registered with it. This is normal; the packet waits.",
+			"The driver of KVP does not read before its daemon has registered with it. "
+			"This is normal; the packet waits. (That of VSS reads and agrees on versions "
+			"without its daemon, and refuses what it is asked: only hvctl ic backup "
+			"tells.)",
 		.guest_shows = "systemctl status hv-kvp-daemon: not running",
 		.remedy =
 			"Install and start it in the guest: apt install hyperv-daemons. Nothing needs "

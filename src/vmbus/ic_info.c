@@ -101,7 +101,8 @@ static const struct field ic_fields[] = {
 		"closed: no driver has the channel. waiting: it was opened a moment ago. negotiating: "
 		"versions were offered. ready: they were agreed on. failed: they were not. no_daemon: the "
 		"guest's driver reads nothing, as long as the daemon does not run that would answer; "
-		"it goes on when that is started.")},
+		"it goes on when that is started. Only kvp has such a driver: that of vss is ready "
+		"without its daemon, and refuses requests (last_status 0x80004005).")},
 	{FIELD_E(struct ic_info, contact, 0, ic_contact_names,
 		"no_contact: the channel is closed. no_handshake: open, and nothing agreed on. "
 		"lost_communication: the last request was not answered in time. ok: it was.")},
