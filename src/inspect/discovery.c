@@ -73,7 +73,7 @@ static bool reply_file(struct reply *reply, const char *name, const char *type)
 
 		if (strcmp(file->name, name) != 0)
 			continue;
-		writer_json(reply_json(reply, 200, NULL), file->text, strlen(file->text));
+		writer_literal(reply_json(reply, 200, NULL), file->text);
 		reply->type = type;
 		return true;
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "inspect/doctor_schema.h"
 
-#include <string.h>
 #include "inspect/schema.h"
 
 /* What stands in a report beside `items`: name, and the schema. */
@@ -30,11 +29,6 @@ static const struct {
 		      "\"type\":\"boolean\"}"},
 };
 
-static void write_text(struct writer *w, const char *json)
-{
-	writer_json(w, json, strlen(json));
-}
-
 static void write_list(struct writer *w, const char *name, const struct field_table *table)
 {
 	writer_key(w, name);
@@ -57,7 +51,7 @@ void doctor_write_report_schema(struct writer *w)
 	write_list(w, "unjudged", &doctor_unjudged_table);
 	for (size_t i = 0; i < ARRAY_LEN(summary); i++) {
 		writer_key(w, summary[i].name);
-		write_text(w, summary[i].schema);
+		writer_literal(w, summary[i].schema);
 	}
 	writer_object_end(w);
 	writer_key(w, "required");
@@ -114,6 +108,6 @@ void doctor_write_samples_schema(struct writer *w)
 	writer_object_end(w);
 	writer_object_end(w);
 	writer_key(w, "required");
-	write_text(w, "[\"samples\"]");
+	writer_literal(w, "[\"samples\"]");
 	writer_key_bool(w, "additionalProperties", false);
 }

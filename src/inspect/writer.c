@@ -312,6 +312,11 @@ void writer_json(struct writer *writer, const char *json, size_t size)
 	writer_raw(writer, json, size);
 }
 
+void writer_literal(struct writer *writer, const char *json)
+{
+	writer_json(writer, json, strlen(json));
+}
+
 void writer_key_string(struct writer *writer, const char *key, const char *text)
 {
 	writer_key(writer, key);

@@ -62,6 +62,8 @@ void writer_bytes(struct writer *writer, const uint8_t *bytes, size_t count);
 void writer_time(struct writer *writer, uint64_t realtime_ns);
 /* A complete JSON text made elsewhere, as one value. */
 void writer_json(struct writer *writer, const char *json, size_t size);
+/* The same, of a text that ends with NUL. */
+void writer_literal(struct writer *writer, const char *json);
 
 /* key and value in one */
 void writer_key_string(struct writer *writer, const char *key, const char *text);
