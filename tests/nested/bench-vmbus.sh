@@ -52,6 +52,12 @@ trips() {
 	vsock-peer trips "/run/hvd/$SUITE.vsock" 200 >/tmp/figure
 }
 
+connections() {
+	since=$(uptime_cs)
+	vsock-peer clients "/run/hvd/$SUITE.vsock" 100 || return 1
+	echo "100 connections one after the other in $((($(uptime_cs) - since) * 10)) ms" >/tmp/figure
+}
+
 boot() {
 	started=false
 	check "$label: it boots" starts
@@ -74,6 +80,8 @@ test_figures() {
 	check "$label: hv_sock, stream" streams
 	tell 'hv_sock'
 	check "$label: hv_sock, round trips" trips
+	tell 'hv_sock'
+	check "$label: hv_sock, connections" connections
 	tell 'hv_sock'
 }
 
