@@ -3,7 +3,8 @@
 # Debian's hv_sock and our hvsock device: streams both ways, refusals, ends, a thousand connections
 # needs: vmlinuz guest-module=hv_vmbus guest-module=hv_sock program=tests/nested/vsock-peer
 #
-# --match chooses by mode and processors, as user-1. Mode user moves the most: emulation is slow.
+# --match chooses by mode and processors, as user-1. Only to save time does mode kernel move less: it
+# costs the same (docs/figures.md).
 #
 # shellcheck disable=SC2016,SC2034,SC2154 # the guest expands; lib/linux.sh reads guests, and sets the rest
 set -u
