@@ -823,7 +823,7 @@ const struct command commands[] = {
 		.example = "hvctl routes list",
 		.method = "GET", .path = "/v1/routes",
 		.columns =
-			"vp,vtl,sint,gsi,refcount,staged.state:STAGED,staged.status:STATUS,"
+			"vp,vtl,sint,gsi,refcount,ack,staged.state:STAGED,staged.status:STATUS,"
 			"staged.age_ns:STAGED-AGE,sets,acks",
 		.wide =
 			"staged.type:TYPE,staged.payload_size:SIZE,staged.slot_busy:SLOT-BUSY,"

@@ -33,6 +33,7 @@ struct sint_route {
 
 	/* Guarded by synic->lock. */
 	uint8_t msi_vector; /* what set_fd raises, 0: nothing */
+	int ack_fd;         /* -1: nobody asked for it */
 	uint64_t acks;
 
 	_Atomic int state; /* enum staged_state */
@@ -218,6 +219,7 @@ static void close_fds(struct sint_route *route)
 {
 	close_fd(route->set_fd);
 	close_fd(route->resample_fd);
+	close_fd(route->ack_fd);
 }
 
 static void publish(struct sint_route *route, struct sint_route *value)
@@ -245,7 +247,7 @@ static int route_new(
 	route->synic = synic;
 	route->sint = sint;
 	route->gsi = synic->sint[sint].gsi;
-	route->set_fd = route->resample_fd = -1;
+	route->set_fd = route->resample_fd = route->ack_fd = -1;
 	route->references = 1;
 	route->completion.run = complete_on_loop;
 	route->entry.staged = true;
@@ -464,9 +466,16 @@ int sint_route_set(struct sint_route *route)
 	return r;
 }
 
+static void count_acks_locked(struct sint_route *route, uint64_t count)
+{
+	route->acks += count;
+	if (route->ack_fd >= 0)
+		(void)!signal_fd(route->ack_fd); /* a reader far behind loses nothing */
+}
+
 void sint_route_acked_locked(struct sint_route *route)
 {
-	route->acks++;
+	count_acks_locked(route, 1);
 }
 
 void sint_route_take_acks_locked(struct sint_route *route)
@@ -478,7 +487,9 @@ void sint_route_take_acks_locked(struct sint_route *route)
 		return;
 	hv_record(route->vm->recorder, HV_EVENT_SINT_ACK, synic->vcpu->index, synic->vtl,
 		route->sint, count);
-	route->acks += count;
+	count_acks_locked(route, count);
+	if (route->ack_fd >= 0)
+		sint_route_await_ack_locked(route);
 }
 
 void sint_route_await_ack_locked(struct sint_route *route)
@@ -492,6 +503,33 @@ static void on_resample(struct fdset *set, uint64_t key)
 	struct sint_routes *routes = container_of(set, struct sint_routes, acks);
 
 	synic_kernel_acked(synic_find(routes->vm, key / HV_SINT_COUNT, 0), key % HV_SINT_COUNT);
+}
+
+int sint_route_set_fd(const struct sint_route *route)
+{
+	return route->set_fd;
+}
+
+int sint_route_ack_fd(struct sint_route *route)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&route->synic->lock);
+	if (route->ack_fd < 0) {
+		sint_route_take_acks_locked(route); /* counted, but told to nobody */
+		r = new_eventfd(&route->ack_fd);
+	}
+	if (r == 0) {
+		sint_route_await_ack_locked(route);
+		r = route->ack_fd;
+	}
+	pthread_mutex_unlock(&route->synic->lock);
+	return r;
+}
+
+uint32_t sint_route_gsi(const struct sint_route *route)
+{
+	return route->gsi;
 }
 
 /* ---- inspection -------------------------------------------------------- */
@@ -553,6 +591,7 @@ static void fill_route(struct sint_route *route, struct route_info *ret_info)
 	};
 	fill_staged(route, &ret_info->staged);
 	pthread_mutex_lock(&synic->lock);
+	ret_info->ack = route->ack_fd >= 0;
 	ret_info->acks = route->acks;
 	pthread_mutex_unlock(&synic->lock);
 }
@@ -607,6 +646,7 @@ static const struct field route_fields[] = {
 		"Global system interrupt that raises the SINT; it stays the SINT's for the VM's life.")},
 	{FIELD_U(struct route_info, refcount, 0,
 		"References: one per holder, one for a message in flight.")},
+	{FIELD_B(struct route_info, ack, 0, "Somebody asked for an eventfd that tells each EOM.")},
 	{FIELD_O(struct route_info, staged, 0, &staged_table, "The staged message.")},
 	{FIELD_U(struct route_info, sets, 0,
 		"Interrupts asserted through the route, without message.")},

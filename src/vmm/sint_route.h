@@ -3,7 +3,7 @@
 /*
  * SINT routes and their staged message (spec 4).
  *
- * A route names (VP, VTL, SINT), owns a GSI with a set eventfd, and stages one message:
+ * A route names (VP, VTL, SINT), owns a GSI with a set and an ack eventfd, and stages one message:
  *
  *	from    to      when                                           status
  *	FREE    BUSY    sint_route_post() wins the compare-and-swap    -
@@ -22,7 +22,7 @@
  *
  * In mode kernel the GSI has a HV_SINT route from its first use on, KVM looks at the SINT's state
  * itself, and adds up EOMs and EOIs in a resample eventfd of the route. Nobody is woken for them
- * unless a message waits for one.
+ * unless a message waits for one or somebody has the ack eventfd.
  *
  * Purpose: host-to-guest delivery with a completion.
  * Threads: get/put/post/set from any thread; callbacks on the main loop.
@@ -91,9 +91,13 @@ struct sint_route_status {
 	bool slot_busy;  /* BUSY behind an occupied slot */
 	uint64_t age_ns;
 };
-/* Any thread: a look that, unlike route_node_class, takes nothing of what KVM has added up. */
 void sint_route_status(struct sint_route *route, struct sint_route_status *ret_status);
-/* EOM was written: counts. From synic.c, synic->lock is held. */
+uint32_t sint_route_gsi(const struct sint_route *route);
+/* -1 when the backend has no irqfd. Route's to close. */
+int sint_route_set_fd(const struct sint_route *route);
+/* Signalled at every EOM from the first call on; -errno when it cannot be made. Route's to close. */
+int sint_route_ack_fd(struct sint_route *route);
+/* EOM was written: counts, signals the ack eventfd. From synic.c, synic->lock is held. */
 void sint_route_acked_locked(struct sint_route *route);
 /*
  * Mode kernel, synic->lock is held. Takes what KVM has added up, as sint_route_acked_locked(); and

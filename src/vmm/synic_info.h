@@ -93,6 +93,7 @@ struct staged_info {
 struct route_info {
 	uint32_t vp, vtl, sint;
 	uint32_t gsi, refcount;
+	bool ack;
 	struct staged_info staged;
 	uint64_t sets, acks, posts, completions, refused;
 };

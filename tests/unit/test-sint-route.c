@@ -97,18 +97,13 @@ static struct sint_route_status status(void)
 	return now;
 }
 
-static struct route_info info_of(uint8_t vtl)
+static struct route_info info(void)
 {
-	const uint64_t key[] = {0, SINT, vtl};
+	const uint64_t key[] = {0, SINT, 0};
 	struct route_info info;
 
 	assert_int_equal(route_node_class.get(&fake->vm, key, &info), 0);
 	return info;
-}
-
-static struct route_info info(void)
-{
-	return info_of(0);
 }
 
 static void fill_slot(void)
@@ -351,7 +346,7 @@ static void each_vtl_has_its_own_route(void **state)
 
 	assert_int_equal(sint_route_get(&fake->vm, 0, 2, SINT, &other), 0);
 	assert_ptr_not_equal(other, route);
-	assert_int_not_equal(info_of(2).gsi, info().gsi);
+	assert_int_not_equal(sint_route_gsi(other), sint_route_gsi(route));
 	sint_route_unref(other);
 }
 
@@ -383,7 +378,7 @@ static void only_sints_with_a_route_are_listed(void **state)
 
 static struct gsi_entry gsi_entry(void)
 {
-	return fake->gsi[info().gsi - GSI_FIRST];
+	return fake->gsi[sint_route_gsi(route) - GSI_FIRST];
 }
 
 static void the_msi_route_follows_the_sint(void **state)
@@ -427,9 +422,10 @@ static uint64_t drain(int fd)
 
 static void set_goes_through_the_eventfd_while_the_gsi_is_in_step(void **state)
 {
-	int fd = fake->irqfds[0].set_fd;
+	int fd = sint_route_set_fd(route);
 
-	assert_int_equal(fake->irqfds[0].gsi, info().gsi);
+	assert_int_equal(fake->irqfds[0].set_fd, fd);
+	assert_int_equal(fake->irqfds[0].gsi, sint_route_gsi(route));
 	assert_int_equal(sint_route_set(route), 0);
 	assert_int_equal(drain(fd), 1);
 	assert_int_equal(fake_vm_asserted_in_all(fake), 0);
@@ -438,7 +434,7 @@ static void set_goes_through_the_eventfd_while_the_gsi_is_in_step(void **state)
 
 static void set_goes_the_direct_way_otherwise(void **state)
 {
-	int fd = fake->irqfds[0].set_fd;
+	int fd = sint_route_set_fd(route);
 
 	write_msr(HV_MSR_SINT0 + SINT, HV_SINT_AUTO_EOI | VECTOR);
 	assert_int_equal(sint_route_set(route), 0);
@@ -471,7 +467,7 @@ static void set_goes_the_direct_way_while_the_table_changes(void **state)
 	fake->accel.gsi_commit = commit_while_the_sint_is_written_back;
 	write_msr(HV_MSR_SINT0 + SINT, 0x71);
 	assert_int_equal(fake_vm_asserted(fake, 0, VECTOR), 1);
-	assert_int_equal(drain(fake->irqfds[0].set_fd), 0);
+	assert_int_equal(drain(sint_route_set_fd(route)), 0);
 }
 
 static void set_answers_with_the_obstacle(void **state)
@@ -486,25 +482,25 @@ static void set_answers_with_the_obstacle(void **state)
 
 static void without_irqfd_set_is_direct(void **state)
 {
-	assert_int_equal(fake->irqfd_count, 0);
+	assert_int_equal(sint_route_set_fd(route), -1);
 	assert_int_equal(sint_route_set(route), 0);
 	assert_int_equal(fake_vm_asserted(fake, 0, VECTOR), 1);
 }
 
 static void the_gsi_stays_the_sints_for_the_vms_life(void **state)
 {
-	uint32_t gsi = info().gsi;
+	uint32_t gsi = sint_route_gsi(route);
 
 	for (unsigned i = 0; i < 3 * GSI_COUNT; i++) {
 		sint_route_unref(route);
 		route = get_route();
-		assert_int_equal(info().gsi, gsi);
+		assert_int_equal(sint_route_gsi(route), gsi);
 	}
 }
 
 static void a_dropped_route_leaves_its_gsi_unrouted(void **state)
 {
-	uint32_t gsi = info().gsi;
+	uint32_t gsi = sint_route_gsi(route);
 
 	sint_route_unref(route);
 	assert_int_equal(fake->gsi[gsi - GSI_FIRST].kind, GSI_NONE);
@@ -523,9 +519,35 @@ static void a_route_that_cannot_be_bound_is_not_made(void **state)
 	sint_route_unref(none);
 }
 
+static void the_ack_eventfd_tells_each_eom_once_asked_for(void **state)
+{
+	int fd;
+
+	write_msr(HV_MSR_EOM, 0);
+	assert_false(info().ack);
+	fd = sint_route_ack_fd(route);
+	assert_true(fd >= 0);
+	assert_int_equal(sint_route_ack_fd(route), fd);
+	assert_true(info().ack);
+	assert_int_equal(drain(fd), 0);
+	write_msr(HV_MSR_EOM, 0);
+	write_msr(HV_MSR_EOM, 0);
+	assert_int_equal(drain(fd), 2);
+	assert_int_equal(info().acks, 3);
+}
+
+static void an_ack_eventfd_at_its_limit_does_not_block_the_guest(void **state)
+{
+	int fd = sint_route_ack_fd(route);
+
+	assert_int_equal(eventfd_write(fd, UINT64_MAX - 1), 0);
+	write_msr(HV_MSR_EOM, 0);
+	assert_int_equal(drain(fd), UINT64_MAX - 1);
+}
+
 static void a_set_eventfd_at_its_limit_counts_as_set(void **state)
 {
-	assert_int_equal(eventfd_write(fake->irqfds[0].set_fd, UINT64_MAX - 1), 0);
+	assert_int_equal(eventfd_write(sint_route_set_fd(route), UINT64_MAX - 1), 0);
 	assert_int_equal(sint_route_set(route), 0);
 }
 
@@ -558,6 +580,8 @@ int main(void)
 		TEST_IRQFD(the_gsi_stays_the_sints_for_the_vms_life),
 		TEST_IRQFD(a_dropped_route_leaves_its_gsi_unrouted),
 		TEST_IRQFD(a_route_that_cannot_be_bound_is_not_made),
+		TEST(the_ack_eventfd_tells_each_eom_once_asked_for),
+		TEST(an_ack_eventfd_at_its_limit_does_not_block_the_guest),
 		TEST_IRQFD(a_set_eventfd_at_its_limit_counts_as_set),
 	};
 

@@ -73,20 +73,6 @@ static void post(uint32_t type, struct outcome *outcome)
 	assert_int_equal(post_mode(SINT_POST_QUEUE, type, outcome), 0);
 }
 
-static struct route_info info_of(uint8_t sint)
-{
-	const uint64_t key[] = {0, sint, 0};
-	struct route_info info;
-
-	assert_int_equal(route_node_class.get(&fake->vm, key, &info), 0);
-	return info;
-}
-
-static uint32_t gsi_of(uint8_t sint)
-{
-	return info_of(sint).gsi;
-}
-
 /* Another sender's message, straight into the FIFO. */
 static void ignore_done(struct synic_entry *entry, int status)
 {
@@ -609,7 +595,7 @@ static void reset_forgets_what_is_owed(void **state)
 static void after_a_reset_the_sint_works_again(void **state)
 {
 	struct outcome outcome;
-	uint32_t gsi = gsi_of(SINT);
+	uint32_t gsi = sint_route_gsi(route);
 
 	synic_reset(synic);
 	fake_vm_enable(fake, 0);
@@ -617,7 +603,7 @@ static void after_a_reset_the_sint_works_again(void **state)
 	work();
 	assert_int_equal(type(), 1);
 	assert_int_equal(asserted(), 1);
-	assert_int_equal(gsi_of(SINT), gsi);
+	assert_int_equal(sint_route_gsi(route), gsi);
 	fake_vm_run_loop(fake);
 }
 
@@ -668,14 +654,14 @@ static void a_fault_loses_the_flag_and_nobody_looks_again(void **state)
 
 static void a_gsi_stays_with_its_sint(void **state)
 {
-	uint32_t gsi = gsi_of(SINT);
+	uint32_t gsi = sint_route_gsi(route);
 	unsigned commits = fake->commits;
 
 	route = sint_route_unref(route);
 	assert_int_equal(fake->gsi[gsi - GSI_FIRST].kind, GSI_HV_SINT);
 	assert_int_equal(fake->gsi[gsi - GSI_FIRST].sint, SINT);
 	assert_int_equal(sint_route_get(&fake->vm, 0, 0, SINT, &route), 0);
-	assert_int_equal(gsi_of(SINT), gsi);
+	assert_int_equal(sint_route_gsi(route), gsi);
 	assert_int_equal(fake->commits, commits);
 }
 
@@ -690,14 +676,14 @@ static void the_api_needs_no_route(void **state)
 static void a_refused_table_refuses_the_route(void **state)
 {
 	struct sint_route *other;
-	uint32_t next = gsi_of(SINT) + 1;
+	uint32_t next = sint_route_gsi(route) + 1;
 
 	fake_vm_fail(fake, FAKE_COMMIT, 1, -EINVAL);
 	assert_int_equal(sint_route_get(&fake->vm, 0, 0, SINT + 1, &other), -EINVAL);
 	fake_vm_fail(fake, FAKE_COMMIT, 1, -ENOMEM);
 	assert_int_equal(synic_assert(synic, SINT + 1), -ENOMEM);
 	assert_int_equal(sint_route_get(&fake->vm, 0, 0, SINT + 1, &other), 0);
-	assert_int_equal(gsi_of(SINT + 1), next);
+	assert_int_equal(sint_route_gsi(other), next);
 	sint_route_unref(other);
 }
 
@@ -712,7 +698,11 @@ static void a_refused_irqfd_refuses_the_route(void **state)
 
 static uint64_t acks(void)
 {
-	return info_of(SINT).acks;
+	const uint64_t key[] = {0, SINT, 0};
+	struct route_info info;
+
+	assert_int_equal(route_node_class.get(&fake->vm, key, &info), 0);
+	return info.acks;
 }
 
 static void every_ack_is_counted(void **state)
@@ -732,27 +722,60 @@ static void nobody_is_woken_for_an_ack_that_nobody_waits_for(void **state)
 	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_SINT_ACK), 0);
 }
 
+static void who_has_the_ack_eventfd_is_told_of_each(void **state)
+{
+	int fd = sint_route_ack_fd(route);
+	eventfd_t told;
+
+	for (unsigned i = 1; i <= 3; i++) {
+		fake_vm_eom(fake, 0);
+		fake_vm_run_loop(fake);
+		assert_int_equal(eventfd_read(fd, &told), 0);
+		assert_int_equal(fake_vm_recorded(fake, HV_EVENT_SINT_ACK), i);
+	}
+	fake_vm_eom(fake, 1);
+	fake_vm_run_loop(fake);
+	assert_int_equal(eventfd_read(fd, &told), -1);
+	assert_int_equal(acks(), 3);
+}
+
+static void acks_from_before_are_told_to_nobody(void **state)
+{
+	eventfd_t told;
+	int fd;
+
+	fake_vm_eom(fake, 0);
+	fd = sint_route_ack_fd(route);
+	fake_vm_run_loop(fake);
+	assert_int_equal(eventfd_read(fd, &told), -1);
+	assert_int_equal(acks(), 1);
+}
+
 static void looking_at_a_route_takes_no_ack_from_anybody(void **state)
 {
+	int fd = sint_route_ack_fd(route);
+	eventfd_t told;
+
 	queue(&entries[0], 1);
 	queue(&entries[1], 2);
 	work();
 	fake_vm_consume(fake, 0, SINT);
 	assert_int_equal(acks(), 1);
+	assert_int_equal(eventfd_read(fd, &told), 0);
 	assert_true(work());
 	assert_int_equal(type(), 2);
+	fake_vm_eom(fake, 0);
+	fake_vm_run_loop(fake);
+	assert_int_equal(eventfd_read(fd, &told), 0);
 }
 
 static void an_ack_for_a_route_that_is_gone_is_ignored(void **state)
 {
-	queue(&entries[0], 1);
-	queue(&entries[1], 2);
-	work();
+	assert_true(sint_route_ack_fd(route) >= 0);
 	fake_vm_eom(fake, 0);
 	route = sint_route_unref(route);
 	fake_vm_run_loop(fake);
 	assert_int_equal(fake_vm_recorded(fake, HV_EVENT_SINT_ACK), 0);
-	synic_reset(synic); /* what is left in the FIFO is this file's */
 }
 
 static void a_guest_port_goes_the_same_way(void **state)
@@ -819,6 +842,8 @@ int main(void)
 		TEST(a_refused_irqfd_refuses_the_route),
 		TEST(every_ack_is_counted),
 		TEST(nobody_is_woken_for_an_ack_that_nobody_waits_for),
+		TEST(who_has_the_ack_eventfd_is_told_of_each),
+		TEST(acks_from_before_are_told_to_nobody),
 		TEST(looking_at_a_route_takes_no_ack_from_anybody),
 		TEST(an_ack_for_a_route_that_is_gone_is_ignored),
 		TEST(a_guest_port_goes_the_same_way),

@@ -310,6 +310,7 @@ static void start_world(struct world *world, unsigned options)
 		assert_int_equal(
 			guest_message_port_new(&world->fake->vm, 0, 0, SINT, &world->port[i]), 0);
 	assert_int_equal(sint_route_get(&world->fake->vm, 0, 0, SINT, &world->route), 0);
+	assert_true(sint_route_ack_fd(world->route) >= 0);
 }
 
 static void end_world(struct world *world)
