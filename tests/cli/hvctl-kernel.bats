@@ -64,10 +64,11 @@ has_instance() {
 	[ -d "$tracing/instances/hvd-hvctl-$1" ]
 }
 
-# start_watch: one that goes on. Sets watcher.
+# start_watch: one that goes on. Sets watcher. SIGHUP is ignored below nohup, and hvctl leaves it so.
 start_watch() {
 	rm -f "$BATS_TEST_TMPDIR/out"
-	"$HVCTL" watch --kernel --type 'kvm.*' >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	env --default-signal=HUP "$HVCTL" watch --kernel --type 'kvm.*' \
+		>"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	watcher=$!
 	hvd_pids+=("$watcher")
 	wait_until grep -q vm.state "$BATS_TEST_TMPDIR/out"
