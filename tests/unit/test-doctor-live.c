@@ -81,10 +81,13 @@ static void spinner(struct sim_vp *vp, void *arg UNUSED)
 
 /* ---- starving -------------------------------------------------------------------------------- */
 
+/* Works on its own for most of the time: an instrumented load may take a lock that others wait for. */
 static void *hog(void *arg UNUSED)
 {
-	while (live.hogging)
-		;
+	while (live.hogging) {
+		for (unsigned i = 0; i < 1000000; i++)
+			__asm__ volatile("");
+	}
 	return NULL;
 }
 
