@@ -58,6 +58,14 @@ print(len(document["doctor"]["samples"]), len(document["log"]["items"]) > 10)' \
 	assert_equal "$(find "$BATS_TEST_TMPDIR" -name 'snapshot.json*' | wc -l)" 1
 }
 
+@test "a machine without a bus lacks nothing" {
+	start_hvd --demo --accel sim
+	run "$HVCTL" snapshot "$file"
+	assert_success
+	assert_output ''
+	assert_equal "$(field "$(cat "$file")" complete)" true
+}
+
 @test "a snapshot goes to stdout, too, and has no doctor to say where there is none" {
 	start_stub
 	run --separate-stderr "$HVCTL" snapshot
