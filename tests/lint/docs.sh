@@ -4,20 +4,10 @@
 #
 #   docs.sh SOURCE-ROOT
 set -u
+. "$(dirname "$0")/tap.bash"
 cd "$1" || exit 1
 
 coverage=docs/hyperv-coverage.md
-number=0
-
-check() {
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number $1"
-	else
-		echo "not ok $number $1"
-		echo "$2" | sed 's/^/# missing: /'
-	fi
-}
 
 # quoted REGEX: what stands in backticks and matches, once each.
 quoted() {
@@ -43,6 +33,6 @@ missing_tests() {
 }
 
 echo 1..3
-check 'every file of the coverage table exists' "$(missing_files)"
-check 'every guest program it names exists' "$(missing_programs)"
-check 'every unit test it names exists' "$(missing_tests)"
+rule 'every file of the coverage table exists' "$(missing_files)"
+rule 'every guest program it names exists' "$(missing_programs)"
+rule 'every unit test it names exists' "$(missing_tests)"

@@ -5,21 +5,10 @@
 #
 #   exports.sh SOURCE-ROOT BUILD-ROOT
 set -u
+. "$(dirname "$0")/tap.bash"
 cd "$1" || exit 1
 
 reasons=tests/lint/exports
-number=0
-
-# rule NAME OFFENDERS: holds when there are no offenders.
-rule() {
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number $1"
-	else
-		echo "not ok $number $1"
-		echo "$2" | sed 's/^/# /'
-	fi
-}
 
 # unused BUILD-ROOT: exported by an object of src/, wanted by none of src/ and guest/.
 unused() {

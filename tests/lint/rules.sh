@@ -4,20 +4,9 @@
 #
 #   rules.sh SOURCE-ROOT
 set -u
+. "$(dirname "$0")/tap.bash"
 cd "$1" || exit 1
 
-number=0
-
-# rule NAME OFFENDERS: holds when there are no offenders.
-rule() {
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number $1"
-	else
-		echo "not ok $number $1"
-		echo "$2" | sed 's/^/# /'
-	fi
-}
 
 sources() {
 	find src guest tests schema scripts man completions .ci packaging \
