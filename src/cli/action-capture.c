@@ -131,13 +131,13 @@ static size_t write_some(struct capture *capture, size_t size)
 static bool write_blocks(struct capture *capture, size_t size)
 {
 	size_t done = write_some(capture, size), whole = whole_blocks(capture->pending, done);
-	off_t end = lseek(capture->fd, 0, SEEK_CUR);
+	off_t end = lseek(capture->fd, 0, SEEK_CUR), half = (off_t)(done - whole);
 
 	count_blocks(capture, whole);
 	if (done == size)
 		return true;
-	if (end >= (off_t)(done - whole) && ftruncate(capture->fd, end - (off_t)(done - whole)) < 0)
-		errno = 0; /* a pipe: its reader has seen the half */
+	if (end >= half) /* not so of a pipe: its reader has seen the half */
+		(void)!ftruncate(capture->fd, end - half);
 	return false;
 }
 

@@ -107,24 +107,9 @@ static uint64_t elapsed(const struct top_sample *before, const struct top_sample
 
 /* ---- cells --------------------------------------------------------------- */
 
-static char *escaped(const char *text)
-{
-	char *copy = NULL;
-	size_t size;
-	FILE *out = open_memstream(&copy, &size);
-
-	if (!out)
-		return NULL;
-	text_put(out, text);
-	if (fclose(out) == 0)
-		return copy;
-	free(copy);
-	return NULL;
-}
-
 static struct top_cell text_cell(const char *text)
 {
-	return (struct top_cell){.text = escaped(text), .key = NAN};
+	return (struct top_cell){.text = text_escape(text), .key = NAN};
 }
 
 static struct top_cell number_cell(double number)
@@ -273,8 +258,8 @@ static const json_t *worst_finding(const struct top_sample *now, json_int_t reli
 
 static char *finding_detail(const json_t *finding)
 {
-	CLEANUP(free) char *diagnosis = escaped(text_at(finding, "diagnosis"));
-	CLEANUP(free) char *remedy = escaped(text_at(finding, "remedy"));
+	CLEANUP(free) char *diagnosis = text_escape(text_at(finding, "diagnosis"));
+	CLEANUP(free) char *remedy = text_escape(text_at(finding, "remedy"));
 
 	return text_format("%s: %s  Remedy: %s", text_at(finding, "rule"),
 		diagnosis ? diagnosis : "", remedy ? remedy : "");
@@ -728,7 +713,7 @@ static void summarize_findings(const struct top_sample *now, struct top_summary 
 	json_int_t errors = number_at(now->doctor, "errors");
 	json_int_t warnings = number_at(now->doctor, "warnings");
 	const json_t *first = json_array_get(items_of(now->doctor), 0);
-	CLEANUP(free) char *diagnosis = escaped(first ? text_at(first, "diagnosis") : "");
+	CLEANUP(free) char *diagnosis = text_escape(first ? text_at(first, "diagnosis") : "");
 	char unseen[32];
 
 	if (!now->doctor) {
