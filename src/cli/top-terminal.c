@@ -4,6 +4,8 @@
 #include <curses.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
 
 enum { ESCAPE_MS = 50, KEY_REDRAW = 'L' & 0x1f };
 
@@ -13,6 +15,7 @@ static volatile sig_atomic_t stop_wanted;
 struct top_terminal {
 	SCREEN *screen; /* owns */
 	bool color;
+	int suspend_key; /* of getch(), ERR if there is none */
 };
 
 static void set_colors(struct top_terminal *terminal)
@@ -74,6 +77,25 @@ static void stop(void)
 	refresh();
 }
 
+/*
+ * ncurses ignores SIGTSTP while it draws, so what the terminal sends then is lost. The key is read
+ * as any other.
+ */
+static int suspend_key(void)
+{
+	struct termios modes;
+	cc_t key;
+
+	if (tcgetattr(STDOUT_FILENO, &modes) < 0 || modes.c_cc[VSUSP] == _POSIX_VDISABLE)
+		return ERR;
+	key = modes.c_cc[VSUSP];
+	modes.c_cc[VSUSP] = _POSIX_VDISABLE;
+	if (tcsetattr(STDOUT_FILENO, TCSADRAIN, &modes) < 0)
+		return ERR;
+	def_prog_mode();
+	return key;
+}
+
 /* ---- opening and closing ------------------------------------------------- */
 
 /* A typewriter, such as "dumb", has nothing to draw a picture with. */
@@ -107,6 +129,7 @@ bool top_terminal_open(bool color, struct top_terminal **ret_terminal)
 	keypad(stdscr, TRUE);
 	set_escdelay(ESCAPE_MS);
 	curs_set(0);
+	terminal->suspend_key = suspend_key();
 	*ret_terminal = terminal;
 	return true;
 }
@@ -189,8 +212,10 @@ int top_terminal_key(struct top_terminal *terminal, int timeout_ms)
 
 	timeout(timeout_ms);
 	key = getch();
-	if (stop_wanted)
+	if (stop_wanted || (key != ERR && key == terminal->suspend_key)) {
 		stop();
+		return 0;
+	}
 	if (key == KEY_REDRAW)
 		clearok(curscr, TRUE);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {

@@ -84,9 +84,13 @@ on_terminal() {
 		send \x1a
 		see [Ss]topped
 		send fg\n
-		see ^vm: running(.|\n)*^hypercalls [0-9.]+/s  messages [0-9.]+/s  events (.|\n)*RELID
+		see ^vm: running(.|\n)*^hypercalls [0-9.]+/s  messages [0-9.]+/s  events (.|\n)*F10Quit\Z
+		send \x1a
+		see [Ss]topped
+		send fg\n
+		see ^vm: running(.|\n)*F10Quit\Z
 		send \x0c
-		see F10Quit
+		see F10Quit\Z
 		send q
 		send exit\n
 	END
