@@ -46,7 +46,7 @@ bool check_no_daemon(struct look *look)
 	return true;
 }
 
-/* A host whose client waits takes the offer back after two seconds. */
+/* A host whose client waits takes the offer back after two seconds from a guest that does nothing. */
 bool check_no_listener(struct look *look)
 {
 	const struct doctor_sock *sock = look->sock;

@@ -645,8 +645,8 @@ const struct rule doctor_rules[DOCTOR_RULES] = {
 		.check = check_no_listener,
 		.title = "nobody listens on the port in the guest",
 		.condition =
-			"A connection of the host was offered to the guest and has not been opened for "
-			"1.5 s.",
+			"A connection of the host was offered to the guest, which for 1.5 s has made no "
+			"GPADL to open it.",
 		.meaning =
 			"No program listens on that port, its backlog is full, or hv_sock is not "
 			"loaded. hvd takes the offer back after 2 s, and tells the client.",

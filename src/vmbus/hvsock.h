@@ -13,6 +13,9 @@
  *	greeting ──CONNECT──► offered ──guest opens──► open ──► closed ──guest forgets it──► gone
  *	                         └──2 s, 5 s; the client hangs up──────────┘
  *
+ * The time to open is for a guest that does nothing, as Linux does when nobody listens. One that has
+ * made a GPADL of the channel is opening it, however slow its computer is, and gets 10 s in all.
+ *
  * Bytes wait where they are, in the socket or in the ring, until there is room on the other side.
  * Each connection moves a bounded amount per turn of the loop.
  *
@@ -44,6 +47,8 @@ enum {
 static const uint64_t hvsock_greeting_ns = 5 * NSEC_PER_SEC;
 static const uint64_t hvsock_host_open_ns = 2 * NSEC_PER_SEC;
 static const uint64_t hvsock_guest_open_ns = 5 * NSEC_PER_SEC;
+/* Since the offer, once the guest has begun: more would let it hold clients for as long as it likes. */
+static const uint64_t hvsock_finish_open_ns = 10 * NSEC_PER_SEC;
 /* How long a guest may take to notice that the client has gone. */
 static const uint64_t hvsock_linger_ns = 10 * NSEC_PER_SEC;
 

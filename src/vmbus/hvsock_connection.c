@@ -331,16 +331,31 @@ bool hvsock_connection_needs_tick(const struct hvsock_connection *connection)
 		       !connection->fin_sent);
 }
 
+/* A GPADL is the first that a guest does to open; one that gives up tears it down. */
+static bool guest_is_opening(const struct hvsock_connection *connection)
+{
+	return connection->state == HVSOCK_OFFERED && connection->channel->gpadls > 0 &&
+	       channel_is_offered(connection->channel);
+}
+
+static bool has_expired(const struct hvsock_connection *connection, uint64_t now)
+{
+	if (connection->expires_ns == 0 || now < connection->expires_ns)
+		return false;
+	return !guest_is_opening(connection) || now >= connection->since_ns + hvsock_finish_open_ns;
+}
+
 static const char *why_expired(const struct hvsock_connection *connection)
 {
-	return connection->state == HVSOCK_GREETING
-		       ? "timeout no CONNECT line came"
-		       : "no_listener the guest does not accept on this port";
+	if (connection->state == HVSOCK_GREETING)
+		return "timeout no CONNECT line came";
+	return guest_is_opening(connection) ? "timeout the guest began to accept and did not finish"
+					    : "no_listener the guest does not accept on this port";
 }
 
 void hvsock_connection_tick(struct hvsock_connection *connection, uint64_t now)
 {
-	if (connection->expires_ns > 0 && connection->expires_ns <= now)
+	if (has_expired(connection, now))
 		hvsock_connection_end(connection, why_expired(connection));
 	else if (connection->state == HVSOCK_OPEN && hvsock_connection_needs_tick(connection))
 		hvsock_turn(connection);

@@ -161,6 +161,20 @@ static void guest_expects_offer(struct vmbus_offer_channel *ret_offer)
 	vmbus_guest_expect(&guest, VMBUS_MSG_OFFER_CHANNEL, ret_offer, sizeof(*ret_offer));
 }
 
+/* The first message of a GPADL, with which there is more to come. */
+static void guest_begins_to_open(uint32_t relid)
+{
+	const struct vmbus_gpadl_header message = {
+		.header.type = VMBUS_MSG_GPADL_HEADER,
+		.child_relid = relid,
+		.gpadl = UINT32_MAX,
+		.range_buf_len = sizeof(struct vmbus_gpa_range) + PAGES * sizeof(uint64_t),
+		.range_count = 1,
+	};
+
+	vmbus_guest_post(&guest, &message, sizeof(message));
+}
+
 static void guest_opens(uint32_t relid)
 {
 	guest.next_pfn = GUEST_GPADL_PFN; /* the pages of the last one are free again */
@@ -326,6 +340,64 @@ static void nobody_listens(void **state)
 	vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
 	vmbus_guest_release(&guest, offer.child_relid);
 	assert_int_equal(device()->count, 0);
+	close(fd);
+}
+
+static void a_guest_that_opens_slowly_is_waited_for(void **state)
+{
+	struct vmbus_offer_channel offer;
+	int fd = client_connect();
+
+	client_says(fd, "CONNECT 5000\n");
+	guest_expects_offer(&offer);
+	wait_ns(19 * NSEC_PER_SEC / 10);
+	guest_begins_to_open(offer.child_relid);
+	wait_ns(79 * NSEC_PER_SEC / 10);
+	assert_silent(fd);
+	vmbus_guest_expect_nothing(&guest);
+	guest_opens(offer.child_relid);
+	assert_hears(fd, "OK ");
+	wait_ns(NSEC_PER_SEC);
+	guest_sends("late", 4);
+	assert_hears(fd, "late");
+	close(fd);
+}
+
+static void a_guest_that_does_not_finish_opening_is_given_up(void **state)
+{
+	struct vmbus_offer_channel offer;
+	int fd = client_connect();
+
+	client_says(fd, "CONNECT 5000\n");
+	guest_expects_offer(&offer);
+	guest_begins_to_open(offer.child_relid);
+	wait_ns(99 * NSEC_PER_SEC / 10);
+	assert_silent(fd);
+	wait_ns(NSEC_PER_SEC / 5);
+	assert_hears(fd, "ERROR timeout ");
+	assert_ended(fd);
+	vmbus_guest_expect(&guest, VMBUS_MSG_RESCIND_CHANNEL_OFFER, NULL, 0);
+	vmbus_guest_release(&guest, offer.child_relid);
+	assert_int_equal(device()->count, 0);
+	close(fd);
+}
+
+/* Linux, when it cannot open after all. */
+static void a_guest_that_stops_opening_is_not_waited_for(void **state)
+{
+	struct vmbus_offer_channel offer;
+	int fd = client_connect();
+	uint32_t gpadl;
+
+	client_says(fd, "CONNECT 5000\n");
+	guest_expects_offer(&offer);
+	gpadl = vmbus_guest_make_gpadl(&guest, offer.child_relid, PAGES);
+	wait_ns(4 * NSEC_PER_SEC);
+	assert_silent(fd);
+	vmbus_guest_tear_down(&guest, offer.child_relid, gpadl);
+	vmbus_guest_expect(&guest, VMBUS_MSG_GPADL_TORNDOWN, NULL, 0);
+	wait_ns(NSEC_PER_SEC / 5);
+	assert_hears(fd, "ERROR no_listener ");
 	close(fd);
 }
 
@@ -946,6 +1018,9 @@ int main(void)
 		HVSOCK_TEST(bytes_go_both_ways),
 		HVSOCK_TEST(what_follows_the_line_belongs_to_the_stream),
 		HVSOCK_TEST(nobody_listens),
+		HVSOCK_TEST(a_guest_that_opens_slowly_is_waited_for),
+		HVSOCK_TEST(a_guest_that_does_not_finish_opening_is_given_up),
+		HVSOCK_TEST(a_guest_that_stops_opening_is_not_waited_for),
 		HVSOCK_TEST(a_guest_may_let_go_of_the_offer),
 		HVSOCK_TEST(a_client_may_go_before_the_guest_answers),
 		HVSOCK_TEST(lines_that_are_no_connect_are_refused),
