@@ -53,7 +53,7 @@ beats() {
 }
 
 powers_off_when_asked() {
-	hvctl --timeout 60s ic shutdown && within "$patience" has_ended && wait "$hvd"
+	hvctl --timeout 60s ic shutdown && ends_well
 }
 
 boot() {

@@ -84,7 +84,7 @@ note_turn() {
 }
 
 stream_once() {
-	hvctl sock 5000 <"$bulk" | cmp - "$bulk"
+	hvctl --timeout 60s sock 5000 <"$bulk" | cmp - "$bulk"
 }
 
 packets_once() {
@@ -209,11 +209,15 @@ look_closer() {
 	hvctl --timeout 60s snapshot "$LOGS/snapshot-$guest-$snapshots.json"
 }
 
+lives() {
+	alive && ! vm_stopped && ! kernel_died "$console"
+}
+
 # Whether it lived through it.
 soak() {
 	set_now
 	begin=$now seen=0 snapshots=0 minute=0
-	while [ "$minute" -lt "$minutes" ] && alive && ! vm_stopped; do
+	while [ "$minute" -lt "$minutes" ] && lives; do
 		sleep 1
 		set_now
 		[ "$(findings)" = "$seen" ] || look_closer "$(findings)"

@@ -20,6 +20,8 @@
 # The emulated CPU does not tell KVM of XSETBV: a guest that uses XSAVE would lose its registers now
 # and then, and Linux says "XSAVE consistency problem". Hence noxsave, here only.
 
+# shellcheck source=breakdown.sh
+. /rig/lib/breakdown.sh
 guest_tree=/tmp/guest initrd=/tmp/guest-initrd
 mkdir -p "$guest_tree/bin"
 guest_options='console=ttyS0 quiet panic=-1 noxsave'
@@ -125,7 +127,7 @@ start_guest() {
 	hvd --name "$SUITE" --accel kvm --synic "$mode" --cpus "$vps" --kernel /rig/vmlinuz \
 		--initrd "$initrd" --append "$guest_options" "$@" \
 		</tmp/keys >"$console" 2>"$hvd_log" 9>&- &
-	hvd=$! silent=false
+	hvd=$! silent=false ended_well=false
 	exec 3>/tmp/keys
 	comes "$boot_patience" boots 1
 }
@@ -165,10 +167,16 @@ loads_modules() {
 	[ ! -s /tmp/insmod ]
 }
 
+# ends_well: hvd does, with status 0.
+ended_well=false
+ends_well() {
+	within "$patience" has_ended && wait "$hvd" && ended_well=true
+}
+
 # powers_off: the guest ends, and hvd with status 0.
 powers_off() {
 	type_in 'poweroff -f'
-	within "$patience" has_ended && wait "$hvd"
+	ends_well
 }
 
 # comes_up_again COMMAND...: after the command the guest boots once more.
@@ -187,70 +195,7 @@ tell_boot() {
 			awk '{ sum += $1 } END { print sum }') exits"
 }
 
-# ---- guests that break down -------------------------------------------------------------------
-
-# In the emulated CPU an outer kernel's interrupts come through now and then while it has them off: in
-# KVM, in the middle of an entry into the guest. What follows is anything: a triple fault, a stack
-# spoilt, a lock taken twice, a wake-up lost. So a guest that failed a test and is dead, or answers no
-# more, says nothing about hvd the first time: it is repeated, and that is told. An hvd that ended says
-# a lot.
-#
-# why_broken: prints it; false if the guest's failure is its own.
-why_broken() {
-	alive || return 1
-	grep -m1 'the VM stopped' "$hvd_log" && return 0
-	tr -d '\r' <"$console" | grep -m1 -E 'Kernel panic|Oops|BUG:|soft lockup|detected stalls' &&
-		return 0
-	silent=false
-	answers '^still here$' 'echo still "here"' >/dev/null && return 1
-	echo 'it does not answer at its console'
-}
-
-some_failed() {
-	grep -q '^not ok' "$told"
-}
-
-# What there is to say of it besides its console.
-keep_evidence() {
-	hvctl inspect -j >"$LOGS/tree-$guest.json" 2>&1
-	hvctl log >"$LOGS/log-$guest" 2>&1
-}
-
-stop_guest() {
-	if some_failed; then
-		keep_evidence
-		broken=$(why_broken)
-	fi
-	exec 3>&-
-	kill -KILL "$hvd" 2>/dev/null
-	wait "$hvd" 2>/dev/null
-}
-
-# What a guest's tests tell goes to a file first, and meanwhile to the console as a comment.
-exec 9>&1
-told=
-tell_result() {
-	echo "$1"
-	[ -z "$told" ] || echo "#   $1" >&9
-}
-
-try_guest() {
-	broken=
-	"$1" >"$told"
-}
-
-# Its tests are told when it is known that they count: they are those of one run.
-run_guest() {
-	first=$number told=$LOGS/tap-$guest console=$LOGS/console-$guest hvd_log=$LOGS/hvd-$guest
-	try_guest "$1"
-	[ -n "$broken" ] || return 0
-	echo "# REPEATED: $SUITE: $label: $broken"
-	for file in "$told" "$console" "$hvd_log"; do
-		mv "$file" "$file.first"
-	done
-	number=$first
-	try_guest "$1"
-}
+# ---- which guests ------------------------------------------------------------------------------
 
 # choose_guests LIST-ON-6.1 LIST-ON-OTHERS
 choose_guests() {
