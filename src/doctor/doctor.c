@@ -158,6 +158,8 @@ static void begin_finding(struct examination *exam, const struct rule *rule)
 	exam->draft.severity = (uint8_t)rule->severity;
 	look->finding = &exam->draft;
 	look->breaks = is_private(look) ? 0 : rule->breaks;
+	look->blames = rule->blames;
+	look->early = false;
 }
 
 /* The rest; the check may have named the subject and given its own advice. */
@@ -168,9 +170,7 @@ static void finish_finding(struct examination *exam, unsigned index)
 	struct look *look = &exam->look;
 
 	finding->layer = (uint8_t)rule->layer;
-	finding->vp = look->vp        ? look->vp->vp
-		      : look->channel ? look->channel->target_vp
-				      : DOCTOR_NONE32;
+	finding->vp = about_vp(look);
 	finding->relid = look->gpadl     ? look->gpadl->relid
 			 : look->channel ? look->channel->relid
 					 : 0;
@@ -186,15 +186,18 @@ static void check(struct examination *exam, unsigned index)
 {
 	const struct rule *rule = &doctor_rules[index];
 	struct doctor_report *report = exam->report;
+	struct look *look = &exam->look;
 	int r;
 
 	begin_finding(exam, rule);
-	if (!rule->check(&exam->look))
+	if (!rule->check(look))
 		return;
 	finish_finding(exam, index);
-	if (progress_had_time(
-		    report, rule->blames, exam->draft.vp, exam->look.connection->target_vp))
-		r = report_draft(exam, is_private(&exam->look) ? 0 : rule->needs);
+	if (look->early)
+		progress_tell_past(look->then, look->now, rule->blames, exam->draft.vp, report);
+	if (!look->early && progress_had_time(report, rule->blames, exam->draft.vp,
+				    look->connection->target_vp))
+		r = report_draft(exam, is_private(look) ? 0 : rule->needs);
 	else
 		r = append(&report->withheld, &report->withheld_count, &exam->draft);
 	report->truncated = report->truncated || r < 0;

@@ -24,7 +24,8 @@
  *
  * Nobody is blamed who was not let: a rule says whom it takes to have had time (a VP, the guest, hvd),
  * and what it finds while one of those waited for a processor of the host is withheld. The report
- * says of whom it cannot judge, and how many findings it withheld.
+ * says of whom it cannot judge, and how many findings it withheld. Time in which they were not let does not
+ * count towards a limit either, as far as hvd remembers it.
  *
  *	file             what
  *	model.[ch]       the sample and its field tables
@@ -124,7 +125,11 @@ struct doctor_unjudged {
 	char subject[16]; /* "vps/1"; "loop" and "monitor" are hvd's own threads; "host" */
 	uint8_t who;      /* enum doctor_who */
 	uint32_t vp;      /* all ones: it is none */
-	bool starved; /* findings that blame it are withheld; else only its registers are missing */
+	/*
+	 * Findings that blame it are withheld; else only its registers are missing, or it was starved
+	 * before the samples and what has lasted since then is withheld.
+	 */
+	bool starved;
 	char why[DOCTOR_TEXT_BYTES];
 	uint64_t ran_ns, waited_ns; /* between the samples; all ones: not known */
 };

@@ -53,7 +53,8 @@ static const struct field unjudged_fields[] = {
 		"host, and with it everybody.")},
 	{FIELD_U(struct doctor_unjudged, vp, FIELD_NULLABLE, "The VP, if it is one.")},
 	{FIELD_B(struct doctor_unjudged, starved, 0,
-		"Findings that blame it are withheld. False: only its registers are not known.")},
+		"Findings that blame it are withheld. False: only its registers are not known, or "
+		"it had no time before the samples, so that what lasts since then is withheld.")},
 	{FIELD_S(struct doctor_unjudged, why, 0, "What was seen of it, in one line.")},
 	{FIELD_U(struct doctor_unjudged, ran_ns, FIELD_NULLABLE,
 		"CPU time it had between the samples; null: the host does not tell.")},

@@ -127,6 +127,22 @@ const char *duration(uint64_t ns, char text[DURATION_BYTES])
 	return text;
 }
 
+uint32_t about_vp(const struct look *look)
+{
+	if (look->vp)
+		return look->vp->vp;
+	return look->channel ? look->channel->target_vp : DOCTOR_NONE32;
+}
+
+bool lasts(struct look *look, uint64_t age_ns, uint64_t limit_ns)
+{
+	if (age_ns == DOCTOR_NONE || age_ns < limit_ns)
+		return false;
+	if (progress_time_had(look->now, look->blames, about_vp(look), age_ns) < limit_ns)
+		look->early = true;
+	return true;
+}
+
 bool is_connected(const struct doctor_connection *connection)
 {
 	return connection->state == VMBUS_CONNECTED;
@@ -169,11 +185,11 @@ bool slot_unmoved(const struct look *look)
 }
 
 const struct doctor_owed *owed_for(
-	const struct look *look, uint32_t message, uint32_t relid, uint64_t limit_ns)
+	struct look *look, uint32_t message, uint32_t relid, uint64_t limit_ns)
 {
 	const struct doctor_owed *owed = doctor_find_owed(look->now, message, relid, DOCTOR_NONE);
 
-	return owed && owed->age_ns >= limit_ns ? owed : NULL;
+	return owed && lasts(look, owed->age_ns, limit_ns) ? owed : NULL;
 }
 
 bool channel_stays(const struct look *look, unsigned state)

@@ -17,6 +17,9 @@ static const struct field thread_fields[] = {
 	{FIELD_E(struct doctor_thread, state, 0, thread_state_names,
 		"runnable: it runs or waits for a processor; blocked: held up in the host's "
 		"kernel.")},
+	{FIELD_X(struct doctor_thread, lost_seconds, 0,
+		"A bit for each of the last 64 seconds, the latest in bit 0: it had less than a "
+		"quarter of it, or the VM stood still.")},
 };
 static const struct field_table thread_table = FIELD_TABLE(struct doctor_thread, "doctor-thread",
 	"What the host's scheduler gave a thread of hvd.", thread_fields);

@@ -33,6 +33,7 @@ struct doctor_thread {
 	bool present;             /* false: there is none */
 	uint64_t run_ns, wait_ns; /* since it began; none: not known */
 	uint32_t state;           /* enum thread_state */
+	uint64_t lost_seconds;    /* bit per second, the last in bit 0: it had no time (progress.h) */
 };
 
 /* What there is one of. */

@@ -79,6 +79,27 @@ static struct doctor_unjudged *add(struct doctor_report *report, const struct do
 	return added;
 }
 
+static struct doctor_unjudged *add_vp(
+	struct doctor_report *report, const struct doctor_vp *now, const struct doctor_vp *then)
+{
+	struct doctor_unjudged *added = add(report, &now->thread, &then->thread);
+
+	added->who = DOCTOR_A_VP;
+	added->vp = now->vp;
+	snprintf(added->subject, sizeof(added->subject), "vps/%u", now->vp);
+	return added;
+}
+
+static struct doctor_unjudged *add_loop(struct doctor_report *report,
+	const struct doctor_machine *now, const struct doctor_machine *then)
+{
+	struct doctor_unjudged *added = add(report, &now->loop, &then->loop);
+
+	added->who = DOCTOR_LOOP;
+	snprintf(added->subject, sizeof(added->subject), "loop");
+	return added;
+}
+
 static void say_waited(
 	struct doctor_unjudged *unjudged, const char *who, const struct doctor_report *report)
 {
@@ -120,11 +141,8 @@ static void examine_vp(
 
 	if (!silent(now) && !held_up(then) && !waited_long)
 		return;
-	unjudged = add(report, &now->thread, &then->thread);
-	unjudged->who = DOCTOR_A_VP;
-	unjudged->vp = now->vp;
+	unjudged = add_vp(report, now, then);
 	unjudged->starved = waited_long || held_up(now) || held_up(then);
-	snprintf(unjudged->subject, sizeof(unjudged->subject), "vps/%u", now->vp);
 	snprintf(who, sizeof(who), "VP %u", now->vp);
 	if (silent(now))
 		say_unanswered(unjudged, &now->thread, true);
@@ -141,9 +159,7 @@ static void examine_loop(const struct doctor_machine *now, const struct doctor_m
 
 	if (!waited_too_long(&now->loop, &then->loop, report->interval_ns))
 		return;
-	unjudged = add(report, &now->loop, &then->loop);
-	unjudged->who = DOCTOR_LOOP;
-	snprintf(unjudged->subject, sizeof(unjudged->subject), "loop");
+	unjudged = add_loop(report, now, then);
 	say_waited(unjudged, "hvd's main loop", report);
 }
 
@@ -239,4 +255,99 @@ bool progress_had_time(
 			return false;
 	}
 	return true;
+}
+
+/* ---- before the samples ---------------------------------------------------------------------- */
+
+enum { SECONDS = 64 };
+
+static uint64_t low_bits(uint64_t count)
+{
+	return count >= SECONDS ? UINT64_MAX : BIT64(count) - 1;
+}
+
+/* At least one. */
+static uint64_t seconds_of(uint64_t ns)
+{
+	return MAX((ns + PROGRESS_SECOND_NS / 2) / PROGRESS_SECOND_NS, UINT64_C(1));
+}
+
+uint64_t progress_remember(uint64_t lost, const struct doctor_thread *then,
+	const struct doctor_thread *now, uint64_t elapsed_ns, bool stood)
+{
+	bool known = then->present && now->present;
+	uint64_t seconds = seconds_of(elapsed_ns), fresh = 0;
+
+	if (stood)
+		fresh = seconds;
+	else if (known && waited_too_long(now, then, elapsed_ns)) /* and perhaps for much longer */
+		fresh = seconds_of(grown(now->wait_ns, then->wait_ns));
+	return (seconds < SECONDS ? lost << seconds : 0) | low_bits(fresh);
+}
+
+static bool is_among(unsigned parties, uint32_t vp, uint32_t messages_vp, uint32_t which)
+{
+	return parties & PARTY_GUEST || (parties & PARTY_VP && which == vp) ||
+	       (parties & PARTY_MESSAGES && which == messages_vp);
+}
+
+/* The seconds in which any of the parties had none. */
+static uint64_t lost_by(const struct doctor_sample *now, unsigned parties, uint32_t vp)
+{
+	uint64_t lost = parties & PARTY_LOOP ? now->machine.loop.lost_seconds : 0;
+
+	for (uint32_t i = 0; i < now->vp_count; i++) {
+		if (is_among(parties, vp, now->connection.target_vp, now->vps[i].vp))
+			lost |= now->vps[i].thread.lost_seconds;
+	}
+	return lost;
+}
+
+uint64_t progress_time_had(
+	const struct doctor_sample *now, unsigned parties, uint32_t vp, uint64_t age_ns)
+{
+	uint64_t seconds = MIN(age_ns / PROGRESS_SECOND_NS + 1, (uint64_t)SECONDS);
+	uint64_t lost = lost_by(now, parties, vp) & low_bits(seconds);
+
+	return age_ns - age_ns / seconds * (uint64_t)__builtin_popcountll(lost);
+}
+
+static bool tells_of(const struct doctor_report *report, enum doctor_who who, uint32_t vp)
+{
+	for (uint32_t i = 0; i < report->unjudged_count; i++) {
+		if (report->unjudged[i].who == who && report->unjudged[i].vp == vp)
+			return true;
+	}
+	return false;
+}
+
+static void say_lost(struct doctor_unjudged *unjudged, const char *who, uint64_t lost_seconds)
+{
+	unjudged->starved = false;
+	snprintf(unjudged->why, sizeof(unjudged->why),
+		"%s had no time in %d of the last %d s: what has lasted for longer than the samples "
+		"are apart may only be slow",
+		who, __builtin_popcountll(lost_seconds), SECONDS);
+}
+
+void progress_tell_past(const struct doctor_sample *then, const struct doctor_sample *now,
+	unsigned parties, uint32_t vp, struct doctor_report *report)
+{
+	const struct doctor_machine *machine = &now->machine;
+	char who[16];
+
+	if (parties & PARTY_LOOP && machine->loop.lost_seconds &&
+		!tells_of(report, DOCTOR_LOOP, DOCTOR_NONE32))
+		say_lost(add_loop(report, machine, &then->machine), "hvd's main loop",
+			machine->loop.lost_seconds);
+	for (uint32_t i = 0; i < now->vp_count; i++) {
+		const struct doctor_vp *one = &now->vps[i], *before = doctor_find_vp(then, one->vp);
+
+		if (!before || !one->thread.lost_seconds ||
+			tells_of(report, DOCTOR_A_VP, one->vp) ||
+			!is_among(parties, vp, now->connection.target_vp, one->vp))
+			continue;
+		snprintf(who, sizeof(who), "VP %u", one->vp);
+		say_lost(add_vp(report, one, before), who, one->thread.lost_seconds);
+	}
 }

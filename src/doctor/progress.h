@@ -14,6 +14,10 @@
  * threads wait, only those that did not answer are taken for starved. And when hvd is woken late again
  * and again, the host itself was not let, whatever it tells.
  *
+ * What lasts for longer than the samples are apart counts as long as those who are blamed had time: of
+ * each thread hvd remembers, second by second, in which of the last 64 it had none. Whatever is older
+ * than that is taken to have been like them.
+ *
  * Purpose: what doctor.c asks before it reports a finding.
  * Threads: any; nothing is shared.
  * Errors:  -ENOMEM.
@@ -38,3 +42,23 @@ int progress_examine(const struct doctor_sample *then, const struct doctor_sampl
  */
 bool progress_had_time(
 	const struct doctor_report *report, unsigned parties, uint32_t vp, uint32_t messages_vp);
+
+/* ---- before the samples ---------------------------------------------------------------------- */
+
+/* How often what follows is called, about. */
+#define PROGRESS_SECOND_NS UINT64_C(1000000000)
+/*
+ * A thread's lost_seconds, `elapsed_ns` after they were `lost`; meanwhile it went on from `then` to
+ * `now`. `stood`: nobody could do anything in that time, whatever the host says.
+ */
+uint64_t progress_remember(uint64_t lost, const struct doctor_thread *then,
+	const struct doctor_thread *now, uint64_t elapsed_ns, bool stood);
+/*
+ * How much of the last `age_ns` all of `parties` had time, as far as that is remembered. `vp` is the
+ * finding's; DOCTOR_NONE32: none.
+ */
+uint64_t progress_time_had(
+	const struct doctor_sample *now, unsigned parties, uint32_t vp, uint64_t age_ns);
+/* Says in the report who of `parties` had no time before the samples, unless it tells of it anyway. */
+void progress_tell_past(const struct doctor_sample *then, const struct doctor_sample *now,
+	unsigned parties, uint32_t vp, struct doctor_report *report);

@@ -26,7 +26,7 @@ bool check_no_driver(struct look *look)
 
 	if (!channel_stays(look, CHANNEL_CLOSED) || channel->is_hvsock || channel->opens > 0 ||
 		channel->gpadls > 0 || !is_connected(look->connection) ||
-		!lasts(channel->time_in_state_ns, look->limits->driver_ns))
+		!lasts(look, channel->time_in_state_ns, look->limits->driver_ns))
 		return false;
 	if (channel->driver[0])
 		diagnose(look, "%s was offered %s ago, and %s has not taken it up", channel->device,
@@ -88,7 +88,7 @@ bool check_opening(struct look *look)
 	const struct doctor_owed *owed = owed_for(
 		look, VMBUS_MSG_OPEN_CHANNEL_RESULT, channel->relid, look->limits->stuck_ns);
 	bool device = channel_stays(look, CHANNEL_OPENING) &&
-		      lasts(channel->time_in_state_ns, look->limits->answer_ns);
+		      lasts(look, channel->time_in_state_ns, look->limits->answer_ns);
 	char text[DURATION_BYTES];
 
 	if (!device && !owed)
@@ -133,7 +133,7 @@ bool check_not_released(struct look *look)
 	char text[DURATION_BYTES];
 
 	if (!channel_stays(look, CHANNEL_REVOKED) ||
-		!lasts(channel->time_in_state_ns, look->limits->driver_ns) ||
+		!lasts(look, channel->time_in_state_ns, look->limits->driver_ns) ||
 		owed_for(look, VMBUS_MSG_RESCIND_CHANNEL_OFFER, channel->relid, 0))
 		return false;
 	diagnose(look, "channel %u was taken back %s ago, and the guest does not let go of it",
@@ -153,7 +153,7 @@ bool check_no_rescind(struct look *look)
 	char text[DURATION_BYTES];
 
 	if (!channel->is_hvsock || channel->opens == 0 || !channel_stays(look, CHANNEL_CLOSED) ||
-		!lasts(channel->time_in_state_ns, look->limits->stuck_ns))
+		!lasts(look, channel->time_in_state_ns, look->limits->stuck_ns))
 		return false;
 	diagnose(look, "the guest closed connection %u %s ago, and hvd has not taken it back",
 		channel->relid, duration(channel->time_in_state_ns, text));

@@ -11,13 +11,13 @@
 enum { UNKNOWN_SIGNALS_HARMLESS = 10 };
 
 /* How long the guest has waited for this answer, made or not; none: it does not, or not long. */
-static uint64_t waits_for(const struct look *look, uint32_t answer, uint64_t asked_age_ns)
+static uint64_t waits_for(struct look *look, uint32_t answer, uint64_t asked_age_ns)
 {
 	const struct doctor_owed *owed = owed_for(look, answer, 0, look->limits->stuck_ns);
 
 	if (owed)
 		return owed->age_ns;
-	return lasts(asked_age_ns, look->limits->stuck_ns) ? asked_age_ns : DOCTOR_NONE;
+	return lasts(look, asked_age_ns, look->limits->stuck_ns) ? asked_age_ns : DOCTOR_NONE;
 }
 
 static void shows_queue(struct look *look)
@@ -67,7 +67,7 @@ bool check_no_request_offers(struct look *look)
 
 	if (connection->incoming > 0 || connection->state != VMBUS_NEGOTIATED ||
 		look->connection_then->state != VMBUS_NEGOTIATED ||
-		!lasts(connection->time_in_state_ns, look->limits->offers_ns))
+		!lasts(look, connection->time_in_state_ns, look->limits->offers_ns))
 		return false;
 	diagnose(look, "the guest agreed on a version %s ago and has not asked for offers",
 		duration(connection->time_in_state_ns, text));

@@ -24,7 +24,7 @@ bool check_gpadl_body(struct look *look)
 
 	if (now->state != GPADL_ASSEMBLING || then->state != GPADL_ASSEMBLING ||
 		now->bytes_received != then->bytes_received ||
-		!lasts(now->time_in_state_ns, look->limits->stuck_ns))
+		!lasts(look, now->time_in_state_ns, look->limits->stuck_ns))
 		return false;
 	diagnose(look, "GPADL 0x%" PRIx64 " lacks %u of %u bytes, and none has come for %s",
 		now->gpadl, now->bytes_expected - now->bytes_received, now->bytes_expected,
@@ -52,7 +52,7 @@ static bool torndown_not_sent(struct look *look)
 	const struct doctor_gpadl *now = look->gpadl;
 
 	if (now->state != GPADL_TEARING_DOWN || look->gpadl_then->state != GPADL_TEARING_DOWN ||
-		!lasts(now->time_in_state_ns, look->limits->answer_ns))
+		!lasts(look, now->time_in_state_ns, look->limits->answer_ns))
 		return false;
 	diagnose_torndown(look, now->in_use || now->is_ring, now->time_in_state_ns);
 	shows_state(look);
@@ -65,7 +65,8 @@ static bool torndown_on_its_way(struct look *look)
 {
 	const struct doctor_owed *owed = look->owed;
 
-	if (owed->message != VMBUS_MSG_GPADL_TORNDOWN || owed->age_ns < look->limits->answer_ns)
+	if (owed->message != VMBUS_MSG_GPADL_TORNDOWN ||
+		!lasts(look, owed->age_ns, look->limits->answer_ns))
 		return false;
 	diagnose_torndown(look, true, owed->age_ns);
 	subject(look, "channels/%u", owed->relid);
@@ -84,7 +85,8 @@ bool check_gpadl_created(struct look *look)
 	const struct doctor_owed *owed = look->owed;
 	char text[DURATION_BYTES];
 
-	if (owed->message != VMBUS_MSG_GPADL_CREATED || owed->age_ns < look->limits->stuck_ns)
+	if (owed->message != VMBUS_MSG_GPADL_CREATED ||
+		!lasts(look, owed->age_ns, look->limits->stuck_ns))
 		return false;
 	diagnose(look, "the guest has waited %s for GPADL_CREATED of GPADL 0x%" PRIx64,
 		duration(owed->age_ns, text), owed->id);

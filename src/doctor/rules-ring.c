@@ -97,10 +97,10 @@ bool check_swallowed_event(struct look *look)
 	return true;
 }
 
-static bool socket_is_read_slowly(const struct look *look)
+static bool socket_is_read_slowly(struct look *look)
 {
 	return look->channel->is_hvsock &&
-	       !lasts(look->channel->write_age_ns, look->limits->driver_ns);
+	       !lasts(look, look->channel->write_age_ns, look->limits->driver_ns);
 }
 
 bool check_dead_reader(struct look *look)

@@ -36,7 +36,7 @@ bool check_no_daemon(struct look *look)
 
 	if (!may_lack_daemon(now) || !may_lack_daemon(then) || !ring_unmoved(look) ||
 		look->channel->to_guest.unread_packets != 1 ||
-		!lasts(now->time_in_state_ns, look->limits->stuck_ns))
+		!lasts(look, now->time_in_state_ns, look->limits->stuck_ns))
 		return false;
 	diagnose(look, "%s does not run in the guest, so that its driver reads nothing",
 		now->daemon);
@@ -54,7 +54,7 @@ bool check_no_listener(struct look *look)
 	char text[DURATION_BYTES];
 
 	if (!sock->from_host || !sock->offered || !look->sock_then->offered ||
-		look->channel->gpadls > 0 || !lasts(sock->time_in_state_ns, limit_ns))
+		look->channel->gpadls > 0 || !lasts(look, sock->time_in_state_ns, limit_ns))
 		return false;
 	diagnose(look, "nobody in the guest has accepted the connection to port %u for %s",
 		sock->port, duration(sock->time_in_state_ns, text));
@@ -115,7 +115,7 @@ bool check_still_up(struct look *look)
 	const struct doctor_ic *ic = look->ic;
 	char text[DURATION_BYTES];
 
-	if (!lasts(ic->going_down_age_ns, look->limits->shutdown_ns))
+	if (!lasts(look, ic->going_down_age_ns, look->limits->shutdown_ns))
 		return false;
 	diagnose(look, "the guest agreed to go down %s ago and is still up",
 		duration(ic->going_down_age_ns, text));

@@ -42,7 +42,7 @@ bool check_not_consumed(struct look *look)
 		(is_of_bus(look) && vp->slot_type != HV_MESSAGE_TYPE_VMBUS) ||
 		(vp->queue_depth > 0 && !vp->slot_pending) ||
 		!apart(look, look->limits->stuck_ns) ||
-		!lasts(vp->slot_age_ns, look->limits->stuck_ns))
+		!lasts(look, vp->slot_age_ns, look->limits->stuck_ns))
 		return false;
 	diagnose(look,
 		"the guest has not taken the message in the slot of VP %u SINT %u for %s; %u "
@@ -264,7 +264,7 @@ bool check_interrupt(struct look *look)
 	const struct doctor_channel *flagged = flagged_channel(look);
 	const struct doctor_vp *vp = look->vp, *then = look->vp_then;
 	bool slot = gets_messages(look) && slot_unmoved(look) &&
-		    lasts(vp->slot_age_ns, look->limits->event_ns);
+		    lasts(look, vp->slot_age_ns, look->limits->event_ns);
 	bool held = in_both(vp->vector_irr, then->vector_irr) ||
 		    in_both(vp->vector_isr, then->vector_isr);
 

@@ -58,6 +58,8 @@ struct look {
 	const struct doctor_sock *sock, *sock_then;
 	struct doctor_finding *finding; /* to be filled */
 	unsigned breaks;                /* enum service; as in the row, unless the check changes it */
+	unsigned blames;                /* enum party; as in the row */
+	bool early; /* something lasts() only with time in which those who are blamed had none */
 };
 
 typedef bool (*check_fn)(struct look *look);
@@ -101,11 +103,13 @@ static inline void severity(struct look *look, enum doctor_severity severity)
 /* "1.2 s", in the caller's buffer, which it returns. */
 enum { DURATION_BYTES = 24 };
 const char *duration(uint64_t ns, char text[DURATION_BYTES]);
-/* An age that is known and at least so long. */
-static inline bool lasts(uint64_t age_ns, uint64_t limit_ns)
-{
-	return age_ns != DOCTOR_NONE && age_ns >= limit_ns;
-}
+/*
+ * An age that is known and at least so long. When whoever the rule blames had less time than that,
+ * it lasts all the same, but what is found of it is withheld.
+ */
+bool lasts(struct look *look, uint64_t age_ns, uint64_t limit_ns);
+/* The VP that a finding of this look is about; DOCTOR_NONE32: none. */
+uint32_t about_vp(const struct look *look);
 /* The samples are at least so far apart. */
 static inline bool apart(const struct look *look, uint64_t limit_ns)
 {
@@ -125,7 +129,7 @@ bool gets_events(const struct look *look);
 bool slot_unmoved(const struct look *look);
 /* An answer that was made, and has been on its way for so long; NULL: there is none. */
 const struct doctor_owed *owed_for(
-	const struct look *look, uint32_t message, uint32_t relid, uint64_t limit_ns);
+	struct look *look, uint32_t message, uint32_t relid, uint64_t limit_ns);
 /* The channel of the look was in this state (enum vmbus_channel_state) in both samples. */
 bool channel_stays(const struct look *look, unsigned state);
 

@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 #include "doctor/doctor.h"
+#include "inspect/doctor_past.h"
 #include "inspect/doctor_reply.h"
 #include "inspect/operation.h"
 #include "inspect/server.h"
@@ -50,6 +51,7 @@ struct doctor_rounds {
 	struct inspect *inspect;  /* borrows */
 	struct vm *vm;            /* borrows; NULL: nothing to look at */
 	struct vmbus *bus;        /* borrows; NULL: none */
+	struct doctor_past *past; /* owns; NULL without a VM */
 	struct loop_timer *timer; /* owns: a round is due, the visit is over, or a tick */
 	uint64_t armed_ns;        /* what it is set to; 0: it is not */
 	uint64_t late_ns;         /* how much later it came, in all */
@@ -106,6 +108,7 @@ static void fill(struct doctor_rounds *rounds, uint64_t answered, struct doctor_
 	vm_doctor_sample(rounds->vm, sample->connection.sint, answered, sample);
 	vm_doctor_thread(gettid(), &sample->machine.loop);
 	sample->machine.late_ns = rounds->late_ns;
+	doctor_past_fill(rounds->past, sample);
 }
 
 static int take_sample(struct doctor_rounds *rounds)
@@ -380,8 +383,10 @@ static void note_late(struct doctor_rounds *rounds)
 {
 	uint64_t now = now_ns();
 
-	if (rounds->armed_ns != 0 && now > rounds->armed_ns)
+	if (rounds->armed_ns != 0 && now > rounds->armed_ns) {
 		rounds->late_ns += now - rounds->armed_ns;
+		doctor_past_note_late(rounds->past, now - rounds->armed_ns);
+	}
 	rounds->armed_ns = 0;
 }
 
@@ -545,7 +550,10 @@ int doctor_rounds_new(struct inspect *inspect, struct doctor_rounds **ret_rounds
 	rounds->watch_limits = (struct doctor_limits)DOCTOR_LIMITS_DEFAULT;
 	TAILQ_INIT(&rounds->rounds);
 	r = loop_timer_new(inspect->config.loop, on_timer, rounds, &rounds->timer);
+	if (r == 0 && rounds->vm)
+		r = doctor_past_new(inspect->config.loop, rounds->vm, &rounds->past);
 	if (r < 0) {
+		loop_timer_free(rounds->timer);
 		free(rounds);
 		return r;
 	}
@@ -560,6 +568,7 @@ void doctor_rounds_stop(struct doctor_rounds *rounds)
 	doctor_rounds_watch(rounds, false);
 	rounds->stopped = true;
 	end_visit(rounds);
+	doctor_past_stop(rounds->past);
 	fail_all(rounds, PROBLEM_STOPPING, "hvd is stopping");
 	rounds->latest = sample_unref(rounds->latest);
 	loop_timer_arm(rounds->timer, 0);
@@ -570,6 +579,7 @@ struct doctor_rounds *doctor_rounds_free(struct doctor_rounds *rounds)
 	if (!rounds)
 		return NULL;
 	doctor_rounds_stop(rounds);
+	doctor_past_free(rounds->past);
 	loop_timer_free(rounds->timer);
 	free(rounds);
 	return NULL;

@@ -37,6 +37,15 @@ void vm_doctor_thread(pid_t tid, struct doctor_thread *ret_thread)
 	*ret_thread = thread_of(&time);
 }
 
+void vm_doctor_vp_thread(struct vm *vm, uint32_t vp, struct doctor_thread *ret_thread)
+{
+	struct thread_time time;
+
+	*ret_thread = (struct doctor_thread){0};
+	if (vcpu_thread_time(vm->vcpu[vp], &time))
+		*ret_thread = thread_of(&time);
+}
+
 /* ---- the machine ----------------------------------------------------------------------------- */
 
 static void fill_monitor(struct vm *vm, struct doctor_machine *machine)
@@ -175,14 +184,6 @@ static void fill_vp(
 		fill_cpu(vcpu, ret_vp);
 }
 
-static void fill_thread(struct vcpu *vcpu, struct doctor_vp *vp)
-{
-	struct thread_time time;
-
-	if (vcpu_thread_time(vcpu, &time))
-		vp->thread = thread_of(&time);
-}
-
 /* The other SINTs of a VP on which messages wait. */
 static bool add_others(
 	struct vm *vm, uint32_t vp, unsigned sint, bool answered, struct doctor_sample *sample)
@@ -212,7 +213,7 @@ void vm_doctor_sample(struct vm *vm, unsigned sint, uint64_t answered, struct do
 		if (!added)
 			return;
 		fill_vp(vm, vp, sint, answered >> vp & 1, added);
-		fill_thread(vm->vcpu[vp], added);
+		vm_doctor_vp_thread(vm, vp, &added->thread);
 	}
 	for (uint32_t vp = 0; vp < vm->vp_count; vp++) {
 		if (!add_others(vm, vp, sint, answered >> vp & 1, sample))

@@ -22,3 +22,5 @@ void vm_doctor_sample(
 	struct vm *vm, unsigned sint, uint64_t answered, struct doctor_sample *sample);
 /* Of this process; 0: one that has not run yet. */
 void vm_doctor_thread(pid_t tid, struct doctor_thread *ret_thread);
+/* Of a VP; not present: it has none. */
+void vm_doctor_vp_thread(struct vm *vm, uint32_t vp, struct doctor_thread *ret_thread);

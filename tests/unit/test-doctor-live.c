@@ -439,6 +439,34 @@ static void threads_are_read_back_from_a_snapshot(void **state UNUSED)
 	answer_free(&a);
 }
 
+/* As the last of two samples has it. */
+static uint64_t lost_seconds(unsigned vp)
+{
+	struct answer a = rig_call(
+		&live.rig, RIG_API, "GET", "/v1/doctor/samples?stuck_after=50ms", NULL);
+	struct doctor_sample *sample = doctor_read_sample(
+		json_array_get(json_object_get(a.json, "samples"), 1));
+	uint64_t lost;
+
+	assert_non_null(sample);
+	lost = sample->vps[vp].thread.lost_seconds;
+	doctor_sample_free(sample);
+	answer_free(&a);
+	return lost;
+}
+
+/* Nobody looks meanwhile. */
+static void a_vm_that_was_paused_had_no_time(void **state UNUSED)
+{
+	struct answer a = rig_call(&live.rig, RIG_API, "POST", "/v1/vm/pause", NULL);
+
+	assert_int_equal(a.status, 200);
+	answer_free(&a);
+	usleep(3500000);
+	run();
+	assert_true(__builtin_popcountll(lost_seconds(SLEEPER)) >= 3);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -449,6 +477,7 @@ int main(void)
 		TEST(of_a_vp_that_does_not_answer_the_report_says_so),
 		TEST(a_vp_that_cannot_even_answer_is_not_blamed),
 		TEST(threads_are_read_back_from_a_snapshot),
+		TEST(a_vm_that_was_paused_had_no_time),
 	};
 
 	return cmocka_run_group_tests_name("doctor-live", tests, NULL, NULL);

@@ -4,6 +4,7 @@
  * row of the table is one rule, brought about in both samples, and then excused: a limit that has
  * not been reached, or a counter that moved in between.
  */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include "common/clock.h"
 #include "common/thread_time.h"
 #include "doctor/doctor.h"
+#include "doctor/progress.h"
 #include "hvdef/hv_synic.h"
 #include "hvdef/vmbus.h"
 #include "vmbus/states.h"
@@ -861,6 +863,145 @@ static void what_is_withheld_is_kept(void **state UNUSED)
 	doctor_report_deinit(&before);
 }
 
+/* ---- what lasts for longer than the samples are apart ----------------------------------------- */
+
+/* What somebody's thread did in a second, and what it is remembered for. */
+static const struct {
+	uint64_t lost, elapsed_ns, waited_ns;
+	bool stood;
+	uint64_t lost_then;
+} memories[] = {
+	{0, S, 0, false, 0},
+	{0, S, S * 3 / 4, false, 0},
+	{0, S, S * 4 / 5, false, 1},
+	{5, S, S, false, 0xb},
+	{1, S + S / 10, 0, false, 2},
+	/* nobody could do anything: the VM was paused, or hvd came late */
+	{0, S, 0, true, 1},
+	{1, 3 * S, 0, true, 0xf},
+	{1, 70 * S, 0, true, UINT64_MAX},
+	{UINT64_MAX, 70 * S, 0, false, 0},
+	/* a wait is counted when it is over */
+	{0, S, 5 * S, false, 0x1f},
+	{1, S, 100 * S, false, UINT64_MAX},
+};
+
+static void lost_time_is_remembered_by_the_second(void **state UNUSED)
+{
+	struct doctor_thread before = {.present = true}, after = {.present = true};
+
+	for (size_t i = 0; i < ARRAY_LEN(memories); i++) {
+		uint64_t lost;
+
+		after.wait_ns = memories[i].waited_ns;
+		lost = progress_remember(memories[i].lost, &before, &after, memories[i].elapsed_ns,
+			memories[i].stood);
+		if (lost != memories[i].lost_then)
+			fail_msg("memory %zu: 0x%" PRIx64, i, lost);
+	}
+	after.wait_ns = DOCTOR_NONE;
+	assert_int_equal(progress_remember(1, &before, &after, S, false), 2);
+	after = (struct doctor_thread){.present = true, .wait_ns = S};
+	before.present = false; /* it did not wait then: it was not there */
+	assert_int_equal(progress_remember(1, &before, &after, S, false), 2);
+}
+
+/* One of the seconds after an offer that the guest never takes up. */
+static void pass_second(unsigned second, bool starved)
+{
+	struct doctor_thread *before = &then->vps[1].thread, *after = &now->vps[1].thread;
+
+	*before = *after;
+	after->run_ns += starved ? 0 : S;
+	after->wait_ns += starved ? S : 0;
+	after->lost_seconds = progress_remember(before->lost_seconds, before, after, S, false);
+	CH(then)->time_in_state_ns = (second - 1) * S;
+	CH(now)->time_in_state_ns = second * S;
+	examine();
+}
+
+/* For 10 s it may do so; from the third second on it has no time for 30, and then it is let. */
+static void only_time_that_the_guest_had_counts(void **state UNUSED)
+{
+	d13(then), d13(now);
+	for (unsigned second = 1; second <= 60; second++) {
+		pass_second(second, second > 2 && second <= 32);
+		if ((second >= 40) != (finding("D13") != NULL) ||
+			(second >= 10 && second < 40) != is_withheld("D13"))
+			fail_msg("second %u: %u found, %u withheld", second, report.count,
+				report.withheld_count);
+		if (second == 35)
+			assert_string_equal(report.unjudged[0].why,
+				"VP 1 had no time in 30 of the last 64 s: what has lasted for longer "
+				"than the samples are apart may only be slow");
+		assert_int_equal(report.unjudged_count, second > 2 && second < 40);
+	}
+}
+
+/* A host that never has enough for all of them does not silence the doctor. */
+static void with_half_of_the_time_it_takes_twice_as_long(void **state UNUSED)
+{
+	d13(then), d13(now);
+	for (unsigned second = 1; second < 200; second++) {
+		pass_second(second, second % 2 == 0);
+		if (second % 2 == 1 && (second >= 19) != (finding("D13") != NULL))
+			fail_msg("second %u: %u found", second, report.count);
+	}
+}
+
+/* To the nanosecond: an age that is just long enough is. */
+static void of_a_guest_that_lost_nothing_all_time_counts(void **state UNUSED)
+{
+	for (uint64_t age_ns = 1; age_ns < 100 * S; age_ns = age_ns * 3 + 1)
+		assert_true(progress_time_had(now, PARTY_GUEST | PARTY_LOOP, 0, age_ns) == age_ns);
+	now->vps[1].thread.lost_seconds = UINT64_MAX;
+	assert_true(progress_time_had(now, PARTY_GUEST, 0, 3 * S) < 4);
+	assert_true(progress_time_had(now, PARTY_VP, 0, 3 * S) == 3 * S);
+}
+
+/* Those that have an age; D7 and D23 have others, too. */
+static const char *const lasting[] = {"D1", "D3", "D13", "D14", "D16", "D17", "D18", "D19", "D20",
+	"D28", "D29", "D32", "D33", "D36"};
+
+static bool is_lasting(const char *rule)
+{
+	for (size_t i = 0; i < ARRAY_LEN(lasting); i++) {
+		if (strcmp(lasting[i], rule) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void every_age_is_counted_so(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *rule = rows[i].rule;
+
+		if (!is_lasting(rule))
+			continue;
+		set_up(state);
+		bring_about(i);
+		now->vps[0].thread.lost_seconds = now->vps[1].thread.lost_seconds = UINT64_MAX;
+		now->machine.loop.lost_seconds = UINT64_MAX;
+		examine();
+		if (finding(rule) || !is_withheld(rule))
+			fail_msg("row %zu: %s was not withheld", i, rule);
+		assert_true(report.unjudged_count > 0);
+		assert_false(report.unjudged[0].starved);
+		tear_down(state);
+	}
+}
+
+/* VP 0 does not take its messages, and VP 1, which had no time, has nothing to do with it. */
+static void time_that_others_lost_does_not_count(void **state UNUSED)
+{
+	d1(then), d1(now);
+	now->vps[1].thread.lost_seconds = now->machine.loop.lost_seconds = UINT64_MAX;
+	examine();
+	assert_non_null(finding("D1"));
+	assert_int_equal(report.unjudged_count, 0);
+}
+
 /* ---- causes ---------------------------------------------------------------------------------- */
 
 static void assert_because(const char *consequence, const char *cause, const char *subject)
@@ -1084,6 +1225,12 @@ int main(void)
 		TEST(a_loop_that_is_busy_starves_nobody),
 		TEST(a_vp_without_a_thread_is_judged),
 		TEST(what_is_withheld_is_kept),
+		cmocka_unit_test(lost_time_is_remembered_by_the_second),
+		TEST(only_time_that_the_guest_had_counts),
+		TEST(with_half_of_the_time_it_takes_twice_as_long),
+		TEST(of_a_guest_that_lost_nothing_all_time_counts),
+		cmocka_unit_test(every_age_is_counted_so),
+		TEST(time_that_others_lost_does_not_count),
 		TEST(what_waits_behind_the_slot_is_a_consequence),
 		TEST(a_chain_leads_to_its_beginning),
 		TEST(what_happens_on_another_vp_or_channel_explains_nothing),
