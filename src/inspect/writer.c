@@ -151,7 +151,7 @@ void writer_bool(struct writer *writer, bool value)
 	writer_text(writer, value ? "true" : "false");
 }
 
-static void write_decimal(struct writer *writer, bool negative, uint64_t magnitude)
+static void write_digits(struct writer *writer, bool negative, uint64_t magnitude)
 {
 	char digits[DECIMAL_MAX + 1], *at = digits + sizeof(digits);
 
@@ -161,18 +161,24 @@ static void write_decimal(struct writer *writer, bool negative, uint64_t magnitu
 	} while (magnitude > 0);
 	if (negative)
 		*--at = '-';
-	separate(writer);
 	writer_raw(writer, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+void writer_decimal(struct writer *writer, uint64_t value)
+{
+	write_digits(writer, false, value);
 }
 
 void writer_uint(struct writer *writer, uint64_t value)
 {
-	write_decimal(writer, false, MIN(value, (uint64_t)INT64_MAX));
+	separate(writer);
+	write_digits(writer, false, MIN(value, (uint64_t)INT64_MAX));
 }
 
 void writer_int(struct writer *writer, int64_t value)
 {
-	write_decimal(writer, value < 0, value < 0 ? -(uint64_t)value : (uint64_t)value);
+	separate(writer);
+	write_digits(writer, value < 0, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 void writer_hex(struct writer *writer, uint64_t value)

@@ -37,6 +37,7 @@ void writer_clear(struct writer *writer);
 /* text as it is */
 void writer_raw(struct writer *writer, const char *data, size_t size);
 void writer_text(struct writer *writer, const char *text);
+void writer_decimal(struct writer *writer, uint64_t value);
 void writer_format(struct writer *writer, const char *format, ...) PRINTF(2, 3);
 
 /* structure */

@@ -181,6 +181,21 @@ static void text_is_escaped_and_made_utf8(void **state)
 	}
 }
 
+/* Values are bounded by what readers of JSON take; text is not, and has no commas. */
+static void decimals_are_text_as_it_is(void **state UNUSED)
+{
+	CLEANUP(writer) struct writer w = {0};
+
+	writer_uint(&w, UINT64_MAX);
+	writer_decimal(&w, UINT64_MAX);
+	writer_decimal(&w, 0);
+	writer_uint(&w, 7);
+	writer_raw(&w, "", 1);
+	assert_string_equal(w.data, "9223372036854775807"
+				    "18446744073709551615"
+				    "0,7");
+}
+
 static void a_reply_beyond_the_limit_fails_and_stays_failed(void **state)
 {
 	CLEANUP(writer) struct writer w = {0};
@@ -340,6 +355,7 @@ int main(void)
 		cmocka_unit_test(every_kind_of_field_has_its_form),
 		cmocka_unit_test(the_schema_says_what_the_table_says),
 		cmocka_unit_test(text_is_escaped_and_made_utf8),
+		cmocka_unit_test(decimals_are_text_as_it_is),
 		cmocka_unit_test(a_reply_beyond_the_limit_fails_and_stays_failed),
 		cmocka_unit_test(targets_are_split_before_they_are_decoded),
 		cmocka_unit_test(bad_targets_are_refused),
