@@ -21,24 +21,35 @@ static bool is_glob(const char *path)
 	return strpbrk(path, "*?[") != NULL;
 }
 
+/* "vps/0" of "/vps/0/", too, as completion leaves it. */
+static char *node_path(const char *path)
+{
+	size_t length;
+
+	path += path[0] == '/';
+	length = strlen(path);
+	return strndup(path, length - (length > 0 && path[length - 1] == '/'));
+}
+
 /* "/v1/tree/vps/0?depth=1" or "/v1/tree?glob=vps%2F*". NULL path: the root. */
 static char *tree_target(const struct invocation *invocation, const char *path)
 {
 	static const char *const keys[] = {"depth", "vtl"};
+	CLEANUP(free) char *node = node_path(path ? path : "");
 	char separator = '?', *target = NULL;
 	size_t size;
-	FILE *out = open_memstream(&target, &size);
+	FILE *out = node ? open_memstream(&target, &size) : NULL;
 
 	if (!out)
 		return NULL;
 	fputs("/v1/tree", out);
-	if (path && is_glob(path)) {
+	if (is_glob(node)) {
 		fputs("?glob=", out);
-		client_put_encoded(out, path, false);
+		client_put_encoded(out, node, false);
 		separator = '&';
-	} else if (path && strcmp(path, "/") != 0) {
+	} else if (node[0]) {
 		fputc('/', out);
-		client_put_encoded(out, path + (path[0] == '/'), true);
+		client_put_encoded(out, node, true);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		const struct value *value = invocation_value(invocation, keys[i]);

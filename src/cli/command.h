@@ -18,6 +18,7 @@ enum completer {
 	COMPLETE_NOTHING,
 	COMPLETE_CHOICES, /* arg.choices */
 	COMPLETE_FILE,    /* left to the shell */
+	COMPLETE_DATA,    /* @FILE or - */
 	COMPLETE_VM,
 	COMPLETE_VP,
 	COMPLETE_SINT,

@@ -72,7 +72,7 @@
 	  .type = ARG_UINT, .place = PLACE_BODY }
 #define PAYLOAD_OPTION(text) \
 	{ .name = "--payload", .key = "payload", .metavar = "HEX|@FILE|-", .help = (text), \
-	  .type = ARG_PAYLOAD, .place = PLACE_BODY, .completer = COMPLETE_FILE }
+	  .type = ARG_PAYLOAD, .place = PLACE_BODY, .completer = COMPLETE_DATA }
 #define EVENT_OPTIONS \
 	{ .name = "--type", .key = "type", .metavar = "GLOB[,GLOB]", \
 	  .help = "only these kinds of record: staged,message.*", .type = ARG_TEXT, \
@@ -1267,7 +1267,7 @@ const struct command commands[] = {
 				.type = ARG_TEXT, .flags = ARG_REQUIRED },
 			{ .name = "-d", .key = "data", .metavar = "DATA|@FILE|-",
 				.help = "request body",
-				.type = ARG_TEXT, .completer = COMPLETE_FILE },
+				.type = ARG_TEXT, .completer = COMPLETE_DATA },
 		},
 	},
 	{
@@ -1334,7 +1334,13 @@ const struct command commands[] = {
 		.args = {
 			{ .name = "WORD", .key = "words", .metavar = "WORD",
 				.help = "a command line, its last word unfinished",
-				.type = ARG_TEXT, .flags = ARG_REQUIRED | ARG_REPEAT },
+				.type = ARG_TEXT, .flags = ARG_REPEAT },
+			{ .name = "--line", .key = "line", .metavar = "LINE",
+				.help = "the same as it is typed, with its quotes and hvctl",
+				.type = ARG_TEXT },
+			{ .name = "--replace", .key = "replace", .metavar = "TEXT",
+				.help = "the end of the last word, which alone is replaced",
+				.type = ARG_TEXT },
 		},
 	},
 };

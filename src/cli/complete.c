@@ -25,6 +25,7 @@ struct context {
 	const char *first_positional; /* a VP, when SINTs of it are wanted */
 	const char *vp;               /* value of --vp */
 	const char *word;             /* the unfinished one */
+	const char *value;            /* in it: what stands behind "--option=", or all of it */
 	complete_fn add;
 	void *arg;
 };
@@ -33,9 +34,9 @@ struct context {
 static const char *last_value(const struct context *context)
 {
 	bool list = context->pending && context->pending->flags & ARG_LIST;
-	const char *comma = list ? strrchr(context->word, ',') : NULL;
+	const char *comma = list ? strrchr(context->value, ',') : NULL;
 
-	return comma ? comma + 1 : context->word;
+	return comma ? comma + 1 : context->value;
 }
 
 static void offer(const struct context *context, const char *candidate, const char *about)
@@ -86,13 +87,24 @@ static void offer_sints(const struct context *context)
 {
 	const char *vp = context->vp ? context->vp : context->first_positional;
 	CLEANUP(free) char *target = NULL;
+	json_auto_t *reply = NULL;
+	size_t i;
+	json_t *sint;
 
 	/* Whatever stands for the VP goes into a path only when it is a number. */
 	if (!vp || vp[strspn(vp, "0123456789")] != '\0')
 		vp = "0";
 	target = text_format("/v1/vps/%s/sints", vp);
-	if (target)
-		offer_ids(context, target, "sint", "vector");
+	reply = target ? ask(context, target) : NULL;
+	json_array_foreach(json_object_get(reply, "items"), i, sint)
+	{
+		bool masked = json_is_true(json_object_get(sint, "masked"));
+		CLEANUP(free) char *id = text_value("", json_object_get(sint, "sint"));
+		CLEANUP(free) char *vector = text_value("", json_object_get(sint, "vector"));
+		CLEANUP(free) char *note = text_format("vector %s", vector ? vector : "-");
+
+		offer(context, id, masked ? "masked" : note);
+	}
 }
 
 static void offer_kinds(const struct context *context)
@@ -103,9 +115,9 @@ static void offer_kinds(const struct context *context)
 /* "hvsock," and what stands behind the last comma: "hvsock,id=", "hvsock,path=". */
 static void offer_spec(const struct context *context)
 {
-	const char *comma = strrchr(context->word, ',');
-	int typed = comma ? (int)(comma + 1 - context->word) : 0;
-	size_t kind = strcspn(context->word, ",");
+	const char *comma = strrchr(context->value, ',');
+	int typed = comma ? (int)(comma + 1 - context->value) : 0;
+	size_t kind = strcspn(context->value, ",");
 	CLEANUP(free) char *target = NULL;
 	json_auto_t *reply = NULL;
 	size_t i;
@@ -116,15 +128,15 @@ static void offer_spec(const struct context *context)
 		return;
 	}
 	/* Whatever stands for the kind goes into a path only when it can be one. */
-	if (strspn(context->word, "abcdefghijklmnopqrstuvwxyz") < kind)
+	if (strspn(context->value, "abcdefghijklmnopqrstuvwxyz") < kind)
 		return;
-	target = text_format("/v1/device_kinds/%.*s", (int)kind, context->word);
+	target = text_format("/v1/device_kinds/%.*s", (int)kind, context->value);
 	reply = target ? ask(context, target) : NULL;
 	json_array_foreach(json_object_get(reply, "options"), i, option)
 	{
 		CLEANUP(free) char *key = text_value("", json_object_get(option, "option"));
 		CLEANUP(free)
-		char *spec = key ? text_format("%.*s%s=", typed, context->word, key) : NULL;
+		char *spec = key ? text_format("%.*s%s=", typed, context->value, key) : NULL;
 
 		offer(context, spec, json_string_value(json_object_get(option, "help")));
 	}
@@ -144,12 +156,12 @@ static void offer_vms(const struct context *context)
 	endpoint_list_free(list, count);
 }
 
-/* Children of the node whose path is complete so far. */
+/* Children of the node whose path is complete so far; what has children itself ends with a slash. */
 static void offer_tree(const struct context *context)
 {
-	const char *slash = strrchr(context->word, '/');
-	size_t length = slash ? (size_t)(slash - context->word) : 0;
-	CLEANUP(free) char *parent = strndup(context->word, length);
+	const char *slash = strrchr(context->value, '/');
+	size_t length = slash ? (size_t)(slash - context->value) : 0;
+	CLEANUP(free) char *parent = strndup(context->value, length);
 	CLEANUP(free)
 	char *target = parent ? text_format("/v1/tree%s%s?depth=1", length ? "/" : "", parent)
 			      : NULL;
@@ -163,10 +175,33 @@ static void offer_tree(const struct context *context)
 	json_object_foreach(node, key, value)
 	{
 		CLEANUP(free)
-		char *path = text_format("%s%s%s", parent, length ? "/" : "", key);
+		char *path = text_format("%s%s%s%s", parent, length ? "/" : "", key,
+			json_is_object(value) ? "/" : "");
 
-		offer(context, path, "");
+		/* $more and $error are about the node, not in it. */
+		if (key[0] != '$')
+			offer(context, path, "");
 	}
+}
+
+/* ---- files ---------------------------------------------------------------- */
+
+static void offer_files(
+	const struct context *context, const char *begun, struct complete_files *ret_files)
+{
+	ret_files->wanted = true;
+	ret_files->kept = (size_t)(begun - context->word);
+}
+
+/* "@FILE" or "-": hex digits are typed by those who know them. */
+static void offer_data(const struct context *context, struct complete_files *ret_files)
+{
+	if (context->value[0] == '@') {
+		offer_files(context, context->value + 1, ret_files);
+		return;
+	}
+	offer(context, "@", "the contents of a file");
+	offer(context, "-", "what comes on stdin");
 }
 
 /* ---- words of the tables ------------------------------------------------- */
@@ -219,13 +254,34 @@ static void offer_choices(const struct context *context, const char *const *choi
 		offer(context, *choices, "");
 }
 
+/* "list, show, history": what a noun is about is what can be done with it. */
+static char *verbs_of(const char *noun)
+{
+	char *verbs = NULL;
+
+	for (size_t i = 0; i < command_count; i++) {
+		char *longer;
+
+		if (!commands[i].verb || strcmp(commands[i].noun, noun) != 0)
+			continue;
+		longer = text_format(
+			"%s%s%s", verbs ? verbs : "", verbs ? ", " : "", commands[i].verb);
+		free(verbs);
+		verbs = longer;
+	}
+	return verbs;
+}
+
 static void offer_nouns(const struct context *context)
 {
 	for (size_t i = 0; i < command_count; i++) {
 		bool again = i > 0 && strcmp(commands[i].noun, commands[i - 1].noun) == 0;
+		CLEANUP(free) char *verbs = NULL;
 
-		if (!again && !(commands[i].flags & COMMAND_HIDDEN))
-			offer(context, commands[i].noun, commands[i].verb ? "" : commands[i].help);
+		if (again || commands[i].flags & COMMAND_HIDDEN)
+			continue;
+		verbs = verbs_of(commands[i].noun);
+		offer(context, commands[i].noun, verbs ? verbs : commands[i].help);
 	}
 }
 
@@ -245,7 +301,8 @@ static void offer_command(const struct context *context)
 		offer_verbs(context, context->first_positional);
 }
 
-static void offer_values(const struct context *context, const struct arg *arg, bool *ret_files)
+static void offer_values(
+	const struct context *context, const struct arg *arg, struct complete_files *ret_files)
 {
 	switch (arg->completer) {
 	case COMPLETE_NOTHING:
@@ -254,7 +311,10 @@ static void offer_values(const struct context *context, const struct arg *arg, b
 		offer_choices(context, arg->choices);
 		break;
 	case COMPLETE_FILE:
-		*ret_files = true;
+		offer_files(context, context->value, ret_files);
+		break;
+	case COMPLETE_DATA:
+		offer_data(context, ret_files);
 		break;
 	case COMPLETE_VM:
 		offer_vms(context);
@@ -325,6 +385,24 @@ static void note_value(struct context *context, const struct arg *option, const 
 		context->vp = value;
 }
 
+/*
+ * The option of a word, if it is one and takes a value. `ret_value` is the value in the word itself:
+ * "--name=VALUE", "-xVALUE"; NULL when that is the next word.
+ */
+static const struct arg *option_of(
+	const struct context *context, const char *word, const char **ret_value)
+{
+	bool is_long = word[0] == '-' && word[1] == '-';
+	size_t length = is_long ? strcspn(word, "=") : 2;
+	CLEANUP(free) char *name = strndup(word, length);
+	const struct arg *option = name ? command_find_option(context->command, name) : NULL;
+
+	if (!option || !arg_takes_value(option))
+		return NULL;
+	*ret_value = strlen(word) > length ? word + length + is_long : NULL;
+	return option;
+}
+
 /* Takes in one finished word. */
 static void read_word(struct context *context, const char *word)
 {
@@ -332,9 +410,13 @@ static void read_word(struct context *context, const char *word)
 		note_value(context, context->pending, word);
 		context->pending = NULL;
 	} else if (word[0] == '-' && word[1]) {
-		const struct arg *option = command_find_option(context->command, word);
+		const char *value = NULL;
+		const struct arg *option = option_of(context, word, &value);
 
-		context->pending = option && arg_takes_value(option) ? option : NULL;
+		if (value)
+			note_value(context, option, value);
+		else
+			context->pending = option;
 	} else if (!context->noun) {
 		context->noun = word;
 		context->command = command_find(word, NULL);
@@ -355,18 +437,42 @@ static const struct arg *next_positional(const struct context *context)
 	return NULL;
 }
 
+/* The unfinished word may be an option with its value: "--output=js". */
+static void read_last_word(struct context *context, const char *word)
+{
+	const char *value = NULL;
+	const struct arg *option = NULL;
+
+	context->word = context->value = word;
+	if (!context->pending && word[0] == '-')
+		option = option_of(context, word, &value);
+	if (value) {
+		context->pending = option;
+		context->value = value;
+	}
+}
+
+size_t complete_skip(const char *word, const char *text)
+{
+	size_t word_length = strlen(word), length = strlen(text);
+
+	if (length > word_length || strcmp(word + word_length - length, text) != 0)
+		return 0;
+	return word_length - length;
+}
+
 void complete_words(const struct cli_options *defaults, const char *const *words, size_t count,
-	complete_fn add, void *arg, bool *ret_files)
+	complete_fn add, void *arg, struct complete_files *ret_files)
 {
 	struct context context = {.options = *defaults, .add = add, .arg = arg};
 	const struct arg *positional;
 
-	*ret_files = false;
+	*ret_files = (struct complete_files){0};
 	if (count == 0)
 		return;
 	for (size_t i = 0; i + 1 < count; i++)
 		read_word(&context, words[i]);
-	context.word = words[count - 1];
+	read_last_word(&context, words[count - 1]);
 	if (context.pending) {
 		offer_values(&context, context.pending, ret_files);
 	} else if (context.word[0] == '-') {

@@ -16,9 +16,21 @@
 /* `about` may be "". */
 typedef void (*complete_fn)(void *arg, const char *candidate, const char *about);
 
+/* File names, which are left to who asks. */
+struct complete_files {
+	bool wanted;
+	size_t kept; /* so many bytes of the unfinished word stand before the name: "@", "--from=" */
+};
+
 /*
- * `words` are those after "hvctl"; the last one is the unfinished one (maybe ""). `defaults` tell
- * which daemon to ask. Sets `ret_files` when file names belong there.
+ * For editors that replace only the end of a word, `text`, because of a quote or a '=' in it: how
+ * many bytes of a candidate for `word` stand before that.
+ */
+size_t complete_skip(const char *word, const char *text);
+
+/*
+ * `words` are those after "hvctl"; the last one is the unfinished one (maybe ""), whose place a candidate
+ * takes; behind one that ends with '=', '/' or '@' more can be typed. `defaults` tell which daemon to ask.
  */
 void complete_words(const struct cli_options *defaults, const char *const *words, size_t count,
-	complete_fn add, void *arg, bool *ret_files);
+	complete_fn add, void *arg, struct complete_files *ret_files);

@@ -13,6 +13,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +48,7 @@ struct shell {
 	int watch_fd;       /* -1: no watch */
 	/* Completion: candidates of the word under the cursor. */
 	char **candidates; /* owns */
+	size_t skip;       /* bytes of each that stay as they are */
 	size_t candidate_count;
 	size_t next_candidate;
 };
@@ -266,25 +268,45 @@ static void add_builtins(struct shell *shell, char **words, size_t count)
 			add_candidate(shell, builtins[i], "");
 }
 
+/*
+ * Readline's own file names, behind what the word keeps: "@/tmp/message". It knows a folder, and
+ * what to quote, only where that is nothing.
+ */
+static void add_files(struct shell *shell, const char *word, size_t kept)
+{
+	char *name;
+
+	for (int state = 0; (name = rl_filename_completion_function(word + kept, state));
+		state = 1) {
+		struct stat status;
+		bool folder = kept > 0 && stat(name, &status) == 0 && S_ISDIR(status.st_mode);
+		CLEANUP(free)
+		char *whole = text_format("%.*s%s%s", (int)kept, word, name, folder ? "/" : "");
+
+		if (whole)
+			add_candidate(shell, whole, "");
+		free(name);
+	}
+	rl_filename_completion_desired = kept == 0;
+}
+
 /* Fills the candidates for the line up to the cursor. */
-static void find_candidates(struct shell *shell, int end, bool *ret_files)
+static void find_candidates(struct shell *shell, const char *text, int end)
 {
 	CLEANUP(free) char *line = strndup(rl_line_buffer, (size_t)end);
-	char *words[MAX_WORDS + 2], empty[] = "";
+	struct complete_files files = {0};
+	char *words[MAX_WORDS + 1];
 	size_t count = 0;
 
 	clear_candidates(shell);
-	*ret_files = false;
-	/* A quote left open is no word to complete. */
-	if (!line || words_split(line, words, MAX_WORDS, &count) != 0)
+	if (!line || words_split_unfinished(line, words, ARRAY_LEN(words), &count) != 0)
 		return;
-	if (end == 0 || strchr(" \t", rl_line_buffer[end - 1])) {
-		words[count++] = empty;
-		words[count] = NULL;
-	}
-	complete_words(&shell->defaults, (const char *const *)words, count, add_candidate, shell,
-		ret_files);
+	shell->skip = complete_skip(words[count - 1], text);
+	complete_words(
+		&shell->defaults, (const char *const *)words, count, add_candidate, shell, &files);
 	add_builtins(shell, words, count);
+	if (files.wanted)
+		add_files(shell, words[count - 1], files.kept);
 }
 
 static char *next_candidate(const char *text UNUSED, int state)
@@ -295,16 +317,24 @@ static char *next_candidate(const char *text UNUSED, int state)
 		shell->next_candidate = 0;
 	if (shell->next_candidate == shell->candidate_count)
 		return NULL;
-	return strdup(shell->candidates[shell->next_candidate++]);
+	return strdup(shell->candidates[shell->next_candidate++] + shell->skip);
+}
+
+/* Whether more can be typed right behind the only candidate: "vps/", "hvsock,id=". */
+static bool goes_on(const struct shell *shell)
+{
+	const char *only = shell->candidate_count == 1 ? shell->candidates[0] : "";
+	size_t length = strlen(only);
+
+	return length > 0 && strchr("=/@", only[length - 1]);
 }
 
 static char **complete_line(const char *text, int start UNUSED, int end)
 {
-	bool files = false;
-
-	find_candidates(active_shell, end, &files);
+	find_candidates(active_shell, text, end);
 	/* Without this readline would offer file names where nothing else fits. */
-	rl_attempted_completion_over = !files;
+	rl_attempted_completion_over = 1;
+	rl_completion_suppress_append = goes_on(active_shell);
 	return rl_completion_matches(text, next_candidate);
 }
 
@@ -378,6 +408,10 @@ static enum cli_exit run_interactive(struct shell *shell)
 	rl_catch_signals = 0;
 	rl_attempted_completion_function = complete_line;
 	rl_basic_word_break_characters = " \t\n";
+	rl_completer_quote_characters = "'\"";
+	rl_filename_quote_characters = " \t'\"\\#";
+	/* hvctl's words know no ~. */
+	rl_variable_bind("expand-tilde", "on");
 	using_history();
 	stifle_history(HISTORY_LINES);
 	if (shell->history_path)

@@ -24,15 +24,18 @@ static int take_word(char **read, char **write)
 	return quote ? WORDS_E_OPEN_QUOTE : 0;
 }
 
-int words_split(char *line, char **words, size_t capacity, size_t *ret_count)
+/*
+ * Also cuts a line whose last quote is open, and then returns WORDS_E_OPEN_QUOTE. `ret_rest` is what
+ * stands behind the last word and its blank: "" or a comment; NULL when the line ends with the word.
+ */
+static int cut(char *line, char **words, size_t capacity, size_t *ret_count, char **ret_rest)
 {
 	char *read = line, *write = line;
 	size_t count = 0;
+	bool more = true;
+	int r = 0;
 
-	for (;;) {
-		bool more;
-		int r;
-
+	while (more) {
 		read += strspn(read, BLANKS);
 		if (*read == '\0' || *read == '#')
 			break;
@@ -40,15 +43,38 @@ int words_split(char *line, char **words, size_t capacity, size_t *ret_count)
 			return WORDS_E_TOO_MANY;
 		words[count++] = write;
 		r = take_word(&read, &write);
-		if (r != 0)
-			return r;
 		/* The terminator may fall on the blank behind the word, so step over it first. */
 		more = *read != '\0';
 		read += more;
 		*write++ = '\0';
-		if (!more)
-			break;
 	}
+	words[count] = NULL;
+	*ret_count = count;
+	*ret_rest = more ? read : NULL;
+	return r;
+}
+
+int words_split(char *line, char **words, size_t capacity, size_t *ret_count)
+{
+	char *rest;
+	size_t count = 0;
+	int r = cut(line, words, capacity, &count, &rest);
+
+	if (r == 0)
+		*ret_count = count;
+	return r;
+}
+
+int words_split_unfinished(char *line, char **words, size_t capacity, size_t *ret_count)
+{
+	char *rest = NULL;
+	size_t count = 0;
+
+	if (cut(line, words, capacity, &count, &rest) == WORDS_E_TOO_MANY ||
+		(rest && count + 1 >= capacity))
+		return WORDS_E_TOO_MANY;
+	if (rest)
+		words[count++] = rest;
 	words[count] = NULL;
 	*ret_count = count;
 	return 0;

@@ -15,3 +15,8 @@ enum words_error { WORDS_E_OPEN_QUOTE = 1, WORDS_E_TOO_MANY };
 
 /* Cuts `line` in place. `words` has room for `capacity` and ends with NULL, which counts. */
 int words_split(char *line, char **words, size_t capacity, size_t *ret_count) MUST_CHECK;
+/*
+ * The same for a line that is still being typed: its last word is the unfinished one, "" behind a
+ * blank, all of it in a comment, and a quote may be open. There is at least one.
+ */
+int words_split_unfinished(char *line, char **words, size_t capacity, size_t *ret_count) MUST_CHECK;

@@ -73,6 +73,25 @@ session() {
 	assert_success
 }
 
+@test "Tab completes inside of quotes, behind = and @, and leaves no blank where more belongs" {
+	mkdir "$BATS_TEST_TMPDIR/payloads"
+	session <<-END
+		expect hvctl> 
+		send inspect vp\\tX
+		expect inspect vps/X
+		send \\x15ports list --output=wi\\tX
+		expect --output=wide X
+		send \\x15ports show "6553\\t7\\tX
+		expect "65537" X
+		send \\x15inject --payload=@$BATS_TEST_TMPDIR/payl\\tX
+		expect /payloads/X
+		send \\x15doctor --from $BATS_TEST_TMPDIR/payl\\tX
+		expect /payloads/X
+		send \\x15exit\\n
+	END
+	assert_success
+}
+
 @test "^C drops the line, not the shell" {
 	session <<-'END'
 		expect hvctl> 

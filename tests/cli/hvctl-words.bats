@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# hvctl's command line: words, options, help, completion. Nothing here needs a daemon.
+# hvctl's command line: words, options, help. Nothing here needs a daemon.
 # shellcheck disable=SC2154 # stderr is set by run, requests by start_stub
 
 setup() {
@@ -235,71 +235,4 @@ bats_require_minimum_version 1.5.0
 	run bash -c "$command"
 	assert_success
 	assert_equal "$(field "$output" result)" set
-}
-
-@test "completion offers nouns, verbs, options and choices" {
-	run "$HVCTL" complete -- po
-	assert_output --regexp $'^ports\t'
-	assert_line --regexp $'^post\t'
-	run "$HVCTL" complete -- ports ''
-	assert_line --regexp $'^list\t'
-	assert_line --regexp $'^show\t'
-	run "$HVCTL" complete -- inject --pay
-	assert_output --regexp $'^--payload\t'
-	run "$HVCTL" complete -- ports list -o j
-	assert_line $'json\t'
-	assert_line $'jsonl\t'
-	run "$HVCTL" complete -- completion ''
-	assert_line $'fish\t'
-	run "$HVCTL" complete -- inject --payload ''
-	assert_output ':files'
-}
-
-@test "completion asks the daemon for live ids" {
-	start_stub
-	run "$HVCTL" complete -- ports show 6553
-	assert_line $'65537\tdemo'
-	run "$HVCTL" complete -- -n stub inject --vp 0 --sint ''
-	assert_line $'2\t96'
-	run "$HVCTL" complete -- vps show ''
-	assert_line $'1\trunning'
-	run "$HVCTL" complete -- vm show -n ''
-	assert_output --regexp $'^stub\t'
-	run "$HVCTL" complete -- inspect vps/
-	assert_line --regexp '^vps/0'
-}
-
-@test "completion is silent without a daemon" {
-	run --separate-stderr "$HVCTL" complete -- ports show ''
-	assert_success
-	assert_output ''
-	assert_equal "$stderr" ''
-}
-
-@test "bash completes" {
-	start_stub
-	"$HVCTL" completion bash >"$BATS_TEST_TMPDIR/hvctl.bash"
-	run bash -c '
-		PATH=$(dirname "$HVCTL"):$PATH; source "$1"
-		COMP_LINE="hvctl ports show 6"; COMP_POINT=${#COMP_LINE}; _hvctl
-		echo "${COMPREPLY[@]}"
-		COMP_LINE="hvctl ports "; COMP_POINT=${#COMP_LINE}; _hvctl
-		echo "${COMPREPLY[@]}"' - "$BATS_TEST_TMPDIR/hvctl.bash"
-	assert_success
-	assert_line '65537 65538'
-	assert_line 'list show'
-}
-
-@test "zsh and fish take their scripts" {
-	command -v zsh >/dev/null || skip 'zsh is not installed'
-	command -v fish >/dev/null || skip 'fish is not installed'
-	start_stub
-	"$HVCTL" completion zsh >"$BATS_TEST_TMPDIR/_hvctl"
-	run zsh -n "$BATS_TEST_TMPDIR/_hvctl"
-	assert_success
-	"$HVCTL" completion fish >"$BATS_TEST_TMPDIR/hvctl.fish"
-	PATH=$(dirname "$HVCTL"):$PATH run fish -c \
-		"source $BATS_TEST_TMPDIR/hvctl.fish; complete -C 'hvctl ports show 6'"
-	assert_success
-	assert_line --regexp '^65537'
 }

@@ -216,6 +216,42 @@ static void test_lines_that_cannot_be_split_are_refused(void **state)
 	assert_int_equal(count, 99);
 }
 
+static void test_the_last_word_of_an_unfinished_line_is_the_unfinished_one(void **state)
+{
+	const struct {
+		const char *line;
+		size_t count;
+		const char *words[4];
+	} cases[] = {
+		{"", 1, {""}},
+		{"  ", 1, {""}},
+		{"vm", 1, {"vm"}},
+		{"vm ", 2, {"vm", ""}},
+		{"vm sh", 2, {"vm", "sh"}},
+		{"log 'a b", 2, {"log", "a b"}},
+		{"log 'a b ", 2, {"log", "a b "}},
+		{"log 'a b' ", 3, {"log", "a b", ""}},
+		{"log a\\ ", 2, {"log", "a "}},
+		{"vm # sh", 2, {"vm", "# sh"}},
+	};
+	char full[] = "1 2 3", next[] = "1 2 ";
+	char *words[4];
+	size_t count = 99;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char line[64];
+
+		strcpy(line, cases[i].line);
+		assert_int_equal(words_split_unfinished(line, words, 4, &count), 0);
+		assert_int_equal(count, cases[i].count);
+		for (size_t j = 0; j < count; j++)
+			assert_string_equal(words[j], cases[i].words[j]);
+		assert_null(words[count]);
+	}
+	assert_int_equal(words_split_unfinished(full, words, 3, &count), WORDS_E_TOO_MANY);
+	assert_int_equal(words_split_unfinished(next, words, 3, &count), WORDS_E_TOO_MANY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +263,7 @@ int main(void)
 		cmocka_unit_test(test_quoting_survives_a_shell),
 		cmocka_unit_test(test_lines_split_as_in_a_shell),
 		cmocka_unit_test(test_lines_that_cannot_be_split_are_refused),
+		cmocka_unit_test(test_the_last_word_of_an_unfinished_line_is_the_unfinished_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
