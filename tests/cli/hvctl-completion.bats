@@ -113,7 +113,7 @@ offers() {
 	run --separate-stderr "$HVCTL" complete -- ports show ''
 	assert_success
 	assert_output ''
-	assert_equal "$stderr" ''
+	assert_equal "${stderr-}" ''
 }
 
 # ---- the installed files in the shells -------------------------------------------------------
@@ -142,7 +142,7 @@ in_shell() {
 			printf 'send %s\nsee %s\nsend \\x15\\x0c\nsee ^\\$$\n' \
 				"${line%% => *}" "${line##* => }"
 		done < <(every_shell && cat)
-		echo 'send exit\n'
+		printf 'send exit\\n\n'
 	} >"$BATS_TEST_TMPDIR/keys"
 	PTY_TERM=vt100 run "$BATS_TEST_DIRNAME/pty-session" "$@" <"$BATS_TEST_TMPDIR/keys"
 	assert_success
