@@ -146,8 +146,54 @@ has_packets() {
 	assert_equal "$(stat -c %s "$file")" 2000
 	run "$extcap" --capture
 	assert_failure 1
+	run "$extcap" --extcap-interface hvd-one --extcap-capture-filter tcp
+	assert_success
+	assert_output 'there are no capture filters; use a display filter'
 	run "$extcap" --no-such-option
 	assert_failure 1
+}
+
+@test "tshark -i captures by hvd-extcap, with its options, and says why it ends" {
+	command -v tshark >/dev/null || skip 'no tshark here (Debian: tshark)'
+	local -a by_tshark=()
+	# To root, or to its group, Wireshark grants no extcap folder of one's own.
+	if [ "$(id -u)" = 0 ]; then
+		become_nobody
+		by_tshark=(setpriv --regid nogroup --clear-groups -- "${as_nobody[@]}")
+		install -m 755 "$HVCTL" "$nobody_dir/hvctl"
+		export HVCTL=$nobody_dir/hvctl HOME=$nobody_dir
+	fi
+	export WIRESHARK_EXTCAP_DIR=${nobody_dir-$BATS_TEST_TMPDIR}/extcap
+	install -D -m 755 "$SOURCE_ROOT/packaging/wireshark/hvd-extcap" "$WIRESHARK_EXTCAP_DIR/hvd-extcap"
+	install -m 644 "$SOURCE_ROOT/packaging/wireshark/hvvmbus.lua" "$WIRESHARK_EXTCAP_DIR/../hvvmbus.lua"
+	by_tshark+=(tshark -X "lua_script:$WIRESHARK_EXTCAP_DIR/../hvvmbus.lua" -i hvd-one)
+	vm_name=one start_hvd --name one --demo --accel sim --device null
+	chmod a+rx "$HVD_RUNTIME_DIR"
+	chmod a+rw "$HVD_RUNTIME_DIR/one.api.sock"
+	cd "${nobody_dir-$BATS_TEST_TMPDIR}" || return 1
+
+	run "${by_tshark[@]}" -D
+	assert_line --partial 'hvd-one (VM one: SynIC and VMBus)'
+	run "${by_tshark[@]}" -L
+	assert_line --partial 'WIRESHARK_UPPER_PDU (hvvmbus)'
+	run "${by_tshark[@]}" -c 20
+	assert_success
+	assert_line --partial 'out timer_expired timer='
+	assert_line --partial '20 packets captured'
+	run "${by_tshark[@]}" -c 3 -o extcap.hvd_one.payload:full -o extcap.hvd_one.relid:1
+	assert_success
+	assert_line --partial 'relid=1'
+	refute_output --partial 'timer_expired'
+	run "${by_tshark[@]}" -c 3 -f tcp
+	assert_failure
+	assert_line --partial 'hvd-extcap: there are no capture filters; use a display filter'
+	"${by_tshark[@]}" -l >captured 2>&1 3>&- &
+	local pid=$!
+	wait_until grep -q 'timer_expired' captured
+	kill -KILL "$hvd_pid"
+	wait "$pid" || true
+	run cat captured
+	assert_line --partial 'closed the connection in the middle of its answer'
 }
 
 @test "tshark reads a capture, and our dissector names what is in it" {
