@@ -114,7 +114,7 @@ struct doctor_ring {
 	bool present;
 	uint32_t size_bytes, read_index, write_index, host_index;
 	uint32_t used_bytes, intr_mask, pending_send_sz, feature_bits;
-	uint32_t unread_packets; /* those that fit into what is used; bounded */
+	uint32_t unread_packets; /* those that fit into what is used; bounded, by 8 or more */
 	uint32_t broken;         /* of R1-R4 and R7 (enum ring_invariant) the first; none32 */
 	bool host_waits;         /* a reader for its client to read, a writer for room */
 	uint64_t packets, bytes, signals, full;

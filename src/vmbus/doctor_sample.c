@@ -169,7 +169,34 @@ static uint32_t first_broken(const struct ring_snapshot *look)
 	return DOCTOR_NONE32;
 }
 
-static void fill_ring(const struct vmbus_channel *channel, unsigned n, struct doctor_ring *ret_ring)
+/* Packets that may still be walked over, and rings that may still be full of them. */
+struct walks {
+	uint32_t packets, rings;
+};
+
+static struct walks count_rings(const struct vmbus *bus)
+{
+	struct walks walks = {.packets = VMBUS_SAMPLE_PACKETS_MAX};
+
+	for (uint32_t relid = 0; relid < VMBUS_RELIDS; relid++) {
+		if (bus->by_relid[relid] && channel_ring(bus->by_relid[relid], 0))
+			walks.rings += 2;
+	}
+	return walks;
+}
+
+/* An equal share for each; what one leaves is shared by the next ones. */
+static void look_at_ring(const struct vmbus_channel *channel, unsigned n, struct walks *walks,
+	struct ring_snapshot *ret_look)
+{
+	uint32_t share = walks->packets / walks->rings--;
+
+	channel_look_at_ring(channel, n, MIN(share, (uint32_t)RING_WALK_PACKETS), ret_look);
+	walks->packets -= ret_look->walk.packets;
+}
+
+static void fill_ring(const struct vmbus_channel *channel, unsigned n, struct walks *walks,
+	struct doctor_ring *ret_ring)
 {
 	const struct vmbus_ring *ring = channel_ring(channel, n);
 	const struct hvsock_connection *connection = hvsock_connection_of(channel);
@@ -177,7 +204,7 @@ static void fill_ring(const struct vmbus_channel *channel, unsigned n, struct do
 
 	if (!ring)
 		return;
-	channel_look_at_ring(channel, n, &look);
+	look_at_ring(channel, n, walks, &look);
 	*ret_ring = (struct doctor_ring){
 		.present = true,
 		.size_bytes = look.state.size,
@@ -231,7 +258,8 @@ static void fill_notes(const struct vmbus_channel *channel, struct doctor_channe
 					      flag_is_set(channel, notes->previous_vp);
 }
 
-static void fill_channel(const struct vmbus_channel *channel, struct doctor_channel *ret_channel)
+static void fill_channel(const struct vmbus_channel *channel, struct walks *walks,
+	struct doctor_channel *ret_channel)
 {
 	const struct vmbus_offer *offer = &channel->offer;
 	bool asked = channel->device != DEVICE_CLOSED && channel->signals;
@@ -259,13 +287,15 @@ static void fill_channel(const struct vmbus_channel *channel, struct doctor_chan
 	guid_format(&offer->interface_instance, ret_channel->device_id);
 	memcpy(ret_channel->failure, channel->failure, sizeof(ret_channel->failure));
 	fill_notes(channel, ret_channel);
-	fill_ring(channel, 0, &ret_channel->to_host);
-	fill_ring(channel, 1, &ret_channel->to_guest);
+	fill_ring(channel, 0, walks, &ret_channel->to_host);
+	fill_ring(channel, 1, walks, &ret_channel->to_guest);
 }
 
 /* In the order of relids. */
 static void fill_channels(const struct vmbus *bus, struct doctor_sample *sample)
 {
+	struct walks walks = count_rings(bus);
+
 	for (uint32_t relid = 0; relid < VMBUS_RELIDS; relid++) {
 		struct doctor_channel *added;
 
@@ -274,7 +304,7 @@ static void fill_channels(const struct vmbus *bus, struct doctor_sample *sample)
 		added = doctor_sample_add(sample, DOCTOR_CHANNELS);
 		if (!added)
 			return;
-		fill_channel(bus->by_relid[relid], added);
+		fill_channel(bus->by_relid[relid], &walks, added);
 	}
 }
 

@@ -154,8 +154,9 @@ void channel_release_by_reset(struct vmbus_channel *channel);
 const struct vmbus_ring *channel_ring(const struct vmbus_channel *channel, unsigned ring);
 /* Where a ring's unread packets start and end; it must be there. False: the guest's index is none. */
 bool channel_unread(const struct vmbus_channel *channel, unsigned ring, uint32_t *ret_from, uint32_t *ret_to);
-/* A look at a ring, which must be there, for ring_check(). */
-void channel_look_at_ring(const struct vmbus_channel *channel, unsigned ring, struct ring_snapshot *ret_look);
+/* A look at a ring, which must be there, for ring_check(); at the first packets of what is unread. */
+void channel_look_at_ring(const struct vmbus_channel *channel, unsigned ring, uint32_t packets_max,
+	struct ring_snapshot *ret_look);
 
 /* Whether a fault of this kind hits the channel, here and now; the second: one is active. */
 bool channel_take_fault(struct vmbus_channel *channel, enum fault_kind kind);

@@ -110,8 +110,8 @@ static struct unstick_result find_waiting(const struct vmbus_channel *channel)
 	struct unstick_result result = {.before = glance_at(channel)};
 	struct ring_snapshot in, out;
 
-	channel_look_at_ring(channel, 0, &in);
-	channel_look_at_ring(channel, 1, &out);
+	channel_look_at_ring(channel, 0, 0, &in);
+	channel_look_at_ring(channel, 1, 0, &out);
 	result.guest_reads = guest_should_read(&out);
 	result.guest_writes = guest_can_write(channel, &in);
 	result.host_reads = host_should_read(&in);

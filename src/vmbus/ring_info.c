@@ -47,8 +47,8 @@ static bool host_is_idle(const struct vmbus_channel *channel)
 	       !__atomic_load_n(&channel->signalled_work.queued, __ATOMIC_ACQUIRE);
 }
 
-void channel_look_at_ring(
-	const struct vmbus_channel *channel, unsigned ring, struct ring_snapshot *ret_look)
+void channel_look_at_ring(const struct vmbus_channel *channel, unsigned ring, uint32_t packets_max,
+	struct ring_snapshot *ret_look)
 {
 	const struct vmbus_ring *at = channel_ring(channel, ring);
 	int flag = ring == 1 && channel->signals ? guest_event_port_is_set(channel->signals) : -1;
@@ -66,7 +66,7 @@ void channel_look_at_ring(
 	ring_observe(at, &look.state);
 	look.walked = channel_unread(channel, ring, &from, &to);
 	if (look.walked)
-		look.walk = ring_view_walk(at, from, to);
+		look.walk = ring_view_walk(at, from, to, packets_max);
 	*ret_look = look;
 }
 
@@ -128,7 +128,7 @@ static int fill_ring(struct vmbus_channel *channel, const uint64_t *key, void *r
 
 	if (!ring)
 		return -ENOENT;
-	channel_look_at_ring(channel, n, &look);
+	channel_look_at_ring(channel, n, RING_WALK_PACKETS, &look);
 	judge(channel, n, &look, findings);
 	*info = (struct ring_info){
 		.relid = channel->relid,

@@ -110,12 +110,13 @@ unsigned ring_view_backward(const struct vmbus_ring *ring, uint32_t from, uint32
 	return count;
 }
 
-struct ring_walk ring_view_walk(const struct vmbus_ring *ring, uint32_t from, uint32_t to)
+struct ring_walk ring_view_walk(
+	const struct vmbus_ring *ring, uint32_t from, uint32_t to, uint32_t packets_max)
 {
 	uint32_t left = ring_distance(ring->size, from, to);
 	struct ring_walk walk = {.end = from};
 
-	while (left > 0 && walk.packets < RING_WALK_PACKETS) {
+	while (left > 0 && walk.packets < packets_max) {
 		struct ring_packet_view packet;
 
 		look(ring, walk.end, left, &packet);

@@ -56,7 +56,9 @@ struct ring_walk {
 	uint32_t packets; /* without faults */
 	uint32_t end;     /* the index where it ended: `to`, or where the fault is */
 	enum ring_packet_fault fault;
-	bool whole; /* not cut off after RING_WALK_PACKETS */
+	bool whole; /* not cut off after so many packets as were wanted */
 	uint32_t bad_trailers;
 };
-struct ring_walk ring_view_walk(const struct vmbus_ring *ring, uint32_t from, uint32_t to);
+/* `packets_max` at most RING_WALK_PACKETS, which take some 30 us. */
+struct ring_walk ring_view_walk(
+	const struct vmbus_ring *ring, uint32_t from, uint32_t to, uint32_t packets_max);

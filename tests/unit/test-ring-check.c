@@ -198,7 +198,8 @@ static void a_ring_full_of_anything_is_walked_within_bounds(void **state)
 		rig.control->write_index = (seed >> 8) % SIZE & ~7u;
 		assert_true(unread(ROOM) <= ROOM);
 		assert_true(consumed(ROOM) <= ROOM);
-		assert_true(ring_view_walk(&rig.reader, rig.reader.index, rig.control->write_index)
+		assert_true(ring_view_walk(&rig.reader, rig.reader.index, rig.control->write_index,
+				    RING_WALK_PACKETS)
 				    .packets <= RING_WALK_PACKETS);
 	}
 }
@@ -225,7 +226,8 @@ static struct ring_snapshot look(bool to_guest)
 			  ring_is_index(SIZE, snapshot.state.write_index);
 	if (snapshot.walked)
 		snapshot.walk = ring_view_walk(
-			ring, snapshot.state.read_index, snapshot.state.write_index);
+			ring, snapshot.state.read_index, snapshot.state.write_index,
+			RING_WALK_PACKETS);
 	return snapshot;
 }
 
