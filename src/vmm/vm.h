@@ -180,7 +180,7 @@ struct vm *vm_free(struct vm *vm);
 
 /* created|paused -> running */
 int vm_resume(struct vm *vm) MUST_CHECK;
-/* running -> paused; waits until every VP has parked, at most one second (-ETIMEDOUT). */
+/* running -> paused; waits until every VP has parked, at most 4 seconds (-ETIMEDOUT). */
 int vm_pause(struct vm *vm) MUST_CHECK;
 /* Puts everything back and boots again; a paused VM stays paused. */
 int vm_reset(struct vm *vm) MUST_CHECK;
