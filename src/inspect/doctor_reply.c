@@ -14,8 +14,6 @@
 /* What a request may wait for its second sample. */
 #define STUCK_AFTER_MIN_NS (50 * NSEC_PER_MSEC)
 #define STUCK_AFTER_MAX_NS (60 * NSEC_PER_SEC)
-/* Beyond the time between the samples: two visits to the VPs, and writing it down. */
-#define MARGIN_NS (2 * NSEC_PER_SEC)
 
 /* ---- what is asked for ----------------------------------------------------------------------- */
 
@@ -115,8 +113,10 @@ void doctor_handle(struct request *request)
 	op->want_samples = strstr(request->route->pattern, "samples") != NULL;
 	op->base.run = doctor_rounds_run;
 	op->base.finished = doctor_rounds_finished;
+	/* Beyond the time between the samples: two visits to the VPs, and writing it down. */
 	operation_submit(&op->base, OPERATION_ON_MAIN,
-		clock_now_ns(&clock_monotonic) + limits.stuck_ns + MARGIN_NS);
+		clock_now_ns(&clock_monotonic) + limits.stuck_ns +
+			2 * request->inspect->config.patience_ns);
 }
 
 /* ---- the reply ------------------------------------------------------------------------------- */

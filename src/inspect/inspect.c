@@ -14,6 +14,7 @@
 #include "inspect/server.h"
 
 #define HEARTBEAT_DEFAULT_NS (5 * NSEC_PER_SEC)
+#define PATIENCE_DEFAULT_NS  NSEC_PER_SEC
 
 static int add_own_nodes(struct inspect *inspect)
 {
@@ -39,6 +40,8 @@ static int init(struct inspect *inspect, const struct inspect_config *config)
 		limits.unread_bytes = config->unread_bytes;
 	if (!config->heartbeat_ns)
 		inspect->config.heartbeat_ns = HEARTBEAT_DEFAULT_NS;
+	if (!config->patience_ns)
+		inspect->config.patience_ns = PATIENCE_DEFAULT_NS;
 	inspect->version = strdup(config->version);
 	inspect->runtime_dir = config->runtime_dir ? strdup(config->runtime_dir) : NULL;
 	if (!inspect->version || (config->runtime_dir && !inspect->runtime_dir))

@@ -42,7 +42,7 @@ struct inspect_config {
 	struct injector *injector; /* borrows until stop; NULL: POST /v1/messages is 503 */
 	struct recorder *recorder; /* borrows until free */
 	struct loop *loop;         /* borrows until free: the main loop */
-	int previous_log_fd; /* copied: the former run's log; 0 and below: there is none */
+	int previous_log_fd;       /* copied: the former run's log; 0 and below: there is none */
 	const char *version;       /* copied */
 	const char *runtime_dir;   /* copied; NULL: unknown */
 	bool doctor;               /* watches from the start */
@@ -50,6 +50,11 @@ struct inspect_config {
 	uint64_t idle_ns;
 	/* What clients may leave unread, in all; 0: 128 MiB. */
 	size_t unread_bytes;
+	/*
+	 * How long a request waits for VPs if it does not say, and how much longer for what is made
+	 * of their answers; 0: a second.
+	 */
+	uint64_t patience_ns;
 	/* What a stream says at least this often, so that both ends know of each other; 0: 5 s. */
 	uint64_t heartbeat_ns;
 };

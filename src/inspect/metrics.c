@@ -226,8 +226,6 @@ static void want_all(struct visits *visits)
 	}
 }
 
-#define VISITS_TIMEOUT_NS NSEC_PER_SEC
-
 struct metrics_operation {
 	struct operation base;
 	struct visits visits;
@@ -257,8 +255,8 @@ void metrics_handle(struct request *request)
 	if (!metrics)
 		return;
 	metrics->visits.inspect = request->inspect;
-	metrics->deadline_ns = clock_now_ns(&clock_monotonic) + VISITS_TIMEOUT_NS;
+	metrics->deadline_ns = clock_now_ns(&clock_monotonic) +
+			       request->inspect->config.patience_ns;
 	metrics->base.run = run_metrics;
-	operation_submit(&metrics->base, OPERATION_ON_WORKER,
-		metrics->deadline_ns + OPERATION_WRITE_PATIENCE_NS);
+	operation_submit_read(&metrics->base, metrics->deadline_ns);
 }

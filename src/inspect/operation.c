@@ -273,6 +273,17 @@ void operation_submit(struct operation *operation, enum operation_place place, u
 	arm(ops);
 }
 
+void operation_submit_read(struct operation *operation, uint64_t vps_until_ns)
+{
+	operation_submit(operation, OPERATION_ON_WORKER,
+		vps_until_ns + operation->inspect->config.patience_ns);
+}
+
+uint32_t operation_patience_ms(const struct request *request)
+{
+	return (uint32_t)(request->inspect->config.patience_ns / NSEC_PER_MSEC);
+}
+
 bool operation_go_on(struct operation *operation)
 {
 	return queue_push(&operation->inspect->operations.to_worker, operation, MAX_QUEUED);

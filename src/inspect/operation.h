@@ -28,9 +28,6 @@
 struct inspect;
 struct request;
 
-/* What the worker may take, past the deadline for the VPs, to write down what it has. */
-#define OPERATION_WRITE_PATIENCE_NS NSEC_PER_SEC
-
 enum operation_place { OPERATION_ON_MAIN, OPERATION_ON_WORKER };
 
 struct operation {
@@ -89,6 +86,13 @@ void *operation_new(struct request *request, size_t size) MUST_CHECK;
 /* HTTP thread. Takes the operation over; the request is answered at the deadline at the latest. */
 void operation_submit(
 	struct operation *operation, enum operation_place place, uint64_t deadline_ns);
+/*
+ * The same, to the worker, which waits for VPs until `vps_until_ns` and may then take a request's
+ * patience to write down what it has.
+ */
+void operation_submit_read(struct operation *operation, uint64_t vps_until_ns);
+/* HTTP thread. How long a request waits for VPs that does not say how long. */
+uint32_t operation_patience_ms(const struct request *request);
 /* Any thread. `operation` belongs to the HTTP thread again. */
 void operation_finish(struct operation *operation);
 

@@ -15,8 +15,7 @@
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, CURSOR_BYTES = 96 };
 
-#define OBJECT_TIMEOUT_DEFAULT_MS 1000
-#define OBJECT_TIMEOUT_MAX_MS     5000
+#define OBJECT_TIMEOUT_MAX_MS 5000
 
 struct resource_query {
 	uint64_t vtl;
@@ -71,7 +70,7 @@ static bool read_query(struct request *request, struct resource_query *ret_query
 {
 	*ret_query = (struct resource_query){
 		.limit = LIMIT_DEFAULT,
-		.timeout_ms = OBJECT_TIMEOUT_DEFAULT_MS,
+		.timeout_ms = operation_patience_ms(request),
 	};
 	return !request->route->query || rest_query(request, ret_query);
 }
@@ -164,8 +163,7 @@ static void get_later(struct request *request, const uint64_t *key, uint32_t tim
 	get->visits.inspect = request->inspect;
 	get->deadline_ns = deadline_in(timeout_ms);
 	get->base.run = run_get;
-	operation_submit(
-		&get->base, OPERATION_ON_WORKER, get->deadline_ns + OPERATION_WRITE_PATIENCE_NS);
+	operation_submit_read(&get->base, get->deadline_ns);
 }
 
 static void reply_no_key(struct request *request)
@@ -411,9 +409,7 @@ static void list_later(struct request *request, const struct page_query *query, 
 	list->visits.inspect = request->inspect;
 	list->deadline_ns = deadline_in(timeout_ms);
 	list->base.run = run_list;
-	/* Past its own deadline the worker still writes what it has. */
-	operation_submit(
-		&list->base, OPERATION_ON_WORKER, list->deadline_ns + OPERATION_WRITE_PATIENCE_NS);
+	operation_submit_read(&list->base, list->deadline_ns);
 }
 
 /* Keys and cursor; answers with a problem when they are none. */

@@ -23,8 +23,7 @@
  */
 enum { NODES_MAX = 8192, DEPTH_MAX = 16, BATCH = 32, PATCH_VALUE_BYTES = 256 };
 
-#define TIMEOUT_DEFAULT_MS 1000
-#define TIMEOUT_MAX_MS     5000
+#define TIMEOUT_MAX_MS 5000
 
 struct tree_query {
 	uint32_t depth, timeout_ms;
@@ -640,9 +639,10 @@ static void no_such_node(struct request *request)
 
 void tree_get(struct request *request)
 {
-	struct job job = {.query = {.depth = DEPTH_MAX, .timeout_ms = TIMEOUT_DEFAULT_MS}};
+	struct job job = {.query.depth = DEPTH_MAX};
 	struct tree_operation *op;
 
+	job.query.timeout_ms = operation_patience_ms(request);
 	if (!rest_query(request, &job.query))
 		return;
 	if (!find_place(request, &job.place)) {
@@ -660,9 +660,7 @@ void tree_get(struct request *request)
 	op->job = job;
 	op->visits.inspect = request->inspect;
 	op->base.run = run_tree;
-	/* Past its own deadline the worker still writes what it has. */
-	operation_submit(
-		&op->base, OPERATION_ON_WORKER, job.deadline_ns + OPERATION_WRITE_PATIENCE_NS);
+	operation_submit_read(&op->base, job.deadline_ns);
 }
 
 /* ---- PATCH ---------------------------------------------------------------------------------- */

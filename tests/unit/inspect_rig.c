@@ -20,7 +20,8 @@
 #include <unistd.h>
 #include "common/rcu.h"
 
-enum { ANSWER_PATIENCE_MS = 20000 };
+/* The server gives up first. */
+enum { ANSWER_PATIENCE_MS = 3 * RIG_PATIENCE_MS };
 
 void rig_init(struct rig *rig)
 {
@@ -55,8 +56,10 @@ void rig_serve(struct rig *rig, struct vm *vm, struct injector *injector,
 		.loop = rig->loop,
 		.version = "0.0-test",
 		.runtime_dir = rig->directory,
-		.idle_ns = RIG_IDLE_MS * NSEC_PER_MSEC,
+		.idle_ns = rig->idle_ms * NSEC_PER_MSEC,
 		.unread_bytes = RIG_UNREAD_BYTES,
+		.patience_ns = (rig->patience_ms ? rig->patience_ms : RIG_PATIENCE_MS) *
+			       NSEC_PER_MSEC,
 		.heartbeat_ns = 100 * NSEC_PER_MSEC,
 	};
 

@@ -28,8 +28,10 @@ struct rig {
 	struct recorder *recorder;
 	struct loop *loop;
 	struct inspect *inspect;
-	struct vmbus *bus;   /* borrows; may be set before rig_serve() */
-	int previous_log_fd; /* likewise; 0: there is none */
+	struct vmbus *bus;    /* borrows; may be set before rig_serve() */
+	int previous_log_fd;  /* likewise; 0: there is none */
+	unsigned idle_ms;     /* likewise; 0: as long as hvd has it */
+	unsigned patience_ms; /* likewise; 0: RIG_PATIENCE_MS */
 	char directory[32], path[2][64];
 	uint16_t port;
 	pthread_t main_thread;
@@ -37,7 +39,8 @@ struct rig {
 	struct loop_work leave;
 };
 
-enum { RIG_RECORDS = 256, RIG_IDLE_MS = 2000, RIG_UNREAD_BYTES = 1 << 20 };
+/* The patience is far beyond what a busy machine keeps a thread waiting. */
+enum { RIG_RECORDS = 256, RIG_UNREAD_BYTES = 1 << 20, RIG_PATIENCE_MS = 20000 };
 
 /* Makes recorder and loop; rig_serve() goes on. */
 void rig_init(struct rig *rig);
@@ -69,7 +72,7 @@ struct answer rig_call(struct rig *rig, enum rig_door door, const char *method, 
 /* The same with further header lines, each ending in \r\n. */
 struct answer rig_call_with(struct rig *rig, enum rig_door door, const char *method,
 	const char *target, const char *headers, const char *body);
-/* The connection was closed, or is within `ms`. */
+/* The connection was closed, or is within `ms`: RIG_PATIENCE_MS where it must be. */
 bool rig_hung_up(int fd, int ms);
 /* One chunk of a chunked reply, NUL-terminated; false at the end of the stream. */
 bool rig_chunk(int fd, char *text, size_t size);

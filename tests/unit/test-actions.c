@@ -42,7 +42,9 @@ struct machine {
 	struct console *console;
 	struct testdev *testdev;
 	struct port *message_port, *event_port, *monitor_port;
-	_Atomic bool stuck; /* VP 1's thread does something else */
+	_Atomic bool stuck;   /* VP 1's thread is to do something else */
+	_Atomic bool blocked; /* and does */
+	struct vcpu_mail mail;
 	unsigned messages, events;
 };
 
@@ -158,10 +160,42 @@ static int set_up(void **state)
 	return 0;
 }
 
+/* Keeps VP 1's thread busy until told otherwise. */
+static void block(struct vcpu *vcpu, void *arg)
+{
+	struct machine *machine = arg;
+
+	atomic_store(&machine->blocked, true);
+	while (atomic_load(&machine->stuck))
+		usleep(1000);
+}
+
+static void block_vp(struct machine *machine)
+{
+	machine->mail = (struct vcpu_mail){.fn = block, .arg = machine};
+	atomic_store(&machine->stuck, true);
+	vcpu_send(machine->vm->vcpu[1], &machine->mail);
+	for (unsigned ms = 0; !atomic_load(&machine->blocked); ms++) {
+		assert_true(ms < RIG_PATIENCE_MS);
+		usleep(1000);
+	}
+}
+
+/* Also after a test that ended in the middle. */
+static void unblock_vp(struct machine *machine)
+{
+	if (!atomic_exchange(&machine->stuck, false))
+		return;
+	assert_int_equal(vcpu_wait(machine->vm->vcpu[1], &machine->mail,
+				 clock_now_ns(&clock_monotonic) + RIG_PATIENCE_MS * NSEC_PER_MSEC),
+		0);
+}
+
 static int tear_down(void **state)
 {
 	struct machine *machine = *state;
 
+	unblock_vp(machine);
 	rig_stop(&machine->rig);
 	injector_free(machine->injector);
 	port_release(machine->message_port);
@@ -270,7 +304,7 @@ static unsigned consume(struct machine *machine)
 	unsigned first;
 
 	for (unsigned ms = 0; !__atomic_load_n(type, __ATOMIC_ACQUIRE); ms++) {
-		assert_true(ms < 5000);
+		assert_true(ms < RIG_PATIENCE_MS);
 		usleep(1000);
 	}
 	first = *(volatile unsigned char *)slot(machine)->payload;
@@ -344,6 +378,20 @@ static void assert_only_raises_the_vector(void **state)
 	expect_message(state, "{\"vp\":0,\"sint\":2,\"assert_only\":true}", 200, "asserted");
 }
 
+/* Requests are carried out some time after they were sent. */
+static void wait_for_waiting_messages(void **state, json_int_t wanted)
+{
+	json_int_t waiting = 0;
+
+	for (unsigned ms = 0; waiting != wanted; ms++) {
+		CALL("GET", "/v1/vps/0/sints/2", NULL);
+		waiting = integer(a.json, "queue_depth");
+		answer_free(&a);
+		assert_true(ms < RIG_PATIENCE_MS);
+		usleep(1000);
+	}
+}
+
 /* Waiters outlive their request; stop and free must still find every one of them. */
 static void a_message_still_waits_when_the_server_stops(void **state)
 {
@@ -355,7 +403,7 @@ static void a_message_still_waits_when_the_server_stops(void **state)
 	fd = rig_connect(&machine->rig, RIG_API);
 	rig_send(fd, "POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
 		     "Content-Length: 39\r\n\r\n{\"vp\":0,\"sint\":2,\"wait_ns\":60000000000}");
-	usleep(50000);
+	wait_for_waiting_messages(state, 1);
 	rig_stop(&machine->rig);
 	{
 		struct answer a;
@@ -541,55 +589,35 @@ static void a_vp_is_asked_on_its_own_thread(void **state)
 	}
 }
 
-/* Keeps VP 1's thread busy until told otherwise. */
-static void block(struct vcpu *vcpu, void *arg)
-{
-	struct machine *machine = arg;
-
-	while (atomic_load(&machine->stuck))
-		usleep(1000);
-}
-
-static void *block_vp(void *arg)
-{
-	struct machine *machine = arg;
-
-	(void)!vcpu_run_on(machine->vm->vcpu[1], block, machine,
-		clock_now_ns(&clock_monotonic) + 60 * NSEC_PER_SEC);
-	return NULL;
-}
-
 static void a_stuck_vp_is_a_timeout_and_the_rest_is_served(void **state)
 {
-	struct machine *machine = *state;
-	pthread_t blocker;
+	bool zero_is_there = false;
 
-	atomic_store(&machine->stuck, true);
-	assert_int_equal(pthread_create(&blocker, NULL, block_vp, machine), 0);
-	usleep(20000);
+	block_vp(*state);
 	{
 		CALL("GET", "/v1/vps/1/slow?timeout_ms=100", NULL);
 		rig_expect_problem(&a, 504, "timeout");
 		answer_free(&a);
 	}
-	{
+	/* VP 0 may be late, on a busy machine. */
+	for (unsigned i = 0; i < 20 && !zero_is_there; i++) {
 		CALL("GET", "/v1/tree/vps?timeout_ms=300", NULL);
 		json_t *one = json_object_get(a.json, "1"), *zero = json_object_get(a.json, "0");
 
 		assert_int_equal(a.status, 200);
 		assert_string_equal(string(json_object_get(one, "slow"), "$error"), "timeout");
-		assert_int_equal(integer(json_object_get(zero, "slow"), "vp"), 0);
 		assert_int_equal(json_object_size(json_object_get(one, "sints")), 16);
+		zero = json_object_get(json_object_get(zero, "slow"), "vp");
+		zero_is_there = json_is_integer(zero) && json_integer_value(zero) == 0;
 		answer_free(&a);
 	}
+	assert_true(zero_is_there);
 	{
 		/* Nobody else waits for the VP. */
 		CALL("GET", "/v1/vps/1", NULL);
 		assert_int_equal(a.status, 200);
 		answer_free(&a);
 	}
-	atomic_store(&machine->stuck, false);
-	pthread_join(blocker, NULL);
 }
 
 /* For the reply log: every route that only reads. */

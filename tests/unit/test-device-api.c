@@ -270,7 +270,7 @@ static void an_hvsock_device_comes_and_goes_with_its_socket(void **state)
 	a = remove_device("/v1/devices/hvsock");
 	assert_int_equal(a.status, 200);
 	answer_free(&a);
-	assert_true(rig_hung_up(fd, 5000));
+	assert_true(rig_hung_up(fd, RIG_PATIENCE_MS));
 	close(fd);
 	assert_int_equal(access(path, F_OK), -1);
 }

@@ -18,7 +18,7 @@
 #include "vmm/slot.h"
 #include "vmm/vm.h"
 
-enum { VPS = 3, SILENT = 1, MEMORY_BYTES = 1 << 20, LISTS = 100 };
+enum { VPS = 3, SILENT = 1, MEMORY_BYTES = 1 << 20, LISTS = 100, TRIES = 20, AT_ONCE = 3 };
 #define REF_COUNT UINT64_C(5000)
 
 /* ---- the backend: what KVM would hold ------------------------------------------------------- */
@@ -29,6 +29,7 @@ static struct {
 	_Atomic int error; /* of hv_msrs_read */
 	_Atomic bool silent;
 	_Atomic unsigned entries[VPS];
+	_Atomic unsigned kicks[VPS];
 } backend;
 
 static int be_ok(struct vm *vm)
@@ -47,6 +48,11 @@ static int be_vcpu_init(struct vcpu *vcpu)
 
 static void be_vcpu_nothing(struct vcpu *vcpu)
 {
+}
+
+static void be_vcpu_kick(struct vcpu *vcpu)
+{
+	atomic_fetch_add(&backend.kicks[vcpu->index], 1);
 }
 
 /* A guest that runs until it is kicked; the silent one until it is silent no more. */
@@ -87,7 +93,7 @@ static const struct accel accel_fake = {
 	.vcpu_deinit = be_vcpu_nothing,
 	.vcpu_reset = be_vcpu_init,
 	.vcpu_run = be_vcpu_run,
-	.vcpu_kick = be_vcpu_nothing,
+	.vcpu_kick = be_vcpu_kick,
 	.vm_reset = be_ok,
 	.hv_msrs_read = be_hv_msrs_read,
 	.vcpu_lapic = be_lapic,
@@ -139,7 +145,7 @@ static void wait_for_entry(unsigned vp)
 		usleep(100);
 }
 
-static int set_up(void **state)
+static int set_up_with_patience(void **state, unsigned patience_ms)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
 	struct node_provider providers[CATALOG_MAX + 1] = {0};
@@ -165,9 +171,21 @@ static int set_up(void **state)
 	for (unsigned vp = 0; vp < VPS; vp++)
 		wait_for_entry(vp);
 	catalog_providers(&(struct catalog_owners){.vm = machine->vm}, providers);
+	machine->rig.patience_ms = patience_ms;
 	rig_serve(&machine->rig, machine->vm, NULL, providers);
 	*state = machine;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with_patience(state, 0);
+}
+
+/* What has no timeout_ms is to give up the silent VP sooner. */
+static int set_up_impatient(void **state)
+{
+	return set_up_with_patience(state, 4000);
 }
 
 static int tear_down(void **state)
@@ -493,11 +511,41 @@ static void fall_silent(void)
 	atomic_store(&backend.silent, true);
 }
 
+/*
+ * What is asked with a deadline, which the silent VP must never meet and the others, on a busy machine,
+ * may not: asked again until they do.
+ */
+static struct answer get_until(
+	void **state, const char *target, bool (*is_whole)(const struct answer *a))
+{
+	for (unsigned i = 0; i < TRIES; i++) {
+		struct answer a = call(state, "GET", target, 200);
+
+		if (is_whole(&a))
+			return a;
+		print_message("not yet: %s\n", a.text);
+		answer_free(&a);
+		forget_visits();
+	}
+	fail_msg("%s: the other VPs never answer", target);
+	return (struct answer){0};
+}
+
+/* Of the others' SINTS; never the silent one's. */
+static bool has_the_others(const struct answer *a)
+{
+	size_t count = json_array_size(at(a->json, "items"));
+
+	assert_in_range(count, 0, (VPS - 1) * HV_SINT_COUNT);
+	return count == (VPS - 1) * HV_SINT_COUNT;
+}
+
 static void a_list_leaves_out_a_silent_vp_and_says_so(void **state)
 {
+	struct answer a;
+
 	fall_silent();
-	GET("/v1/sints?timeout_ms=200");
-	assert_int_equal(json_array_size(at(a.json, "items")), (VPS - 1) * HV_SINT_COUNT);
+	a = get_until(state, "/v1/sints?timeout_ms=200", has_the_others);
 	check_integer(a.json, "items/16/vp", 2);
 	assert_int_equal(json_array_size(at(a.json, "errors")), 1);
 	check_integer(a.json, "errors/0/vp", SILENT);
@@ -506,15 +554,21 @@ static void a_list_leaves_out_a_silent_vp_and_says_so(void **state)
 	answer_free(&a);
 }
 
+static bool has_the_other_vps(const struct answer *a)
+{
+	/* 22 objects of the silent one cannot be read. It is asked every 100 ms, for all of them. */
+	assert_in_range(atomic_exchange(&backend.kicks[SILENT], 0), 1, 4);
+	return at(a->json, "vps/0/sints/2/raw") && at(a->json, "vps/2/sints/2/raw") &&
+	       at(a->json, "hv/guest_os_id");
+}
+
 static void a_silent_vp_costs_the_deadline_once(void **state)
 {
-	uint64_t begun = clock_now_ns(&clock_monotonic);
+	struct answer a;
 
 	fall_silent();
-	GET("/v1/tree?timeout_ms=300");
-	/* 22 objects of its cannot be read. */
-	assert_in_range(clock_now_ns(&clock_monotonic) - begun, 300 * NSEC_PER_MSEC,
-		10 * 300 * NSEC_PER_MSEC);
+	atomic_store(&backend.kicks[SILENT], 0);
+	a = get_until(state, "/v1/tree?timeout_ms=300", has_the_other_vps);
 	check_string(a.json, "vps/1/sints/$error", "timeout");
 	check_string(a.json, "vps/1/synic/$error", "timeout");
 	check_string(a.json, "vps/1/cpu/$error", "timeout");
@@ -525,15 +579,14 @@ static void a_silent_vp_costs_the_deadline_once(void **state)
 	answer_free(&a);
 }
 
-/* The worker does one request after the other. Whoever waited for it still learns of the others. */
-static void waiting_behind_a_silent_vp_is_no_timeout(void **state)
+/* How many of three requests that wait for each other learn of all VPs but the silent one. */
+static unsigned ask_at_once(struct rig *rig)
 {
 	static const char request[] =
 		"GET /v1/sints?timeout_ms=200 HTTP/1.1\r\nHost: localhost\r\n\r\n";
-	struct rig *rig = &((struct machine *)*state)->rig;
-	int fds[3];
+	unsigned whole = 0;
+	int fds[AT_ONCE];
 
-	fall_silent();
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		fds[i] = rig_connect(rig, RIG_API);
 		rig_send(fds[i], request);
@@ -542,12 +595,31 @@ static void waiting_behind_a_silent_vp_is_no_timeout(void **state)
 		struct answer a;
 
 		assert_true(rig_receive(fds[i], &a));
-		assert_int_equal(json_array_size(at(a.json, "items")), (VPS - 1) * HV_SINT_COUNT);
-		assert_int_equal(json_array_size(at(a.json, "errors")), 1);
-		check_integer(a.json, "errors/0/vp", SILENT);
+		assert_int_equal(a.status, 200);
+		if (has_the_others(&a)) {
+			assert_int_equal(json_array_size(at(a.json, "errors")), 1);
+			check_integer(a.json, "errors/0/vp", SILENT);
+			whole++;
+		}
 		answer_free(&a);
 		close(fds[i]);
 	}
+	return whole;
+}
+
+/*
+ * The worker does one request after the other. Whoever waited for it still learns of the others, which
+ * have a moment for it: more than enough, but for a busy machine.
+ */
+static void waiting_behind_a_silent_vp_is_no_timeout(void **state)
+{
+	struct rig *rig = &((struct machine *)*state)->rig;
+	unsigned whole = 0;
+
+	fall_silent();
+	for (unsigned i = 0; i < TRIES && whole < AT_ONCE; i++)
+		whole = ask_at_once(rig);
+	assert_int_equal(whole, AT_ONCE);
 }
 
 static void objects_of_a_silent_vp_are_timeouts(void **state)
@@ -576,13 +648,19 @@ static void objects_of_a_silent_vp_are_timeouts(void **state)
 	}
 }
 
+static bool has_the_others_metrics(const struct answer *a)
+{
+	assert_null(strstr(a->text, "hvd_sint_vector{vp=\"1\""));
+	return strstr(a->text, "hvd_sint_vector{vp=\"0\",sint=\"2\"} 96\n") &&
+	       strstr(a->text, "hvd_sint_vector{vp=\"2\",sint=\"2\"} 98\n");
+}
+
 static void metrics_lack_a_silent_vp_only(void **state)
 {
+	struct answer a;
+
 	fall_silent();
-	GET("/metrics");
-	assert_non_null(strstr(a.text, "hvd_sint_vector{vp=\"0\",sint=\"2\"} 96\n"));
-	assert_non_null(strstr(a.text, "hvd_sint_vector{vp=\"2\",sint=\"2\"} 98\n"));
-	assert_null(strstr(a.text, "hvd_sint_vector{vp=\"1\""));
+	a = get_until(state, "/metrics", has_the_others_metrics);
 	assert_non_null(strstr(a.text, "hvd_vp_apic_id{vp=\"1\"} 1\n"));
 	assert_null(strstr(a.text, "hvd_stimer_expirations{"));
 	answer_free(&a);
@@ -661,7 +739,8 @@ int main(int argc, char **argv)
 		TEST(a_silent_vp_costs_the_deadline_once),
 		TEST(waiting_behind_a_silent_vp_is_no_timeout),
 		TEST(objects_of_a_silent_vp_are_timeouts),
-		TEST(metrics_lack_a_silent_vp_only),
+		cmocka_unit_test_setup_teardown(
+			metrics_lack_a_silent_vp_only, set_up_impatient, tear_down),
 		TEST(late_mail_reads_nothing),
 		TEST(a_failed_call_is_told),
 		TEST(what_does_not_exist_is_not_found),
