@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# a Linux guest's whole connection in a capture; tshark outside reads the same in it as hvd's log has
+# a Linux guest's whole connection in a capture; tshark outside reads the same in it as hvctl watch
 # needs: vmlinuz guest-module=hv_utils guest-module=hv_sock program=tests/nested/vsock-peer
 #
 # --match chooses by mode and processors, as user-1. What is captured is judged when the machine is gone,
@@ -34,8 +34,13 @@ capture_ends() {
 	grep -q '^[1-9][0-9]* packets captured, 0 lost$' "$LOGS/capture-$guest.said"
 }
 
-log_is_whole() {
-	hvctl log --type vmbus.message -o jsonl >"$LOGS/messages-$guest"
+watches() {
+	[ "$(hvctl inspect daemon/streams | sed -n 's/^value: *//p')" = 1 ]
+}
+
+watch_ends() {
+	kill -INT "$watch"
+	wait "$watch"
 	! grep '"type":"gap"' "$LOGS/messages-$guest" && [ -s "$LOGS/messages-$guest" ]
 }
 
@@ -47,6 +52,9 @@ boot() {
 }
 
 capture_connection() {
+	hvctl watch --type vmbus.message -o jsonl >"$LOGS/messages-$guest" &
+	watch=$!
+	check "$label: the watch begins" comes "$patience" watches
 	hvctl capture -w "$LOGS/capture-$guest.pcapng" --payload full 2>"$LOGS/capture-$guest.said" &
 	capture=$!
 	check "$label: the capture begins" comes "$patience" [ -s "$LOGS/capture-$guest.pcapng" ]
@@ -57,7 +65,7 @@ capture_connection() {
 	check "$label: a connection to nobody is refused" offers_in_vain
 	check "$label: and its offer is taken back" comes "$patience" taken_back
 	check "$label: the capture ends, and has lost nothing" capture_ends
-	check "$label: so has the log" log_is_whole
+	check "$label: so has the watch" watch_ends
 }
 
 make_initrd
