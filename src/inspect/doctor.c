@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
 #include <unistd.h>
 #include "doctor/doctor.h"
+#include "inspect/doctor_log.h"
 #include "inspect/doctor_past.h"
 #include "inspect/doctor_reply.h"
 #include "inspect/operation.h"
@@ -15,7 +15,6 @@
 #include "vmbus/doctor_sample.h"
 #include "vmbus/vmbus.h"
 #include "vmm/doctor_sample.h"
-#include "vmm/event.h"
 #include "vmm/vm.h"
 
 enum { ROUNDS_MAX = 32 };
@@ -23,20 +22,8 @@ enum { ROUNDS_MAX = 32 };
 /* How long VPs may take to tell their registers; how old a sample may be that is shared. */
 static const uint64_t visit_ns = 100 * NSEC_PER_MSEC;
 static const uint64_t fresh_ns = 20 * NSEC_PER_MSEC;
-/*
- * A sample that comes so much later than it was wanted was taken of a machine that stood still as a
- * whole, hvd with it: what did not move meanwhile is not stuck.
- */
-static const uint64_t late_ns = 500 * NSEC_PER_MSEC;
 /* Between two samples the loop is woken this often, to see how late it is. */
 static const uint64_t tick_ns = 20 * NSEC_PER_MSEC;
-
-/* A sample that several rounds may look at, and the HTTP thread when they are over. */
-struct shared_sample {
-	_Atomic unsigned refs;
-	uint64_t taken_ns;            /* CLOCK_MONOTONIC */
-	struct doctor_sample *sample; /* owns */
-};
 
 /* One that waits: for its first sample while `first` is NULL, and then for its second. */
 struct round {
@@ -69,13 +56,11 @@ struct doctor_rounds {
 
 	/* Watching. */
 	struct round *watch; /* borrows: among the rounds; NULL: nobody watches */
-	struct doctor_limits watch_limits;
-	struct doctor_report known; /* what was found last */
+	struct doctor_log log;
 
 	/* For inspection, on any thread. */
 	_Atomic bool watching;
-	_Atomic uint64_t samples, examinations, unjudged;
-	_Atomic uint32_t found[DOCTOR_SEVERITIES]; /* in `known` */
+	_Atomic uint64_t samples, requests; /* requests: that got their second one */
 };
 
 static uint64_t now_ns(void)
@@ -84,21 +69,6 @@ static uint64_t now_ns(void)
 }
 
 /* ---- samples --------------------------------------------------------------------------------- */
-
-static struct shared_sample *sample_ref(struct shared_sample *shared)
-{
-	shared->refs++;
-	return shared;
-}
-
-static struct shared_sample *sample_unref(struct shared_sample *shared)
-{
-	if (shared && atomic_fetch_sub(&shared->refs, 1) == 1) {
-		doctor_sample_free(shared->sample);
-		free(shared);
-	}
-	return NULL;
-}
 
 /* Under the bus's lock the target may be chosen anew: the connection is read first. */
 static void fill(struct doctor_rounds *rounds, uint64_t answered, struct doctor_sample *sample)
@@ -113,18 +83,11 @@ static void fill(struct doctor_rounds *rounds, uint64_t answered, struct doctor_
 
 static int take_sample(struct doctor_rounds *rounds)
 {
-	struct shared_sample *shared = calloc(1, sizeof(*shared));
+	struct shared_sample *shared = shared_sample_new();
 
-	rounds->latest = sample_unref(rounds->latest);
+	rounds->latest = shared_sample_unref(rounds->latest);
 	if (!shared)
 		return -ENOMEM;
-	shared->sample = doctor_sample_new();
-	if (!shared->sample) {
-		free(shared);
-		return -ENOMEM;
-	}
-	shared->refs = 1;
-	shared->taken_ns = now_ns();
 	fill(rounds, atomic_load(&rounds->answered), shared->sample);
 	rounds->latest = shared;
 	rounds->samples++;
@@ -193,7 +156,7 @@ static void remove_round(struct doctor_rounds *rounds, struct round *round)
 {
 	TAILQ_REMOVE(&rounds->rounds, round, link);
 	rounds->count--;
-	sample_unref(round->first);
+	shared_sample_unref(round->first);
 	free(round);
 }
 
@@ -210,95 +173,26 @@ static struct round *add_round(struct doctor_rounds *rounds, const struct doctor
 	return round;
 }
 
-/* ---- findings that come and go --------------------------------------------------------------- */
-
-enum { FINDING_APPEARED, FINDING_CLEARED };
-
-static void record_finding(
-	struct doctor_rounds *rounds, const struct doctor_finding *finding, unsigned what)
-{
-	hv_record(rounds->inspect->config.recorder, HV_EVENT_DOCTOR_FINDING,
-		finding->vp == DOCTOR_NONE32 ? RECORD_NO_VP : finding->vp, 0, RECORD_NO_SINT,
-		(uint64_t)doctor_rule_find(finding->rule) + 1, finding->severity, what,
-		finding->role, finding->relid);
-}
-
-/* Those of `report` that are not in `other`. */
-static void record_difference(struct doctor_rounds *rounds, const struct doctor_report *report,
-	const struct doctor_report *other, unsigned what)
-{
-	for (uint32_t i = 0; i < report->count; i++) {
-		if (!doctor_report_has(other, &report->findings[i]))
-			record_finding(rounds, &report->findings[i], what);
-	}
-}
-
-static void count_known(struct doctor_rounds *rounds)
-{
-	for (unsigned i = 0; i < DOCTOR_SEVERITIES; i++)
-		atomic_store(&rounds->found[i],
-			doctor_report_count(&rounds->known, (enum doctor_severity)i));
-}
-
-/*
- * Takes over the report. One that could not be judged leaves things as they were, and so does a
- * finding that is withheld.
- */
-static void note_report(struct doctor_rounds *rounds, struct doctor_report *report)
-{
-	if (!report->judged || report->unjudged_count > 0)
-		rounds->unjudged++;
-	if (!report->judged) {
-		doctor_report_deinit(report);
-		return;
-	}
-	if (doctor_report_keep(report, &rounds->known) < 0)
-		report->truncated = true;
-	record_difference(rounds, &rounds->known, report, FINDING_CLEARED);
-	record_difference(rounds, report, &rounds->known, FINDING_APPEARED);
-	doctor_report_deinit(&rounds->known);
-	rounds->known = *report;
-	count_known(rounds);
-}
-
 /* ---- a sample for those who wait ------------------------------------------------------------- */
 
-static struct doctor_report judge(
-	const struct doctor_pair *pair, const struct doctor_limits *limits)
-{
-	struct doctor_report report = {
-		.why_not = "hvd itself did not run for a while between the samples; try again",
-	};
-
-	if (pair->now->taken_ns - pair->wanted_ns > late_ns)
-		return report;
-	if (doctor_examine(pair->then->sample, pair->now->sample, limits, &report) < 0)
-		report.truncated = true;
-	return report;
-}
-
-/* For the log at once; a request takes the samples with it. */
+/* What is concluded from the two, for the log or the request, is the HTTP thread's. */
 static void examine(struct doctor_rounds *rounds, struct round *round)
 {
 	const struct doctor_pair pair = {round->first, rounds->latest, round->wants_ns};
-	struct doctor_report report;
 
-	rounds->examinations++;
-	if (round->operation) {
-		round->operation->pair = pair;
-		sample_ref(pair.then);
-		sample_ref(pair.now);
-		operation_finish(&round->operation->base);
+	if (!round->operation) {
+		doctor_log_judge(&rounds->log, &pair);
 		return;
 	}
-	report = judge(&pair, &round->limits);
-	note_report(rounds, &report);
+	rounds->requests++;
+	round->operation->pair = doctor_pair_ref(&pair);
+	operation_finish(&round->operation->base);
 }
 
 void doctor_rounds_finished(struct operation *operation)
 {
 	struct doctor_operation *op = container_of(operation, struct doctor_operation, base);
-	const struct doctor_pair *pair = &op->pair;
+	struct doctor_pair *pair = &op->pair;
 	struct doctor_report report;
 
 	if (!pair->now)
@@ -306,12 +200,11 @@ void doctor_rounds_finished(struct operation *operation)
 	if (operation->request && op->want_samples) {
 		doctor_reply_samples(op, pair->then->sample, pair->now->sample);
 	} else if (operation->request) {
-		report = judge(pair, &op->limits);
+		report = doctor_pair_judge(pair, &op->limits);
 		doctor_reply_report(op, &report);
 		doctor_report_deinit(&report);
 	}
-	sample_unref(pair->then);
-	sample_unref(pair->now);
+	doctor_pair_unref(pair);
 }
 
 /* The second sample of the log's round is the first one of its next. */
@@ -325,8 +218,8 @@ static void give_sample(struct doctor_rounds *rounds, struct round *round)
 		remove_round(rounds, round);
 		return;
 	}
-	sample_unref(round->first);
-	round->first = sample_ref(rounds->latest);
+	shared_sample_unref(round->first);
+	round->first = shared_sample_ref(rounds->latest);
 	round->wants_ns = rounds->latest->taken_ns + round->limits.stuck_ns;
 }
 
@@ -414,7 +307,7 @@ static void look_around(struct doctor_rounds *rounds)
 	if (rounds->visiting)
 		next = rounds->visit_over_ns;
 	else if (next == UINT64_MAX)
-		rounds->latest = sample_unref(rounds->latest);
+		rounds->latest = shared_sample_unref(rounds->latest);
 	arm(rounds, next);
 }
 
@@ -469,12 +362,11 @@ void doctor_rounds_watch(struct doctor_rounds *rounds, bool watch)
 	if (!rounds->vm || rounds->stopped || watch == (rounds->watch != NULL))
 		return;
 	if (watch) {
-		rounds->watch = add_round(rounds, &rounds->watch_limits);
+		rounds->watch = add_round(rounds, &rounds->log.limits);
 	} else {
 		remove_round(rounds, rounds->watch);
 		rounds->watch = NULL;
-		doctor_report_deinit(&rounds->known);
-		count_known(rounds);
+		doctor_log_forget(&rounds->log);
 	}
 	atomic_store(&rounds->watching, rounds->watch != NULL);
 	look_around(rounds);
@@ -509,13 +401,14 @@ static int watch_get(void *owner, const uint64_t *key UNUSED, void *ret_info)
 
 	*(struct watch_info *)ret_info = (struct watch_info){
 		.watching = atomic_load(&rounds->watching),
-		.interval_ns = rounds->watch_limits.stuck_ns,
+		.interval_ns = rounds->log.limits.stuck_ns,
 		.samples = atomic_load(&rounds->samples),
-		.examinations = atomic_load(&rounds->examinations),
-		.unjudged = atomic_load(&rounds->unjudged),
-		.errors = atomic_load(&rounds->found[DOCTOR_ERROR]),
-		.warnings = atomic_load(&rounds->found[DOCTOR_WARN]),
-		.infos = atomic_load(&rounds->found[DOCTOR_INFO]),
+		.examinations = atomic_load(&rounds->requests) +
+				atomic_load(&rounds->log.examinations),
+		.unjudged = atomic_load(&rounds->log.unjudged),
+		.errors = atomic_load(&rounds->log.found[DOCTOR_ERROR]),
+		.warnings = atomic_load(&rounds->log.found[DOCTOR_WARN]),
+		.infos = atomic_load(&rounds->log.found[DOCTOR_INFO]),
 	};
 	return 0;
 }
@@ -547,13 +440,14 @@ int doctor_rounds_new(struct inspect *inspect, struct doctor_rounds **ret_rounds
 	rounds->vm = inspect->config.vm;
 	rounds->bus = inspect->config.bus;
 	rounds->visited.run = on_visited;
-	rounds->watch_limits = (struct doctor_limits)DOCTOR_LIMITS_DEFAULT;
+	doctor_log_init(&rounds->log, inspect->http_loop, inspect->config.recorder);
 	TAILQ_INIT(&rounds->rounds);
 	r = loop_timer_new(inspect->config.loop, on_timer, rounds, &rounds->timer);
 	if (r == 0 && rounds->vm)
 		r = doctor_past_new(inspect->config.loop, rounds->vm, &rounds->past);
 	if (r < 0) {
 		loop_timer_free(rounds->timer);
+		doctor_log_deinit(&rounds->log);
 		free(rounds);
 		return r;
 	}
@@ -570,7 +464,7 @@ void doctor_rounds_stop(struct doctor_rounds *rounds)
 	end_visit(rounds);
 	doctor_past_stop(rounds->past);
 	fail_all(rounds, PROBLEM_STOPPING, "hvd is stopping");
-	rounds->latest = sample_unref(rounds->latest);
+	rounds->latest = shared_sample_unref(rounds->latest);
 	loop_timer_arm(rounds->timer, 0);
 }
 
@@ -580,6 +474,7 @@ struct doctor_rounds *doctor_rounds_free(struct doctor_rounds *rounds)
 		return NULL;
 	doctor_rounds_stop(rounds);
 	doctor_past_free(rounds->past);
+	doctor_log_deinit(&rounds->log);
 	loop_timer_free(rounds->timer);
 	free(rounds);
 	return NULL;

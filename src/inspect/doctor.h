@@ -13,8 +13,8 @@
  *	round that is due takes it --> the next one that is due, or idle
  *
  * Purpose: rounds, for requests and for the log.
- * Threads: the main loop, but for requests, whose samples are judged on the HTTP thread as they are
- *          received there, and the VPs' answers.
+ * Threads: the main loop takes samples and owns rounds; the HTTP thread judges, for requests and for
+ *          the log (doctor_pair.h says who owns a sample); VPs answer on their own.
  * Errors:  a request is answered with a problem.
  */
 #include "common/util.h"

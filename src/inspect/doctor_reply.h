@@ -8,20 +8,13 @@
  * Errors:  problems in the reply.
  */
 #include "doctor/doctor.h"
+#include "inspect/doctor_pair.h"
 #include "inspect/operation.h"
 
 /* Channels whose findings are asked for. */
 struct doctor_wanted {
 	bool all;
 	uint8_t relids[256]; /* bit per relid */
-};
-
-/* A sample that several rounds may look at; inspect/doctor.c. */
-struct shared_sample;
-
-struct doctor_pair {
-	struct shared_sample *then, *now; /* refs, or NULL */
-	uint64_t wanted_ns;               /* when `now` was to be taken; CLOCK_MONOTONIC */
 };
 
 /* A request that waits for its two samples. */
@@ -35,10 +28,7 @@ struct doctor_operation {
 
 /* Main loop, doctor.c: runs the operation. */
 void doctor_rounds_run(struct operation *operation);
-/*
- * HTTP thread, doctor.c: judges the samples and answers. With thousands of channels that takes tens of
- * milliseconds, which the main loop has not.
- */
+/* HTTP thread, doctor.c: judges the samples and answers. */
 void doctor_rounds_finished(struct operation *operation);
 
 /* HTTP thread: write the reply. */
