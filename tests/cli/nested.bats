@@ -50,7 +50,9 @@ mkdir -p "$3/boot" "$3/lib/modules/9/kernel"
 touch "$3/boot/vmlinuz-9"
 printf '.section .modinfo, "a"\n.asciz "depends=kvm,irqbypass"\n' | as -o "$3/lib/modules/9/kernel/kvm-amd.ko"
 printf '.section .modinfo, "a"\n.asciz "depends=irqbypass"\n' | as -o "$3/lib/modules/9/kernel/kvm.ko"
-printf '.section .modinfo, "a"\n.asciz "depends="\n' | as -o "$3/lib/modules/9/kernel/irqbypass.ko"
+for module in irqbypass hv_utils hv_sock; do
+	printf '.section .modinfo, "a"\n.asciz "depends="\n' | as -o "$3/lib/modules/9/kernel/$module.ko"
+done
 EOT
 }
 
@@ -58,7 +60,7 @@ EOT
 fake_machine() {
 	fake busybox <<<'echo sh'
 	# No cp: of two at once, one would find that the file exists.
-	fake cpio <<<'sort >"$FAKE/initramfs"; cat rig/modules/order >"$FAKE/order"'
+	fake cpio <<<'sort >"$FAKE/initramfs"; cat rig/modules/order >"$FAKE/order"; cat rig/suites >"$FAKE/suites"'
 	fake qemu-system-x86_64 <<'EOT'
 say() {
 	printf '%s\r\n' "$@"
@@ -71,6 +73,16 @@ dies) say '# rig: Linux 9' 'ok 1 - one' && exit 7 ;;
 stumbles)
 	[ "$(grep -c . "$FAKE/machines")" -gt 1 ] || exit 0
 	say '# rig: Linux 9' 'ok 1 - one' '1..1' '# rig: done'
+	;;
+resets)
+	say '# rig: Linux 9'
+	while read -r suite; do
+		say "# suite $suite" "ok 1 - $suite"
+		[ "$suite" != "$RESET_IN" ] || [ "$(grep -c . "$FAKE/machines")" -gt 1 ] || exit 0
+		say '1..1' "# suite $suite took 1 s"
+	done <"$FAKE/suites"
+	[ -z "${RESET_LATE-}" ] || [ "$(grep -c . "$FAKE/machines")" -gt 1 ] || exit 0
+	say '# rig: done'
 	;;
 hangs) say '# rig: Linux 9' && exec sleep 1000 ;;
 freezes)
@@ -165,6 +177,32 @@ work_folders() {
 	assert_success
 	assert_line --partial 'REPEATED: the emulated machine itself broke down'
 	assert_line '== 1 passed, 0 failed, 0 skipped'
+}
+
+@test "a machine that is reset runs again those suites that had not ended" {
+	MACHINE=resets RESET_IN=guest-user run "${nested[@]}" --kernel 6.1 demo guest-user failures
+	assert_success
+	assert_line --partial 'broke down; on another one: guest-user failures'
+	assert_line '== 3 passed, 0 failed, 0 skipped'
+	assert_equal "$(grep -c '^ok' "$logs/6.1/console")" 3
+	assert grep -q '^# suite guest-user$' "$logs/6.1/console.first"
+}
+
+@test "what is judged afterwards runs again with the last suite" {
+	MACHINE=resets RESET_IN=none RESET_LATE=yes run "${nested[@]}" --kernel 6.1 demo capture failures
+	assert_line --partial 'broke down; on another one: capture failures'
+	assert_equal "$(grep -c '^ok' "$logs/6.1/console")" 3
+	assert_equal "$(cat "$FAKE/suites")" $'capture\nfailures'
+}
+
+@test "a machine that is reset twice has died" {
+	MACHINE=resets RESET_IN=demo run "${nested[@]}" --kernel 6.1 demo </dev/null
+	assert_success
+	sed -i 's/-gt 1/-gt 2/' "$bin/qemu-system-x86_64"
+	rm "$FAKE/machines"
+	MACHINE=resets RESET_IN=demo run "${nested[@]}" --kernel 6.1 demo </dev/null
+	assert_failure 1
+	assert_line '== FAILED: Linux 6.1: the machine died (QEMU ended with status 0)'
 }
 
 @test "a machine that does not end is ended by the time limit" {
