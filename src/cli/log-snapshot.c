@@ -93,15 +93,20 @@ static bool has_number(const struct log_numbers *numbers, const json_t *value)
 		       log_numbers_contain(numbers, (uint64_t)json_integer_value(value)));
 }
 
-/* Gaps have neither time nor arguments, and are told whatever is wanted. */
+/* Gaps have neither time nor arguments. */
+static bool is_gap(const json_t *record)
+{
+	return !json_object_get(record, "args");
+}
+
+/* Gaps are told whatever is wanted. */
 static bool is_wanted(const struct wanted *wanted, const json_t *record)
 {
 	const json_t *args = json_object_get(record, "args");
 
-	if (!args)
+	if (is_gap(record))
 		return true;
-	return is_in_range(wanted, record) &&
-	       (!*wanted->types || glob_list_matches(wanted->types, text_member(record, "type"))) &&
+	return (!*wanted->types || glob_list_matches(wanted->types, text_member(record, "type"))) &&
 	       has_number(&wanted->vp, json_object_get(record, "vp")) &&
 	       has_number(&wanted->sint, json_object_get(record, "sint")) &&
 	       has_number(&wanted->relid, json_object_get(args, "relid"));
@@ -115,8 +120,8 @@ enum cli_exit log_snapshot_print(const struct invocation *invocation, struct eve
 	const json_t *items = json_object_get(json_object_get(cli->snapshot, "log"), "items");
 	struct wanted wanted;
 	enum cli_exit r;
+	size_t i, behind = 0, count = json_array_size(items);
 	json_t *record;
-	size_t i;
 
 	if (!json_is_array(items))
 		return problem_report(&cli->options, CLI_NOT_FOUND, "not_found",
@@ -127,6 +132,12 @@ enum cli_exit log_snapshot_print(const struct invocation *invocation, struct eve
 		return r;
 	json_array_foreach(items, i, record)
 	{
+		/* A gap is in the range when the record behind it is. */
+		for (behind = MAX(behind, i); behind < count; behind++)
+			if (!is_gap(json_array_get(items, behind)))
+				break;
+		if (behind < count && !is_in_range(&wanted, json_array_get(items, behind)))
+			continue;
 		if (is_wanted(&wanted, record) && !event_printer_take(printer, record))
 			break;
 	}

@@ -113,6 +113,25 @@ print(len(document["doctor"]["samples"]), len(document["log"]["items"]) > 10)' \
 	assert_output --partial 'No space left on device'
 }
 
+@test "a gap in a snapshot's log is told where the record behind it is" {
+	demo
+	wait_until has_record message.delivered
+	"$HVCTL" snapshot "$file"
+	/usr/bin/python3 - "$file" <<-'END'
+		import json, sys
+		snapshot = json.load(open(sys.argv[1]))
+		items = snapshot["log"]["items"]
+		for place, lost in ((len(items), 3), (len(items) - 1, 2), (len(items) - 1, 2), (0, 1)):
+		    items.insert(place, {"seq": 1, "type": "gap", "lost": lost})
+		json.dump(snapshot, open(sys.argv[1], "w"))
+	END
+	run "$HVCTL" log --from "$file"
+	assert_line --regexp 'gap +lost=1$'
+	run "$HVCTL" log --from "$file" --since 0s --type vm.state
+	assert_success
+	assert_equal "$(grep -o 'lost=.*' <<<"$output" | tr '\n' ' ')" 'lost=2 lost=2 lost=3 '
+}
+
 @test "the log in a snapshot is filtered as a log is" {
 	demo
 	wait_until has_record message.delivered
