@@ -1151,8 +1151,9 @@ const struct command commands[] = {
 		.help = "list the kinds of fault there are",
 		.example = "hvctl faults kinds",
 		.method = "GET", .path = "/v1/fault-kinds",
-		.columns = "kind,help,selectors,ends_by:ENDS-BY,count,for_ns:FOR",
-		.wide = "delay_ns:DELAY,status,keeps",
+		.columns = "kind,help",
+		.wide =
+			"selectors,ends_by:ENDS-BY,count,for_ns:FOR,delay_ns:DELAY,status,keeps",
 		.names = "kind",
 		.flags = COMMAND_LIST,
 	},

@@ -172,6 +172,18 @@ static bool is_number_column(const json_t *items, const char *path)
 	return json_is_number(value);
 }
 
+/* What can still be read when its end is missing: no name, state or id that is typed elsewhere. */
+static bool is_prose_column(const char *path)
+{
+	static const char *const prose[] = {"help", "payload", "problem", "error", "diagnosis",
+		"advice", "guest_shows", "fast_path_error"};
+
+	for (size_t i = 0; i < ARRAY_LEN(prose); i++)
+		if (strcmp(last_key(path), prose[i]) == 0)
+			return true;
+	return false;
+}
+
 static int add_item(
 	struct cli *cli, struct table *table, const struct columns *columns, const json_t *item)
 {
@@ -194,9 +206,10 @@ static int fill_table(
 	int r = 0;
 
 	for (size_t i = 0; i < columns->count && r == 0; i++) {
-		bool right = is_number_column(items, columns->list[i].path);
+		const char *path = columns->list[i].path;
 
-		r = table_add_column(table, columns->list[i].name, right, !right);
+		r = table_add_column(table, columns->list[i].name, is_number_column(items, path),
+			is_prose_column(path));
 	}
 	for (size_t i = 0; i < json_array_size(items) && r == 0; i++)
 		r = add_item(cli, table, columns, json_array_get(items, i));
@@ -208,11 +221,12 @@ enum cli_exit render_table(struct cli *cli, const char *own_columns, const json_
 	__attribute__((cleanup(cleanup_columns))) struct columns columns = {0};
 	CLEANUP(table) struct table *table = NULL;
 	enum cli_exit result = choose_columns(cli, own_columns, items, &columns);
+	size_t width = cli->options.format == CLI_FORMAT_WIDE ? 0 : terminal_width();
 	int r;
 
 	if (result != CLI_OK)
 		return result;
-	r = table_new(!cli->options.no_headers, terminal_width(), cli->color, &table);
+	r = table_new(!cli->options.no_headers, width, cli->color, &table);
 	if (r == 0)
 		r = fill_table(cli, table, &columns, items);
 	if (r == 0)

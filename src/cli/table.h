@@ -11,7 +11,7 @@
 
 struct table;
 
-/* `width` 0: as wide as needed, for pipes; otherwise long cells are cut to fit. */
+/* `width` 0: as wide as needed, for pipes; otherwise long cells that may be cut are, to fit. */
 int table_new(bool headers, size_t width, bool color, struct table **ret_table) MUST_CHECK;
 struct table *table_free(struct table *table);
 int table_add_column(struct table *table, const char *name, bool right, bool may_cut) MUST_CHECK;

@@ -81,6 +81,30 @@ teardown() {
 	assert_output --partial gpadl_body
 }
 
+@test "a narrow terminal cuts sentences, but nothing that is typed" {
+	start_hvd --demo --accel sim --device null
+	run "$BATS_TEST_DIRNAME/pty-session" sh -c 'read -r go; "$HVCTL" faults kinds' <<-'END'
+		size 24 60
+		send \n
+		expect KIND +HELP
+		expect reorder_message +a channel message goes on after the next ?\r
+	END
+	assert_success
+	"$HVCTL" -q faults add drop_message --message version_response
+	run "$BATS_TEST_DIRNAME/pty-session" sh -c 'read -r go; "$HVCTL" faults list' <<-'END'
+		size 24 60
+		send \n
+		expect 1 +drop_message +active +- +version_response
+	END
+	assert_success
+	run "$BATS_TEST_DIRNAME/pty-session" sh -c 'read -r go; "$HVCTL" faults kinds -o wide' <<-'END'
+		size 24 60
+		send \n
+		expect reorder_message +a channel message .*, or a delay +relid,message,direction
+	END
+	assert_success
+}
+
 @test "a machine without a VMBus can have none of its faults" {
 	start_hvd --demo --accel sim
 	run "$HVCTL" faults add drop_message
