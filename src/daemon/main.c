@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "common/clock.h"
@@ -75,8 +76,9 @@ int main(int argc, char **argv)
 	if (options_parse(&options, argc, argv, &problem))
 		return report(&problem);
 	status = act(&options, start_ns);
-	if (fflush(stdout) != 0 && status == EX_OK)
-		status = EX_SOFTWARE;
+	if (fflush(stdout) != 0 && status == EX_OK &&
+		problem_errno(&problem, EX_SOFTWARE, -errno, "writing to stdout"))
+		status = report(&problem);
 	options_deinit(&options);
 	return status;
 }

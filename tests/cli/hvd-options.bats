@@ -208,6 +208,15 @@ refused_for_lack() {
 	assert_failure 66
 }
 
+@test "what cannot be printed is said" {
+	for option in --help --version "--demo --print-config"; do
+		# shellcheck disable=SC2016,SC2086 # the shell's own
+		run bash -c '"$HVD" $1 >/dev/full' - "$option"
+		assert_failure 70
+		assert_output 'hvd: writing to stdout: No space left on device (ENOSPC)'
+	done
+}
+
 @test "--print-config prints what --config reads" {
 	"$HVD" --demo --cpus 3 --memory 1G --name x --print-config >"$BATS_TEST_TMPDIR/c.json"
 	run "$HVD" --config "$BATS_TEST_TMPDIR/c.json" --print-config
