@@ -31,7 +31,7 @@ static bool color_wanted(const struct cli_options *options)
 		return options->color == CLI_COLOR_ALWAYS;
 	if (no_color && *no_color)
 		return false;
-	return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0;
+	return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
 }
 
 /* The rows without a run function: one request, its reply rendered. */

@@ -98,9 +98,11 @@ static struct doctor_limits limits_of(const struct invocation *invocation)
 	return limits;
 }
 
-/* The daemon left it away, and the snapshot says why; or there is none of ours. */
+/* The daemon left them away, and the snapshot says why; or there are none; or none of ours. */
 static enum cli_exit report_no_samples(struct cli *cli)
 {
+	const json_t *samples = json_object_get(
+		json_object_get(cli->snapshot, "doctor"), "samples");
 	const json_t *errors = json_object_get(cli->snapshot, "errors");
 
 	for (size_t i = 0; i < json_array_size(errors); i++) {
@@ -111,7 +113,11 @@ static enum cli_exit report_no_samples(struct cli *cli)
 				"the snapshot was made without samples of the doctor: %s",
 				text_member(error, "error"));
 	}
-	return problem_usage(&cli->options, "it must be of this hvctl's version",
+	if (json_array_size(samples) > 0)
+		return problem_usage(&cli->options, "use the hvctl that belongs to that hvd",
+			"the samples of the doctor in the snapshot are not as this hvctl knows "
+			"them: another version of hvd took them");
+	return problem_usage(&cli->options, "\"hvctl snapshot FILE\" takes them",
 		"the snapshot holds no samples of the doctor");
 }
 

@@ -82,19 +82,20 @@ static enum cli_exit read_payload(const struct cli_options *options, const struc
 {
 	bool from_stdin = strcmp(text, "-") == 0;
 	FILE *file = from_stdin ? stdin : fopen(text + 1, "rbe");
-	bool failed;
+	int error;
 
 	if (!file)
 		return problem_usage(
 			options, NULL, "%s: %s: %s", arg->name, text + 1, strerror(errno));
 	*ret_count = fread(bytes, 1, capacity, file);
-	failed = ferror(file) != 0;
+	error = ferror(file) ? errno : 0;
 	if (!from_stdin)
 		fclose(file);
-	if (failed && interrupt_pending())
+	if (error && interrupt_pending())
 		return CLI_INTERRUPTED;
-	return failed ? problem_usage(options, NULL, "%s: cannot read %s", arg->name, text)
-		      : CLI_OK;
+	return error ? problem_usage(options, NULL, "%s: %s: %s", arg->name,
+			       from_stdin ? "stdin" : text + 1, strerror(error))
+		     : CLI_OK;
 }
 
 static enum cli_exit parse_payload(

@@ -156,6 +156,10 @@ assert starved == ["vps/0"] and report["withheld"] > 0'
 	change 'sample.clear()'
 	run "$HVCTL" doctor --from "$samples"
 	assert_failure 2
+	assert_output --partial 'another version of hvd took them'
+	change 'document["doctor"] = {"samples": []}'
+	run "$HVCTL" doctor --from "$samples"
+	assert_failure 2
 	assert_output --partial 'holds no samples'
 }
 

@@ -538,6 +538,8 @@ asked_twice() {
 	assert_output --partial $'\x1b[32m'
 	run env NO_COLOR=1 script -qec "$HVCTL vms list" /dev/null
 	refute_output --partial $'\x1b['
+	run env -u NO_COLOR TERM= script -qec "$HVCTL vms list" /dev/null
+	refute_output --partial $'\x1b['
 	run env -u NO_COLOR TERM=xterm script -qec "$HVCTL vms list" /dev/null
 	assert_output --partial $'\x1b[32m'
 }

@@ -180,6 +180,7 @@ bats_require_minimum_version 1.5.0
 	usage_error '--payload: a message holds at most 240 bytes' \
 		inject --vp 0 --sint 2 --payload "$(printf '%0482d' 0)"
 	usage_error 'No such file' inject --vp 0 --sint 2 --payload @/nonexistent
+	usage_error '--payload: /tmp: Is a directory' inject --vp 0 --sint 2 --payload @/tmp
 	head -c 300 /dev/zero >"$BATS_TEST_TMPDIR/large"
 	usage_error 'at most 240' inject --vp 0 --sint 2 --payload "@$BATS_TEST_TMPDIR/large"
 	run bash -c 'printf "hello" | "$HVCTL" -s x inject --vp 0 --sint 2 --payload - --curl'
