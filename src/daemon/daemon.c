@@ -474,11 +474,11 @@ int hvd_run(struct hvd *hvd, struct problem *ret_problem)
 {
 	int r = 0;
 
-	announce(hvd);
 	if (!hvd->options->paused)
 		r = vm_resume(hvd->vm);
 	if (r)
 		return cannot_start(hvd, r, ret_problem);
+	announce(hvd);
 	r = loop_run(hvd->loop);
 	sd_notify(0, "STOPPING=1");
 	return r < 0 ? problem_errno(ret_problem, EX_SOFTWARE, r, "main loop") : 0;

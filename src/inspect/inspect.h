@@ -83,7 +83,7 @@ int inspect_listen_tcp(struct inspect *inspect, const char *address, uint16_t po
 
 /* Starts the threads: requests are answered from here on. */
 int inspect_start(struct inspect *inspect) MUST_CHECK;
-/* What /readyz says: false until the guest may boot. */
+/* What /readyz says: false until the VM runs, or waits for its resume. */
 void inspect_set_ready(struct inspect *inspect, bool ready);
 /* Idempotent. Returns when no client is served any more, after at most about a second. */
 void inspect_stop(struct inspect *inspect);
