@@ -116,7 +116,7 @@ void doctor_handle(struct request *request)
 	/* Beyond the time between the samples: two visits to the VPs, and writing it down. */
 	operation_submit(&op->base, OPERATION_ON_MAIN,
 		clock_now_ns(&clock_monotonic) + limits.stuck_ns +
-			2 * request->inspect->config.patience_ns);
+			4 * request->inspect->config.patience_ns);
 }
 
 /* ---- the reply ------------------------------------------------------------------------------- */
