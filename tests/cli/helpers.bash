@@ -40,17 +40,28 @@ wait_until() {
 	return 1
 }
 
-# interrupted SECONDS COMMAND...: its status, after a SIGINT at that time. timeout(1) sends a SIGCONT
-# behind it, over which the leak checker of ASan hangs when it has just begun.
+# takes_interrupts PID: it has a handler for SIGINT, which a background job of a shell ignores at first.
+takes_interrupts() {
+	(($((0x$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status"))) & 2))
+}
+
+# interrupted WHEN COMMAND...: its status, after a SIGINT as soon as it takes one and the command WHEN
+# holds. timeout(1) sends a SIGCONT behind it, over which the leak checker of ASan hangs when it has
+# just begun.
 interrupted() {
-	local seconds=$1 pid
+	local when=$1 pid
 	shift
 
 	"$@" <&0 3>&- &
 	pid=$!
-	sleep "$seconds"
+	wait_until takes_interrupts "$pid" && wait_until "$when"
 	kill -INT "$pid"
 	wait "$pid"
+}
+
+# guest_takes_messages: the demo has set up SINT 2 of its first VP. hvd is ready before that.
+guest_takes_messages() {
+	"$HVCTL" sints list --filter vp=0,sint=2,masked=false -o name | grep -q .
 }
 
 # api PATH [CURL-ARGS...]: a request to the VM's read-write socket.

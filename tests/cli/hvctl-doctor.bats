@@ -23,7 +23,7 @@ demo() {
 # Of a host that had time, whatever this one does: else what is found may be withheld.
 take_samples() {
 	demo
-	"$HVCTL" snapshot "$samples"
+	wait_until "$HVCTL" snapshot "$samples"
 	change 'sample["machine"]["late_ns"] = 0
 for owner in [sample["machine"]] + sample["vps"]:
     thread = owner.get("loop") or owner.get("thread")
@@ -42,9 +42,15 @@ json.dump(document, open(sys.argv[1], "w"))
 EOT
 }
 
+# examine WORD...: hvctl with these words, until hvd had its time to look: on a busy host it may be late.
+examine() {
+	run --separate-stderr "$HVCTL" "$@"
+	[[ $output != *'hvd itself did not run'* ]]
+}
+
 @test "a machine that is well: status 0, and says so" {
 	demo
-	run "$HVCTL" doctor --stuck-after 100ms
+	wait_until examine doctor --stuck-after 100ms
 	assert_success
 	assert_output --partial '0 errors, 0 warnings, 0 notes; looked twice'
 }
@@ -69,7 +75,7 @@ found_cause() {
 
 @test "with -j there is one document, also when nothing was found" {
 	demo
-	run --separate-stderr "$HVCTL" -j doctor --stuck-after 100ms
+	wait_until examine -j doctor --stuck-after 100ms
 	assert_success
 	assert_equal "$stderr" ''
 	echo "$output" | /usr/bin/python3 -c 'import json, sys
@@ -87,8 +93,9 @@ assert report["items"] == [] and report["judged"] and report["errors"] == 0'
 
 @test "--watch looks again and again" {
 	demo
-	run interrupted 2 "$HVCTL" doctor --watch --stuck-after 50ms
-	[ "$(grep -c '0 errors' <<<"$output")" -ge 1 ]
+	looked_again() { [ "$(grep -c '0 errors' "$BATS_TEST_TMPDIR/out")" -ge 2 ]; }
+	interrupted looked_again "$HVCTL" doctor --watch --stuck-after 50ms >"$BATS_TEST_TMPDIR/out" || ended=$?
+	assert_equal "${ended-0}" 130
 }
 
 @test "samples in a file are judged as in the daemon, with status 8 for an error" {

@@ -134,6 +134,7 @@ bus_is() {
 
 @test "a lost answer: the doctor says so, the guest tries again, all is well" {
 	start_hvd --demo --accel sim --device null
+	wait_until guest_takes_messages
 	run "$HVCTL" doctor
 	assert_success
 	"$HVCTL" faults add drop_message --message version_response
@@ -148,6 +149,7 @@ bus_is() {
 
 @test "a pump that stands still: faults clear sets it going" {
 	start_hvd --demo --accel sim --device null
+	wait_until guest_takes_messages
 	post "$contact"
 	wait_until bus_is negotiated
 	"$HVCTL" faults add pause_pump --for 5m

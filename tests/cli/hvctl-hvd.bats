@@ -170,6 +170,7 @@ stuck_slot() {
 	run "$HVCTL" vm wait --for state=running
 	assert_success
 	wait_until is_busy
+	"$HVCTL" -q vm pause # so that it does not end before it has been looked at
 	run "$HVCTL" inject --vp 0 --sint 2 --payload 1122334455
 	assert_failure 4
 	assert_output --partial 'busy: slot of VP 0 SINT 2 is occupied'
@@ -185,6 +186,7 @@ stuck_slot() {
 	assert_line --regexp '1122334455$'
 	run "$HVCTL" -j inject --vp 0 --sint 2 --dry-run
 	assert_equal "$(field "$output" result)" would_queue
+	"$HVCTL" -q vm resume
 	# Once the guest takes messages again it arrives, once.
 	wait_until arrived
 	sleep 0.2
@@ -202,12 +204,12 @@ arrived() {
 }
 
 @test "a stuck slot is seen, and what waits arrives once after EOM, on sim" {
-	demo_on sim --append 'stop-consuming=3 for=4'
+	demo_on sim --append 'stop-consuming=3 for=8'
 	stuck_slot
 }
 
 @test "a stuck slot is seen, and what waits arrives once after EOM, on KVM" {
-	demo_on kvm --append 'stop-consuming=3 for=4'
+	demo_on kvm --append 'stop-consuming=3 for=8'
 	stuck_slot
 }
 

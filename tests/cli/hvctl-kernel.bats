@@ -223,7 +223,7 @@ ends_with() {
 @test "a reader that leaves ends it, and its instance" {
 	need_tracing
 	start_stub stub --synic kernel
-	run timeout 10 bash -c '"$HVCTL" watch --kernel --type "kvm.*" | (read -r line; sleep 0.3; echo "$line")'
+	run timeout 60 bash -c '"$HVCTL" watch --kernel --type "kvm.*" | (read -r line; sleep 0.3; echo "$line")'
 	assert_success
 	run ls $tracing/instances
 	refute_output --partial hvd-hvctl

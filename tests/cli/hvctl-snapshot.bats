@@ -95,7 +95,7 @@ print(len(document["doctor"]["samples"]), len(document["log"]["items"]) > 10)' \
 
 @test "a device is written to, and not replaced; a link stays a link" {
 	demo
-	"$HVCTL" snapshot "$BATS_TEST_TMPDIR/real.json"
+	wait_until "$HVCTL" snapshot "$BATS_TEST_TMPDIR/real.json"
 	ln -s real.json "$BATS_TEST_TMPDIR/link.json"
 	inode=$(stat -c %i "$BATS_TEST_TMPDIR/real.json")
 	run "$HVCTL" snapshot "$BATS_TEST_TMPDIR/link.json"
@@ -136,7 +136,7 @@ print(len(document["doctor"]["samples"]), len(document["log"]["items"]) > 10)' \
 	demo
 	wait_until has_record message.delivered
 
-	"$HVCTL" snapshot "$file"
+	wait_until "$HVCTL" snapshot "$file"
 	stop_hvd
 	run "$HVCTL" log --from "$file" --type vm.state
 	assert_success
@@ -170,7 +170,7 @@ print(json.dumps(json.load(open(sys.argv[1])) | {"log": None}))' "$file" >"$file
 @test "commands answer out of a snapshot as they did of the VM" {
 	demo --on-stop stay
 	"$HVCTL" vm shutdown # so that nothing moves between two looks
-	"$HVCTL" snapshot "$file"
+	wait_until "$HVCTL" snapshot "$file"
 	while read -r command; do
 		read -ra words <<<"$command"
 		"$HVCTL" -j "${words[@]}" | shape >"$BATS_TEST_TMPDIR/live"
@@ -205,7 +205,7 @@ print(json.dumps(json.load(open(sys.argv[1])) | {"log": None}))' "$file" >"$file
 
 @test "a snapshot answers where no VM runs" {
 	demo
-	"$HVCTL" snapshot "$file"
+	wait_until "$HVCTL" snapshot "$file"
 	stop_hvd
 	run "$HVCTL" synic show --vp 1 --from "$file"
 	assert_success
@@ -220,7 +220,7 @@ print(json.dumps(json.load(open(sys.argv[1])) | {"log": None}))' "$file" >"$file
 
 @test "what a snapshot lacks, and what is none" {
 	demo
-	"$HVCTL" snapshot "$file"
+	wait_until "$HVCTL" snapshot "$file"
 	run "$HVCTL" vps show 7 --from "$file"
 	assert_failure 3
 	run "$HVCTL" inspect nothing --from "$file"

@@ -286,7 +286,8 @@ fails_with() {
 
 @test "echo run that is interrupted ends the run" {
 	start_stub
-	run --separate-stderr interrupted 2 "$HVCTL" echo run --count 7
+	is_begun() { grep -q 'POST /v1/echo/run' "$requests"; }
+	run --separate-stderr interrupted is_begun "$HVCTL" echo run --count 7
 	assert_failure 130
 	# The stub may still be writing down what was asked for before.
 	wait_until grep -qx 'POST /v1/echo/stop {"relid":3}' "$requests"
@@ -388,7 +389,7 @@ asked_twice() {
 	run "$HVCTL" vm wait --for state=running
 	assert_success
 	assert_output 'VM stub is running'
-	run "$HVCTL" vm wait --for state=paused --timeout 150ms
+	run "$HVCTL" vm wait --for state=paused --timeout 4s
 	assert_failure 7
 	assert_output --partial 'the VM is running; state=paused did not come true'
 	run "$HVCTL" -n other vm wait --for state=running --timeout 150ms
@@ -451,7 +452,7 @@ asked_twice() {
 
 @test "a stream that falls silent is left when its reader closes" {
 	start_stub
-	run timeout 10 bash -c '"$HVCTL" watch --relid 101 | (read -r line; sleep 0.3; echo "$line")'
+	run timeout 60 bash -c '"$HVCTL" watch --relid 101 | (read -r line; sleep 0.3; echo "$line")'
 	assert_success
 	assert_equal "${#lines[@]}" 1
 }
@@ -634,9 +635,9 @@ asked_twice() {
 	run setpriv --reuid 65534 --clear-groups "$HVCTL" vm show
 	assert_failure 5
 	assert_line --partial 'no permission to use the socket'
-	"$BATS_TEST_DIRNAME/stub-hvd" "$HVD_RUNTIME_DIR/stub.ro.sock" >/dev/null 2>&1 3>&- &
+	"$BATS_TEST_DIRNAME/stub-hvd" "$HVD_RUNTIME_DIR/stub.ro.sock" >"$BATS_TEST_TMPDIR/ro.log" 2>&1 3>&- &
 	hvd_pids+=("$!")
-	wait_until test -S "$HVD_RUNTIME_DIR/stub.ro.sock"
+	wait_until grep -q ready "$BATS_TEST_TMPDIR/ro.log"
 	chmod 666 "$HVD_RUNTIME_DIR/stub.ro.sock"
 	run setpriv --reuid 65534 --clear-groups "$HVCTL" -v vm show
 	assert_success
@@ -668,11 +669,14 @@ asked_twice() {
 
 @test "SIGINT while stdin is awaited ends with 130" {
 	start_stub
-	run interrupted 1 "$HVCTL" inject --vp 0 --sint 2 --payload - < <(sleep 5)
+	mkfifo "$BATS_TEST_TMPDIR/open"
+	exec 4<>"$BATS_TEST_TMPDIR/open"
+	run interrupted true "$HVCTL" inject --vp 0 --sint 2 --payload - <&4
 	assert_failure 130
 	assert_output ''
-	run interrupted 1 "$HVCTL" < <(sleep 5)
+	run interrupted true "$HVCTL" <&4
 	assert_failure 130
+	exec 4>&-
 }
 
 @test "the shell runs lines from a pipe and stops at the first error" {

@@ -40,6 +40,7 @@ on_terminal() {
 
 @test "-n N: so many pictures; every view" {
 	demo
+	wait_until guest_takes_messages
 	run "$HVCTL" top -n 2 -d 100ms --view sints
 	assert_success
 	assert_equal "$(grep -c '^vm: running' <<<"$output")" 2
@@ -183,12 +184,9 @@ on_terminal() {
 		send \x03
 	END
 	assert_failure 130
-	(
-		sleep 1
-		kill -KILL "$hvd_pid"
-	) 3>&- &
-	run on_terminal <<-'END'
+	run on_terminal <<-END
 		see RELID
+		run kill -KILL $hvd_pid
 		expect hvctl: 
 	END
 	assert_failure 6

@@ -133,9 +133,10 @@ import socket, sys, time
 s = socket.socket(socket.AF_UNIX)
 s.bind(sys.argv[1])
 s.listen()
-time.sleep(60)' "$HVD_RUNTIME_DIR/vm.api.sock" 3>&- &
+print("ready", flush=True)
+time.sleep(60)' "$HVD_RUNTIME_DIR/vm.api.sock" >"$BATS_TEST_TMPDIR/somebody.log" 3>&- &
 	hvd_pids+=("$!")
-	wait_until test -S "$HVD_RUNTIME_DIR/vm.api.sock"
+	wait_until grep -q ready "$BATS_TEST_TMPDIR/somebody.log"
 	run "$HVD" --demo --accel sim --serial null
 	assert_failure 78
 	assert_output --partial 'vm.api.sock'

@@ -34,6 +34,7 @@ has_records() {
 
 @test "hvd killed with SIGKILL: its last records are there, without hvd and with the next" {
 	start_hvd --demo --accel sim
+	wait_until guest_takes_messages
 	"$HVCTL" signal --vp 0 --sint 2 --flag 77
 	wait_until has_records event.flag
 	# The time of day is told from the offset at the start: the host's clock may be set meanwhile.
