@@ -18,14 +18,14 @@ struct doctor_past {
 	struct vm *vm;            /* borrows */
 	struct loop_timer *timer; /* owns */
 	uint64_t seen_ns;         /* when the threads were looked at; CLOCK_MONOTONIC */
-	bool ran;                 /* the VM did then */
+	bool paused;              /* the VM was, then */
 	uint64_t late_ns;         /* since then, as others noted */
 	struct doctor_thread loop, vps[VM_MAX_VPS];
 };
 
-static bool runs(const struct doctor_past *past)
+static bool is_paused(const struct doctor_past *past)
 {
-	return atomic_load(&past->vm->state) == VM_RUNNING;
+	return atomic_load(&past->vm->state) == VM_PAUSED;
 }
 
 static void go_on(struct doctor_thread *thread, const struct doctor_thread *now,
@@ -41,7 +41,7 @@ static void look(struct doctor_past *past, uint64_t now_ns)
 {
 	uint64_t elapsed_ns = now_ns - past->seen_ns;
 	bool late = past->late_ns > too_late_ns || elapsed_ns > PROGRESS_SECOND_NS + too_late_ns;
-	bool stood = late || !past->ran || !runs(past);
+	bool stood = late || past->paused || is_paused(past);
 	struct doctor_thread thread;
 
 	vm_doctor_thread(gettid(), &thread);
@@ -55,7 +55,7 @@ static void look(struct doctor_past *past, uint64_t now_ns)
 static void arm(struct doctor_past *past)
 {
 	past->seen_ns = clock_now_ns(&clock_monotonic);
-	past->ran = runs(past);
+	past->paused = is_paused(past);
 	past->late_ns = 0;
 	loop_timer_arm(past->timer, past->seen_ns + PROGRESS_SECOND_NS);
 }

@@ -2,7 +2,7 @@
 #pragma once
 /*
  * What samples cannot show: in which of the last seconds hvd's main loop and the VPs' threads had no
- * time, be it that the host gave them no processor or that the VM did not run.
+ * time, be it that the host gave them no processor or that the VM was paused.
  *
  *	once a second, asked or not: each thread's times of now --against those of before--> one bit
  *

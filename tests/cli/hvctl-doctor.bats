@@ -28,7 +28,7 @@ take_samples() {
 for owner in [sample["machine"]] + sample["vps"]:
     thread = owner.get("loop") or owner.get("thread")
     if thread:
-        thread.update(run_ns=0, wait_ns=0, state="asleep")'
+        thread.update(run_ns=0, wait_ns=0, state="asleep", lost_seconds="0x0")'
 }
 
 # change STATEMENTS: in Python, of both samples; each is called sample.
