@@ -11,7 +11,7 @@
 #include "lib/synic.h"
 
 enum { SINT = 3, CONNECTION = 0x20, AUTO_EOI = 0x50, SAME_CLASS = 0x51, SLOW = 0x90, FAST = 0xa0 };
-enum { ROUNDS = 25, FAST_PER_ROUND = 12, SPIN_LIMIT = 20000000 };
+enum { ROUNDS = 25, FAST_PER_ROUND = 12, SPIN_LIMIT = 400000000 };
 
 struct nest {
 	_Atomic uint32_t closed, signalled; /* rounds: VP 0 has interrupts off, VP 1 did */
@@ -21,7 +21,10 @@ struct nest {
 
 /* ---- VP 0 ---------------------------------------------------------------- */
 
-/* Without reading the time, which leaves the guest: hvd would see the vector at once. */
+/*
+ * Without reading the time, which leaves the guest: hvd would see the vector at once. The limit is
+ * several seconds, for which the host may let the other VP wait.
+ */
 static bool spin_until(struct gx_vp *vp, const _Atomic uint32_t *count, uint32_t least)
 {
 	for (unsigned i = 0; i < SPIN_LIMIT && atomic_load(count) < least; i++)

@@ -11,7 +11,7 @@
 
 enum { SINT = 2, VECTOR = 0x60 };
 
-#define BOOT_LIMIT (2 * GX_SECOND)
+#define BOOT_LIMIT (4 * GX_SECOND)
 
 struct initial {
 	uint32_t index;
