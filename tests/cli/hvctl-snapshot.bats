@@ -116,7 +116,7 @@ print(len(document["doctor"]["samples"]), len(document["log"]["items"]) > 10)' \
 @test "a gap in a snapshot's log is told where the record behind it is" {
 	demo
 	wait_until has_record message.delivered
-	"$HVCTL" snapshot "$file"
+	wait_until "$HVCTL" snapshot "$file"
 	/usr/bin/python3 - "$file" <<-'END'
 		import json, sys
 		snapshot = json.load(open(sys.argv[1]))
