@@ -59,10 +59,7 @@ static char *tree_target(const struct invocation *invocation, const char *path)
 		fprintf(out, "%c%s=%lu", separator, keys[i], (unsigned long)value->number);
 		separator = '&';
 	}
-	if (fclose(out) == 0)
-		return target;
-	free(target);
-	return NULL;
+	return text_finish(out, &target);
 }
 
 static enum cli_exit get_node(

@@ -44,10 +44,7 @@ static char *doctor_target(const struct invocation *invocation)
 		fputs(i > 0 ? "," : strchr(path, '?') ? "&relid=" : "?relid=", out);
 		client_put_encoded(out, invocation->rest[i], false);
 	}
-	if (fclose(out) == 0)
-		return target;
-	free(target);
-	return NULL;
+	return text_finish(out, &target);
 }
 
 static enum cli_exit ask_daemon(

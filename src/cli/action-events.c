@@ -100,10 +100,7 @@ static char *log_target(
 	}
 	if (query)
 		fprintf(out, "&%s", query + 1);
-	if (fclose(out) == 0)
-		return target;
-	free(target);
-	return NULL;
+	return text_finish(out, &target);
 }
 
 /* ---- watch --------------------------------------------------------------- */

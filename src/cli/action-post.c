@@ -7,7 +7,6 @@
  * does not end with 0 is a problem object on stderr, with all members of the reply in it.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/actions.h"
@@ -104,10 +103,7 @@ static char *result_sentence(const json_t *reply)
 	if (!out)
 		return NULL;
 	put_result(out, reply);
-	if (fclose(out) == 0)
-		return text;
-	free(text);
-	return NULL;
+	return text_finish(out, &text);
 }
 
 /* Not in the slot although it was waited for. */

@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -151,10 +150,7 @@ static char *log_target(const char *since)
 		return NULL;
 	fputs("/v1/log?limit=1000&since=", out);
 	client_put_encoded(out, since, false);
-	if (fclose(out) == 0)
-		return target;
-	free(target);
-	return NULL;
+	return text_finish(out, &target);
 }
 
 /* Pages of the log from `since` on; the records are those of one log, and bounded. */

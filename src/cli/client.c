@@ -215,10 +215,7 @@ static char *page_target(const char *target, const json_t *cursor)
 		client_put_encoded(out, json_string_value(cursor), false);
 	else
 		fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(cursor));
-	if (fclose(out) == 0)
-		return text;
-	free(text);
-	return NULL;
+	return text_finish(out, &text);
 }
 
 static enum cli_exit report_bad_list(struct cli *cli, const char *what)

@@ -162,10 +162,7 @@ static char *format_detail(const char *format, va_list args)
 	if (!out)
 		return NULL;
 	text_put(out, raw);
-	if (fclose(out) == 0)
-		return detail;
-	free(detail);
-	return NULL;
+	return text_finish(out, &detail);
 }
 
 static void report(const struct cli_options *options, const char *code, const char *hint,

@@ -2,10 +2,10 @@
 #include "cli/request.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/text.h"
 #include "common/cleanup.h"
 
 static void put_argument(FILE *out, const struct arg *arg, const struct value *value)
@@ -92,10 +92,7 @@ char *request_target(const struct invocation *invocation)
 		return NULL;
 	put_path(out, invocation, narrow ? command->narrow_path : command->path);
 	put_query(out, invocation);
-	if (fclose(out) == 0)
-		return target;
-	free(target);
-	return NULL;
+	return text_finish(out, &target);
 }
 
 static json_t *body_value(const struct arg *arg, const struct value *value)

@@ -4,7 +4,6 @@
  * the slot; how many messages wait behind it; an owed interrupt; how long ago EOM was written.
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "cli/problem.h"
 #include "cli/render.h"
@@ -73,10 +72,7 @@ static char *cell_text(const json_t *item)
 		return NULL;
 	if (item)
 		put_cell(out, item);
-	if (fclose(out) == 0)
-		return text;
-	free(text);
-	return NULL;
+	return text_finish(out, &text);
 }
 
 static const char *cell_color(const json_t *item)

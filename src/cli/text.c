@@ -70,6 +70,14 @@ void text_put(FILE *out, const char *text)
 	put_escaped(out, text, strlen(text), "");
 }
 
+char *text_finish(FILE *out, char **text)
+{
+	if (fclose(out) == 0)
+		return *text;
+	free(*text);
+	return NULL;
+}
+
 char *text_escape(const char *text)
 {
 	char *escaped = NULL;
@@ -79,10 +87,7 @@ char *text_escape(const char *text)
 	if (!out)
 		return NULL;
 	text_put(out, text);
-	if (fclose(out) == 0)
-		return escaped;
-	free(escaped);
-	return NULL;
+	return text_finish(out, &escaped);
 }
 
 void text_put_block(FILE *out, const char *text, size_t size)
@@ -257,11 +262,7 @@ char *text_value(const char *key, const json_t *value)
 	if (!out)
 		return NULL;
 	text_put_value(out, key, value);
-	if (fclose(out) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return text_finish(out, &text);
 }
 
 const char *text_value_color(const json_t *value)

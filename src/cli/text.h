@@ -21,6 +21,8 @@ char *text_escape(const char *text) MUST_CHECK;
 /* The same for a buffer; '\n' and '\t' pass. */
 void text_put_block(FILE *out, const char *text, size_t size);
 char *text_format(const char *format, ...) PRINTF(1, 2) MUST_CHECK;
+/* Closes what open_memstream() opened on `text`, and gives that when all of it is there. */
+char *text_finish(FILE *out, char **text) MUST_CHECK;
 
 /* 840 ns, 84 us, 1.2 ms, 3.4 s, 2m13s, 3h12m, 2d4h */
 void text_put_duration(FILE *out, uint64_t ns);

@@ -57,10 +57,7 @@ static char *choice_hint(const char *text, const char *const *choices, size_t co
 		return NULL;
 	for (size_t i = 0; i < count; i++)
 		fprintf(out, "%s %s", i == 0 ? "one of" : ",", choices[i]);
-	if (fclose(out) == 0)
-		return hint;
-	free(hint);
-	return NULL;
+	return text_finish(out, &hint);
 }
 
 static enum cli_exit check_choice(
