@@ -2,6 +2,7 @@
 #include "cli/problem.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -48,20 +49,27 @@ static void print_member(const json_t *problem, const char *key, const char *lab
 	fputc('\n', stderr);
 }
 
+/* hvctl's own problems are no type of the daemon's. */
+static bool is_own(const json_t *problem)
+{
+	const char *type = json_string_value(json_object_get(problem, "type"));
+
+	return !type || strcmp(type, "about:blank") == 0;
+}
+
 /* "The SINT is masked: SINT 2 of VP 0 (sint_masked)"; hvctl's own problems are one sentence. */
 static void print_sentence(const json_t *problem)
 {
-	const char *type = json_string_value(json_object_get(problem, "type"));
 	const char *title = json_string_value(json_object_get(problem, "title"));
 	const char *detail = json_string_value(json_object_get(problem, "detail"));
 	const char *code = json_string_value(json_object_get(problem, "code"));
 
 	fputs("hvctl: ", stderr);
-	if (title && (!detail || (type && strcmp(type, "about:blank") != 0)))
+	if (title && (!detail || !is_own(problem)))
 		text_put(stderr, title);
 	else if (!detail)
 		fputs("the daemon refused the request", stderr);
-	if (title && detail && type && strcmp(type, "about:blank") != 0)
+	if (title && detail && !is_own(problem))
 		fputs(": ", stderr);
 	if (detail)
 		text_put(stderr, detail);
@@ -74,11 +82,36 @@ static void print_sentence(const json_t *problem)
 	fputc('\n', stderr);
 }
 
+/* Whether the command is one to a component's or the echo device, which the user has not named. */
+static bool asks_a_device(const struct command *command)
+{
+	const char *path = command->path ? command->path : "";
+
+	return (strncmp(path, "/v1/ic/", 7) == 0 || strncmp(path, "/v1/echo/", 9) == 0) &&
+	       !strchr(path, '{');
+}
+
+/* What shows the names of what is not there. */
+static void print_list_hint(const struct command *command)
+{
+	if (command && command->narrow_path)
+		fprintf(stderr, "hint: \"hvctl %s %s\" shows what there is\n", command->noun,
+			command->verb);
+	else if (command && asks_a_device(command))
+		fputs("hint: \"hvctl devices list\" shows what there is, \"hvctl devices add\" adds "
+		      "what is not\n",
+			stderr);
+	else if (command && command_find(command->noun, "list"))
+		fprintf(stderr, "hint: \"hvctl %s list\" shows what there is\n", command->noun);
+	else
+		fputs("hint: the list commands show what there is\n", stderr);
+}
+
 /*
  * The daemon's advice is for those who write JSON; where hvctl has an option for it, that is what
  * its user wants to hear. -j passes on the daemon's own words.
  */
-static void print_hint(const json_t *problem)
+static void print_hint(const struct command *command, const json_t *problem)
 {
 	static const struct {
 		const char *code, *hint;
@@ -89,17 +122,19 @@ static void print_hint(const json_t *problem)
 		{"force_needed", "--force does it, --dry-run tells what would be done"},
 		{"fault_not_possible", "\"hvctl faults kinds\" lists what there is"},
 		{"too_many_faults", "\"hvctl faults clear\" ends them all"},
-		{"not_found", "the list commands show what there is"},
 	};
 	const char *code = json_string_value(json_object_get(problem, "code"));
+	const char *hint = NULL;
 
-	for (size_t i = 0; code && i < ARRAY_LEN(own); i++) {
-		if (strcmp(code, own[i].code) == 0) {
-			fprintf(stderr, "hint: %s\n", own[i].hint);
-			return;
-		}
-	}
-	print_member(problem, "hint", "hint: ");
+	for (size_t i = 0; code && !is_own(problem) && i < ARRAY_LEN(own); i++)
+		if (strcmp(code, own[i].code) == 0)
+			hint = own[i].hint;
+	if (hint)
+		fprintf(stderr, "hint: %s\n", hint);
+	else if (code && !is_own(problem) && strcmp(code, "not_found") == 0)
+		print_list_hint(command);
+	else
+		print_member(problem, "hint", "hint: ");
 }
 
 /* Where a value was wrong: "?limit" and "/count" as what was typed; "/" is all of the body. */
@@ -133,7 +168,7 @@ static void print_text(const struct command *command, const json_t *problem)
 			    json_object_get(error, "detail"), json_object_get(problem, "detail")))
 			print_member(error, "detail", "    ");
 	}
-	print_hint(problem);
+	print_hint(command, problem);
 }
 
 static void print(const struct cli_options *options, const json_t *problem)
@@ -149,20 +184,13 @@ static void print(const struct cli_options *options, const json_t *problem)
 /* Formats and escapes: a command line may hold any bytes, JSON only UTF-8. */
 static char *format_detail(const char *format, va_list args)
 {
-	CLEANUP(free) char *raw = NULL;
-	char *detail = NULL;
-	size_t size;
-	FILE *out;
+	char *raw, *detail;
 
-	if (vasprintf(&raw, format, args) < 0) {
-		raw = NULL;
+	if (vasprintf(&raw, format, args) < 0)
 		return NULL;
-	}
-	out = open_memstream(&detail, &size);
-	if (!out)
-		return NULL;
-	text_put(out, raw);
-	return text_finish(out, &detail);
+	detail = text_escape(raw);
+	free(raw);
+	return detail;
 }
 
 static void report(const struct cli_options *options, const char *code, const char *hint,

@@ -69,6 +69,22 @@ first_session() {
 	first_session sim
 }
 
+@test "what is not there: the hint says which list has the names" {
+	start_hvd --demo --accel sim --device null
+	hints() {
+		run "$HVCTL" "${@:2}"
+		assert_failure 3
+		assert_line "hint: \"hvctl $1"
+	}
+	hints 'ports list" shows what there is' ports show 9
+	hints 'channels list" shows what there is' channels unstick 9
+	hints 'devices kinds" shows what there is' devices kinds fridge
+	hints 'sints list" shows what there is' sints list --vp 9
+	hints 'inspect --depth 1" shows what there is' inspect 'fridge*'
+	hints 'devices list" shows what there is, "hvctl devices add" adds what is not' kvp list
+	hints 'devices list" shows what there is, "hvctl devices add" adds what is not' echo run
+}
+
 @test "a first session on KVM" {
 	demo_on kvm
 	first_session kvm

@@ -165,6 +165,7 @@ print(json.dumps(json.load(open(sys.argv[1])) | {"log": None}))' "$file" >"$file
 	run "$HVCTL" log --from "$file.without"
 	assert_failure 3
 	assert_line --partial 'the snapshot has no log'
+	assert_line 'hint: "hvctl snapshot FILE --timeout 30s" waits longer for each part'
 }
 
 @test "commands answer out of a snapshot as they did of the VM" {
