@@ -226,6 +226,9 @@ enum cli_exit run_rings_show(struct cli *cli, const struct invocation *invocatio
 		r = fetch_packets(cli, invocation, target, json_object_get(reply, "items"));
 	if (r != CLI_OK)
 		return r;
+	if (json_array_size(json_object_get(reply, "items")) == 0)
+		render_note(cli, "channel %" PRIu64 " has no rings: the guest has not opened it\n",
+			invocation_value(invocation, "relid")->number);
 	return text && !cli->options.columns ? render_text(cli, invocation, reply)
 					     : render_reply(cli, invocation->command, reply);
 }

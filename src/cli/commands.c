@@ -466,6 +466,7 @@ const struct command commands[] = {
 		},
 	},
 
+	/* ---- what runs over it: components, keys and values ------------------- */
 	{
 		.noun = "ic", .verb = "list",
 		.help = "list the integration components: versions, whether the guest answers",
@@ -529,7 +530,6 @@ const struct command commands[] = {
 				.type = ARG_SET, .place = PLACE_BODY },
 		},
 	},
-
 	{
 		.noun = "ic", .verb = "osinfo",
 		.help = "ask the guest what it is: system, version, host name",
@@ -637,6 +637,7 @@ const struct command commands[] = {
 			POOL_OPTION,
 		},
 	},
+
 	/* ---- devices of the bus --------------------------------------------- */
 	{
 		.noun = "devices", .verb = "list",
@@ -704,7 +705,6 @@ const struct command commands[] = {
 			DEVICE_ARG,
 		},
 	},
-
 	{
 		.noun = "echo", .verb = "list",
 		.help = "list the echo devices, each with its last run",

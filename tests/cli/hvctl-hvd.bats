@@ -83,6 +83,9 @@ first_session() {
 	hints 'inspect --depth 1" shows what there is' inspect 'fridge*'
 	hints 'devices list" shows what there is, "hvctl devices add" adds what is not' kvp list
 	hints 'devices list" shows what there is, "hvctl devices add" adds what is not' echo run
+	run --separate-stderr "$HVCTL" rings show 1
+	assert_success
+	assert_equal "$stderr" 'channel 1 has no rings: the guest has not opened it'
 }
 
 @test "a first session on KVM" {
