@@ -6,10 +6,12 @@
 
 #include "cli/actions.h"
 #include "cli/client.h"
+#include "cli/interrupt.h"
 #include "cli/problem.h"
 #include "cli/render.h"
 #include "cli/request.h"
 #include "cli/text.h"
+#include "cli/value.h"
 #include "common/cleanup.h"
 
 enum { BODY_MAX_BYTES = 64 << 10 };
@@ -150,26 +152,18 @@ enum cli_exit run_inspect(struct cli *cli, const struct invocation *invocation)
 /* Bytes of a file or stdin as text for the caller to free. */
 static enum cli_exit read_text(struct cli *cli, const char *source, char **ret_text)
 {
-	bool from_stdin = strcmp(source, "-") == 0;
-	FILE *file = from_stdin ? stdin : fopen(source + 1, "rbe");
-	char *text = malloc(BODY_MAX_BYTES + 2);
+	CLEANUP(free) char *text = malloc(BODY_MAX_BYTES + 2);
 	size_t size = 0;
+	int r = text ? value_read_source(source, text, BODY_MAX_BYTES + 1, &size) : -ENOMEM;
 
-	if (file && text)
-		size = fread(text, 1, BODY_MAX_BYTES + 1, file);
-	if (!file || !text || ferror(file) || size > BODY_MAX_BYTES) {
-		int error = !file ? errno : 0;
-
-		if (file && !from_stdin)
-			fclose(file);
-		free(text);
-		return problem_usage(&cli->options, NULL, "-d %s: %s", source,
-			error ? strerror(error) : "cannot be read, or is larger than 64 KiB");
-	}
-	if (!from_stdin)
-		fclose(file);
+	if (r < 0 && interrupt_pending())
+		return CLI_INTERRUPTED;
+	if (r < 0)
+		return problem_usage(&cli->options, NULL, "-d %s: %s", source, strerror(-r));
+	if (size > BODY_MAX_BYTES)
+		return problem_usage(&cli->options, NULL, "-d %s: larger than 64 KiB", source);
 	text[size] = '\0';
-	*ret_text = text;
+	*ret_text = TAKE_PTR(text);
 	return CLI_OK;
 }
 

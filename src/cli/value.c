@@ -73,25 +73,34 @@ static enum cli_exit check_choice(
 	return problem_usage(options, hint, "unknown value of %s \"%s\"", arg->name, text);
 }
 
+int value_read_source(const char *source, void *bytes, size_t capacity, size_t *ret_count)
+{
+	bool from_stdin = strcmp(source, "-") == 0;
+	FILE *file = from_stdin ? stdin : fopen(source + 1, "rbe");
+	size_t count;
+	int r;
+
+	if (!file)
+		return -errno;
+	count = fread(bytes, 1, capacity, file);
+	r = ferror(file) ? -errno : 0;
+	if (!from_stdin)
+		fclose(file);
+	if (r == 0)
+		*ret_count = count;
+	return r;
+}
+
 /* Raw bytes of a file or stdin, one more than allowed at most. */
 static enum cli_exit read_payload(const struct cli_options *options, const struct arg *arg,
 	const char *text, uint8_t *bytes, size_t capacity, size_t *ret_count)
 {
-	bool from_stdin = strcmp(text, "-") == 0;
-	FILE *file = from_stdin ? stdin : fopen(text + 1, "rbe");
-	int error;
+	int r = value_read_source(text, bytes, capacity, ret_count);
 
-	if (!file)
-		return problem_usage(
-			options, NULL, "%s: %s: %s", arg->name, text + 1, strerror(errno));
-	*ret_count = fread(bytes, 1, capacity, file);
-	error = ferror(file) ? errno : 0;
-	if (!from_stdin)
-		fclose(file);
-	if (error && interrupt_pending())
+	if (r < 0 && interrupt_pending())
 		return CLI_INTERRUPTED;
-	return error ? problem_usage(options, NULL, "%s: %s: %s", arg->name,
-			       from_stdin ? "stdin" : text + 1, strerror(error))
+	return r < 0 ? problem_usage(options, NULL, "%s: %s: %s", arg->name,
+			       text[0] == '@' ? text + 1 : "stdin", strerror(-r))
 		     : CLI_OK;
 }
 

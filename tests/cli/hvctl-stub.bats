@@ -497,6 +497,13 @@ asked_twice() {
 	echo '{"vp":0,"sint":2}' >"$BATS_TEST_TMPDIR/body"
 	run "$HVCTL" api POST /v1/messages -d "@$BATS_TEST_TMPDIR/body"
 	assert_equal "$(field "$output" result)" delivered
+	run "$HVCTL" api POST /v1/messages -d @/tmp
+	assert_failure 2
+	assert_output 'hvctl: -d @/tmp: Is a directory'
+	head -c 65537 /dev/zero >"$BATS_TEST_TMPDIR/large"
+	run "$HVCTL" api POST /v1/messages -d "@$BATS_TEST_TMPDIR/large"
+	assert_failure 2
+	assert_output --partial 'larger than 64 KiB'
 	run "$HVCTL" api POST /v1/messages -d '{"vp":0,"sint":5}'
 	assert_failure 4
 	run "$HVCTL" api get /v1/vm
