@@ -149,10 +149,14 @@ static enum cli_exit report_wait_timeout(
 		state ? state : "in no known state", wanted);
 }
 
-/* A daemon may be starting or busy; everything else would only repeat itself. */
-static bool may_pass(enum cli_exit failure)
+/*
+ * A daemon may be starting or busy, and one that was seen may be stopping, which it says with a 503;
+ * everything else would only repeat itself.
+ */
+static bool may_pass(enum cli_exit failure, bool seen)
 {
-	return failure == CLI_NO_CONNECTION || failure == CLI_TIMEOUT;
+	return failure == CLI_NO_CONNECTION || failure == CLI_TIMEOUT ||
+	       (failure == CLI_INTERNAL && seen);
 }
 
 /* An hvd that was seen and went away has stopped: with --on-stop exit that is how one learns it. */
@@ -187,7 +191,7 @@ enum cli_exit run_vm_wait(struct cli *cli, const struct invocation *invocation)
 			checked = select_matches(&cli->options, "--for", wanted, last, &matches);
 		} else if (r == CLI_NO_CONNECTION && last) {
 			checked = check_gone(cli, wanted, last, &matches);
-		} else if (!may_pass(r)) {
+		} else if (!may_pass(r, last)) {
 			/* Once more, this time told. */
 			return r == CLI_INTERRUPTED
 				       ? r
