@@ -20,7 +20,7 @@
 #include "vmm/vm.h"
 
 #define PATIENCE_NS     (5 * NSEC_PER_SEC)
-#define WAIT_DEFAULT_NS (100 * NSEC_PER_MSEC)
+#define WAIT_DEFAULT_NS NSEC_PER_SEC
 #define WAIT_MAX_NS     (60 * NSEC_PER_SEC)
 
 struct message_values {
@@ -75,7 +75,7 @@ static const struct param message_rows[] = {
 		.size = sizeof(bool)},
 	{PARAM_B(struct message_values, wait, "Wait for the delivery; default true")},
 	{PARAM_U(struct message_values, wait_ns, 0, WAIT_MAX_NS,
-		"How long to wait, default 100000000; then the answer is busy and the message stays "
+		"How long to wait, default 1000000000; then the answer is busy and the message stays "
 		"queued")},
 	{PARAM_B(struct message_values, dry_run, "Only say what would happen")},
 };
