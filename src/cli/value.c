@@ -2,8 +2,10 @@
 #include "cli/value.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/interrupt.h"
 #include "cli/moment.h"
@@ -73,6 +75,21 @@ static enum cli_exit check_choice(
 	return problem_usage(options, hint, "unknown value of %s \"%s\"", arg->name, text);
 }
 
+/* Something to read, or its end. False: SIGINT came first; a read that begins after it forgets it. */
+static bool stdin_comes(void)
+{
+	struct pollfd wait[] = {
+		{.fd = STDIN_FILENO, .events = POLLIN},
+		{.fd = interrupt_fd(), .events = POLLIN},
+	};
+
+	while (poll(wait, ARRAY_LEN(wait), -1) < 0) {
+		if (errno != EINTR)
+			return true; /* the read will say */
+	}
+	return wait[1].revents == 0;
+}
+
 int value_read_source(const char *source, void *bytes, size_t capacity, size_t *ret_count)
 {
 	bool from_stdin = strcmp(source, "-") == 0;
@@ -82,6 +99,8 @@ int value_read_source(const char *source, void *bytes, size_t capacity, size_t *
 
 	if (!file)
 		return -errno;
+	if (from_stdin && !stdin_comes())
+		return -EINTR;
 	count = fread(bytes, 1, capacity, file);
 	r = ferror(file) ? -errno : 0;
 	if (!from_stdin)

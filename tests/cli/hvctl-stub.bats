@@ -678,11 +678,11 @@ asked_twice() {
 	start_stub
 	mkfifo "$BATS_TEST_TMPDIR/open"
 	exec 4<>"$BATS_TEST_TMPDIR/open"
-	# In read(0, ...), by its number; $pid is that of interrupted.
-	reads_stdin() { [[ $(<"/proc/$pid/syscall") == '0 0x0 '* ]]; }
-	run interrupted reads_stdin "$HVCTL" inject --vp 0 --sint 2 --payload - <&4
+	run interrupted true "$HVCTL" inject --vp 0 --sint 2 --payload - <&4
 	assert_failure 130
 	assert_output ''
+	# In read(0, ...), by its number; $pid is that of interrupted.
+	reads_stdin() { [[ $(<"/proc/$pid/syscall") == '0 0x0 '* ]]; }
 	run interrupted reads_stdin "$HVCTL" <&4
 	assert_failure 130
 	exec 4>&-
