@@ -18,7 +18,8 @@
  * It starts after=SECONDS and ends after for=SECONDS (never, without): then everything is put
  * right, what waits in the slot is taken and EOM is written.
  *
- * With seconds=N it ends after that time, and what it began by then, and checks that every message came back, once, in order.
+ * With seconds=N it ends after that time, and what it began by then, and checks that every message came
+ * back, once, in order.
  */
 #include "lib/synic.h"
 
