@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# What every bats file here loads. $HVD and $HVCTL are the programs under test (meson sets them).
+# What every bats file here loads first. $HVD and $HVCTL are the programs under test (meson sets them).
 #
 # Each test has a runtime directory of its own, and whatever hvd it starts is gone when it ends.
 
@@ -26,6 +26,15 @@ common_teardown() {
 	[ -z "${nobody_dir-}" ] || rm -rf "$nobody_dir"
 	# What hvd said, should the test have failed.
 	cat "$BATS_TEST_TMPDIR"/*.log 2>/dev/null || true
+}
+
+# Those of a file that has none of its own.
+setup() {
+	common_setup
+}
+
+teardown() {
+	common_teardown
 }
 
 # wait_until COMMAND...: at most 20 seconds, because machines differ; returns as soon as it holds.

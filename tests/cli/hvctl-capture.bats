@@ -5,14 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 
+load helpers
+
 setup() {
-	load helpers
 	common_setup
 	file=$BATS_TEST_TMPDIR/file.pcapng
-}
-
-teardown() {
-	common_teardown
 }
 
 # blocks FILE: "TYPE LENGTH" of each block; fails when the file does not end where a block does.

@@ -2,15 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What Tab does: what hvctl offers, and the files that are installed, in the real shells on a terminal.
 
-setup() {
-	load helpers
-	load stub
-	common_setup
-}
-
-teardown() {
-	common_teardown
-}
+load helpers
+load stub
 
 # offers WORD...: what could stand at the end of "hvctl WORD...".
 offers() {

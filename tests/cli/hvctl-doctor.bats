@@ -5,15 +5,12 @@
 
 bats_require_minimum_version 1.5.0
 
+load helpers
+load stub
+
 setup() {
-	load helpers
-	load stub
 	common_setup
 	samples=$BATS_TEST_TMPDIR/snapshot.json
-}
-
-teardown() {
-	common_teardown
 }
 
 demo() {

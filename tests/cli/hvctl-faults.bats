@@ -5,15 +5,8 @@
 
 bats_require_minimum_version 1.5.0
 
-setup() {
-	load helpers
-	load stub
-	common_setup
-}
-
-teardown() {
-	common_teardown
-}
+load helpers
+load stub
 
 @test "a mistyped kind, message or direction names the nearest, or where they are listed" {
 	start_hvd --demo --accel sim --device null

@@ -5,15 +5,8 @@
 
 bats_require_minimum_version 1.5.0
 
-setup() {
-	load helpers
-	load stub
-	common_setup
-}
-
-teardown() {
-	common_teardown
-}
+load helpers
+load stub
 
 # demo_on ACCEL HVD-OPTION...: told its VPs, the guest waits for all of them; $append is for it, too.
 demo_on() {

@@ -8,11 +8,8 @@ bats_require_minimum_version 1.5.0
 
 tracing=/sys/kernel/tracing
 
-setup() {
-	load helpers
-	load stub
-	common_setup
-}
+load helpers
+load stub
 
 teardown() {
 	common_teardown

@@ -2,18 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # hvctl's interactive shell, on a terminal made for the purpose.
 
+load helpers
+load stub
+
 setup() {
-	load helpers
-	load stub
 	common_setup
 	export HOME=$BATS_TEST_TMPDIR XDG_STATE_HOME=$BATS_TEST_TMPDIR
 	export INPUTRC=$BATS_TEST_TMPDIR/inputrc
 	echo 'set bell-style none' >"$INPUTRC"
 	start_stub
-}
-
-teardown() {
-	common_teardown
 }
 
 session() {

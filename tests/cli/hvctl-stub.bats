@@ -5,15 +5,8 @@
 
 bats_require_minimum_version 1.5.0
 
-setup() {
-	load helpers
-	load stub
-	common_setup
-}
-
-teardown() {
-	common_teardown
-}
+load helpers
+load stub
 
 # fails_with STATUS CODE WORD...: -j gives that exit status, one problem with that code on stderr
 # and nothing on stdout.

@@ -10,10 +10,6 @@ setup() {
 	export PTY_TERM=vt100
 }
 
-teardown() {
-	common_teardown
-}
-
 demo() {
 	start_hvd --demo --accel sim --cpus 2 --device null --device echo
 }

@@ -5,15 +5,8 @@
 
 bats_require_minimum_version 1.5.0
 
-setup() {
-	load helpers
-	load stub
-	common_setup
-}
-
-teardown() {
-	common_teardown
-}
+load helpers
+load stub
 
 # The stub got this request: method, target and the beginning of the body.
 sent() {

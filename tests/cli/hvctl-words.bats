@@ -3,15 +3,8 @@
 # hvctl's command line: words, options, help. Nothing here needs a daemon.
 # shellcheck disable=SC2154 # stderr is set by run, requests by start_stub
 
-setup() {
-	load helpers
-	load stub
-	common_setup
-}
-
-teardown() {
-	common_teardown
-}
+load helpers
+load stub
 
 # usage_error PATTERN WORD...: refused with status 2, nothing on stdout, PATTERN on stderr.
 usage_error() {

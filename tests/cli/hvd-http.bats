@@ -2,16 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # --http: loopback, Host and Origin checks, the bearer token.
 
+load helpers
+
 setup() {
-	load helpers
 	common_setup
 	token=0123456789abcdef0123456789abcdef
 	install -m 600 /dev/null "$BATS_TEST_TMPDIR/token"
 	echo "$token" >"$BATS_TEST_TMPDIR/token"
-}
-
-teardown() {
-	common_teardown
 }
 
 # start_http ARGS...: hvd with the API on a free port; sets url.

@@ -3,15 +3,12 @@
 # shellcheck disable=SC2154 # hvd_pid: helpers.bash sets it
 # Images of a few instructions on KVM: how a guest ends, what hvd then says, does and returns.
 
+load helpers
+
 setup() {
-	load helpers
 	common_setup
 	need_accel kvm
 	image=$BATS_TEST_TMPDIR/guest.bin
-}
-
-teardown() {
-	common_teardown
 }
 
 # make_image HEX: a multiboot image with load addresses whose 32-bit code is HEX, at 1 MiB + 32.

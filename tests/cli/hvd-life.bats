@@ -4,14 +4,7 @@
 # hvd's life: readiness, one owner per name, signals, what remains after a kill, how a VM's end
 # becomes an exit status.
 
-setup() {
-	load helpers
-	common_setup
-}
-
-teardown() {
-	common_teardown
-}
+load helpers
 
 demo_on() {
 	need_accel "$1"

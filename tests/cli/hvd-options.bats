@@ -3,14 +3,7 @@
 # shellcheck disable=SC2154 # nobody_dir, as_nobody, stderr: helpers.bash and bats set them
 # hvd's options, configuration and the exit statuses of what it refuses.
 
-setup() {
-	load helpers
-	common_setup
-}
-
-teardown() {
-	common_teardown
-}
+load helpers
 
 @test "--help goes to stdout and names every option of the manual" {
 	run --separate-stderr "$HVD" --help

@@ -3,15 +3,12 @@
 # tests/nested/lib/breakdown.sh: which guests of the rig are repeated. The consoles are ours, in the
 # words of Linux 6.1.
 
+load helpers
+
 setup() {
-	load helpers
 	common_setup
 	console=$BATS_TEST_TMPDIR/console-user-2
 	: >"$console"
-}
-
-teardown() {
-	common_teardown
 }
 
 # prints_lines LINE...: more of the console, as a terminal has it, with the kernel's time.

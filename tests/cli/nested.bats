@@ -3,8 +3,9 @@
 # scripts/nested itself: what it does with kernels, machines and results. QEMU, apt and busybox are
 # stand-ins, so that a machine takes no time and does what a test wants of it.
 
+load helpers
+
 setup() {
-	load helpers
 	common_setup
 	bin=$BATS_TEST_TMPDIR/bin
 	logs=$BATS_TEST_TMPDIR/logs
@@ -14,10 +15,6 @@ setup() {
 	mkdir -p "$bin" "$FAKE" "$TMPDIR"
 	fake_packages
 	fake_machine
-}
-
-teardown() {
-	common_teardown
 }
 
 # fake NAME: a program of that name with stdin as its text.

@@ -5,14 +5,6 @@
 
 load helpers
 
-setup() {
-	common_setup
-}
-
-teardown() {
-	common_teardown
-}
-
 kill_hvd() {
 	kill -KILL "$hvd_pid"
 	wait "$hvd_pid" || true

@@ -2,15 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The scripts that people and CI start: what they count, and what they do without being root.
 
+load helpers
+
 setup() {
-	load helpers
 	common_setup
 	tally=$SOURCE_ROOT/scripts/lib/tally.py
 	testlog=$BATS_TEST_TMPDIR/testlog.json
-}
-
-teardown() {
-	common_teardown
 }
 
 # program NAME RESULT STDOUT: adds one program to a meson test log.
