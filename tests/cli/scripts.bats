@@ -121,6 +121,11 @@ fake_soak() {
 #!/bin/bash
 echo "$*" >>"$BATS_TEST_TMPDIR/machines"
 echo 'ok 1 - soak: 3 minutes'
+if [ -n "${BREAKS-}" ]; then
+	printf '#   %s, 2 VPs: minute %s findings, 9 streams\n' user '1: 0' user "2: $BREAKS"
+	echo '== FAILED: Linux 6.1: the machine died (QEMU ended with status 0)'
+	exit 1
+fi
 case $* in
 *kernel-2*) echo '# kernel, 2 VPs: 3 minutes, 1 findings' && exit "$NESTED_STATUS" ;;
 *) echo '# user, 2 VPs: 3 minutes, 0 findings' ;;
@@ -151,6 +156,17 @@ EOT
 	assert_line '== mode kernel: it cannot run here'
 	assert grep -q -e '--append soak=60 ' "$BATS_TEST_TMPDIR/machines"
 	refute_output --partial 'found nothing'
+}
+
+@test "soak tells a machine that broke down from a failure, unless something was found in it" {
+	fake_soak
+	BREAKS=0 run "${soak[@]}" 3
+	assert_failure 77
+	assert_line '== mode user: the emulated machine broke down; nothing was found in its 2 minutes'
+	refute_output --partial 'the doctor found nothing'
+	BREAKS=1 run "${soak[@]}" 3
+	assert_failure 1
+	assert_line '== mode user: not well'
 }
 
 @test "soak refuses what is no time" {
