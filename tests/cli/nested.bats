@@ -192,14 +192,18 @@ work_folders() {
 	assert_equal "$(cat "$FAKE/suites")" $'capture\nfailures'
 }
 
-@test "a machine that is reset twice has died" {
-	MACHINE=resets RESET_IN=demo run "${nested[@]}" --kernel 6.1 demo </dev/null
+@test "a machine that is reset four times has died" {
+	sed -i 's/-gt 1/-gt 3/' "$bin/qemu-system-x86_64"
+	MACHINE=resets RESET_IN=guest-user run "${nested[@]}" --kernel 6.1 demo guest-user failures
 	assert_success
-	sed -i 's/-gt 1/-gt 2/' "$bin/qemu-system-x86_64"
+	assert_line '== 3 passed, 0 failed, 0 skipped'
+	assert_equal "$(grep -c . "$FAKE/machines")" 4
+	sed -i 's/-gt 3/-gt 4/' "$bin/qemu-system-x86_64"
 	rm "$FAKE/machines"
-	MACHINE=resets RESET_IN=demo run "${nested[@]}" --kernel 6.1 demo </dev/null
+	MACHINE=resets RESET_IN=guest-user run "${nested[@]}" --kernel 6.1 demo guest-user failures
 	assert_failure 1
 	assert_line '== FAILED: Linux 6.1: the machine died (QEMU ended with status 0)'
+	assert_line '== 2 passed, 1 failed, 0 skipped'
 }
 
 @test "a machine that does not end is ended by the time limit" {
