@@ -212,10 +212,12 @@ int top_terminal_key(struct top_terminal *terminal, int timeout_ms)
 
 	timeout(timeout_ms);
 	key = getch();
-	if (stop_wanted || (key != ERR && key == terminal->suspend_key)) {
-		stop();
-		return 0;
+	if (key != ERR && key == terminal->suspend_key) {
+		stop_wanted = 1;
+		key = ERR;
 	}
+	if (stop_wanted)
+		stop();
 	if (key == KEY_REDRAW)
 		clearok(curscr, TRUE);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
